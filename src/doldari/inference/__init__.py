@@ -1,0 +1,1 @@
+"""From a trained model to answers, and how many of them are right."""

@@ -1,0 +1,250 @@
+"""The hot loops in NumPy: the definition that every other implementation is checked against.
+
+Arrays are allocated by the caller and written in place; nothing here keeps state.  Shapes: N batch, T time,
+H hidden size, R rows of the input table, V vocabulary.  The gates stand side by side in the order f, g, i, o.
+
+An LSTM's input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
+a small vocabulary the table has a row for each symbol; with arbitrary vectors it has a row for each position.
+"""
+
+import numpy as np
+
+from doldari.arrays import Floats, Ids, Mask, empty
+
+
+def lstm_forward(
+    table: Floats,
+    rows: Ids,
+    context: Floats | None,
+    Wh: Floats,
+    mask: Mask | None,
+    h0: Floats,
+    c0: Floats,
+    gates: Floats,
+    hs: Floats,
+    cs: Floats,
+) -> None:
+    """Run an LSTM over time (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+        a = table[rows[:, t]] + context + h Wh
+        f, i, o = sigmoid(a_f), sigmoid(a_i), sigmoid(a_o);  g = tanh(a_g)
+        c = f * c + i * g;  h = o * tanh(c)
+
+    table (R, 4H), rows (N, T), context (N, 4H) or None, Wh (H, 4H), h0 and c0 (N, H).
+    mask (N, T) is False at padding, where h and c pass through unchanged; None means no padding.
+    Writes gates (N, T, 4H), the activated f, g, i, o; hs and cs (N, T, H).
+    """
+    N, T = rows.shape
+    H = Wh.shape[0]
+    # One sigmoid serves all four gates: tanh(x) = 2 sigmoid(2x) - 1.  The factors make it 1 / (1 + exp(factor x)).
+    factor = np.full(4 * H, -1.0, Wh.dtype)
+    factor[H : 2 * H] = -2.0
+    np.take(table * factor, rows, axis=0, out=gates, mode="clip")
+    if context is not None:
+        gates += (context * factor)[:, None]
+    Wh = Wh * factor
+    a = empty((N, 4 * H), Wh.dtype)
+    f, g, i, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
+    h, c = h0, c0
+    for t in range(T):
+        np.matmul(h, Wh, out=a)
+        a += gates[:, t]
+        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
+            np.exp(a, out=a)
+        a += 1.0
+        np.reciprocal(a, out=a)
+        g *= 2.0
+        g -= 1.0
+        c_next = f * c
+        c_next += i * g
+        h_next = np.tanh(c_next)
+        h_next *= o
+        if mask is not None:
+            padding = ~mask[:, t]
+            c_next[padding] = c[padding]
+            h_next[padding] = h[padding]
+        h, c = h_next, c_next
+        gates[:, t], hs[:, t], cs[:, t] = a, h, c
+
+
+def lstm_backward(
+    Wh: Floats,
+    mask: Mask | None,
+    h0: Floats,
+    c0: Floats,
+    gates: Floats,
+    hs: Floats,
+    cs: Floats,
+    dhs: Floats | None,
+    dh: Floats,
+    dc: Floats,
+    dgates: Floats,
+    dWh: Floats,
+) -> None:
+    """Run `lstm_forward` backwards (backpropagation through time, Werbos 1990).
+
+    dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
+    dh and dc (N, H) come in as the gradient of the last state and go out as that of the first.
+    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding; adds to
+    dWh (H, 4H).
+    """
+    N, T, H = hs.shape
+    WhT = np.ascontiguousarray(Wh.T)  # the products below take two thirds of the time with it
+    da = empty((N, 4 * H), Wh.dtype)
+    for t in reversed(range(T)):
+        a = gates[:, t]
+        f, g, i, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
+        c_previous = cs[:, t - 1] if t > 0 else c0
+        tanh_c = np.tanh(cs[:, t])
+        if dhs is not None:
+            dh += dhs[:, t]
+
+        dc_here = tanh_c * tanh_c  # dc + dh o (1 - tanh(c)^2)
+        np.subtract(1.0, dc_here, out=dc_here)
+        dc_here *= o
+        dc_here *= dh
+        dc_here += dc
+
+        np.subtract(1.0, a, out=da)  # the slopes: s (1 - s) of a sigmoid, 1 - g^2 of the tanh
+        da[:, H : 2 * H] += g * da[:, H : 2 * H]
+        da[:, :H] *= f
+        da[:, 2 * H :] *= a[:, 2 * H :]
+        da[:, :H] *= dc_here
+        da[:, :H] *= c_previous
+        da[:, H : 2 * H] *= dc_here
+        da[:, H : 2 * H] *= i
+        da[:, 2 * H : 3 * H] *= dc_here
+        da[:, 2 * H : 3 * H] *= g
+        da[:, 3 * H :] *= dh
+        da[:, 3 * H :] *= tanh_c
+
+        if mask is None:
+            np.multiply(dc_here, f, out=dc)
+            np.matmul(da, WhT, out=dh)
+        else:
+            real = mask[:, t]
+            da[~real] = 0.0
+            dc[real] = (dc_here * f)[real]
+            dh[real] = (da @ WhT)[real]
+        dgates[:, t] = da
+    hs_previous = empty((N, T, H), Wh.dtype)
+    hs_previous[:, :1], hs_previous[:, 1:] = h0[:, None], hs[:, :-1]
+    dWh += hs_previous.reshape(N * T, H).T @ dgates.reshape(N * T, 4 * H)
+
+
+def lstm_greedy(
+    table: Floats,
+    context: Floats | None,
+    Wh: Floats,
+    W: Floats,
+    bias: Floats,
+    h0: Floats,
+    c0: Floats,
+    start_id: int,
+    pad_id: int | None,
+    answers: Ids,
+) -> None:
+    """Let an LSTM decoder write, at each step the id with the highest score (the lowest such id on a tie).
+
+    table (V, 4H) holds the input product of every id; context, Wh, h0, c0 are as in `lstm_forward`; a step's
+    scores are h W + bias, with W (H, V) and bias (N, V).  The first id read is start_id.
+    Writes answers (N, T).  An answer ends at its first pad_id, and padding follows; with None it never ends.
+    """
+    N, T = answers.shape
+    H = Wh.shape[0]
+    gates = empty((N, 1, 4 * H), Wh.dtype)
+    h, c = h0, c0
+    ids = np.full(N, start_id, np.int32)
+    ended = np.zeros(N, np.bool_)
+    for t in range(T):
+        hs, cs = np.empty((N, 1, H), Wh.dtype), np.empty((N, 1, H), Wh.dtype)
+        lstm_forward(table, ids[:, None], context, Wh, None, h, c, gates, hs, cs)
+        h, c = hs[:, 0], cs[:, 0]
+        ids = (h @ W + bias).argmax(axis=1).astype(np.int32)
+        if pad_id is not None:
+            ids[ended] = pad_id
+            ended |= ids == pad_id
+        answers[:, t] = ids
+        if ended.all():
+            answers[:, t:] = ids[:, None]
+            break
+
+
+def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
+    """Add the gradient at every position to the row of the table that was read there.
+
+    dgates (N, T, K), rows (N, T); adds to dtable (R, K).
+    """
+    R, K = dtable.shape
+    flat_rows, flat_gates = rows.ravel(), dgates.reshape(-1, K)
+    if R <= 256:  # one product, faster than sorting
+        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_gates
+    elif flat_rows.size > 0:
+        order = np.argsort(flat_rows, kind="stable")
+        ordered = flat_rows[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        dtable[ordered[starts]] += np.add.reduceat(flat_gates[order], starts, axis=0)
+
+
+def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Floats) -> float:
+    """Softmax and cross-entropy, summed over the positions that count.
+
+    scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.
+    Writes dscores (N, T, V), the gradient of the sum: softmax - one-hot, exactly 0 where masked.
+    Returns the summed loss in nats.
+    """
+    N, T, _ = scores.shape
+    n, t = np.ogrid[:N, :T]
+    np.subtract(scores, scores.max(axis=2, keepdims=True), out=dscores)
+    picked = dscores[n, t, targets]
+    np.exp(dscores, out=dscores)
+    total = dscores.sum(axis=2)
+    loss = np.log(total) - picked
+    dscores /= total[:, :, None]
+    dscores[n, t, targets] -= 1.0
+    if mask is not None:
+        loss[~mask] = 0.0
+        dscores[~mask] = 0.0
+    return float(loss.sum(dtype=np.float64))
+
+
+def adam(
+    values: Floats,
+    gradients: Floats,
+    m: Floats,
+    v: Floats,
+    learning_rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    step: int,
+    max_grad: float | None,
+) -> float:
+    """Clip the gradient to norm `max_grad` (Pascanu et al. 2013) and take one Adam step, number `step` >= 1.
+
+    Kingma & Ba 2015, Algorithm 1.  values, gradients, m and v are flat and of one length; values, m and v are
+    updated, gradients are scaled.  Returns the gradient's norm before clipping.
+    """
+    norm = clip_gradients(gradients, max_grad)
+    scratch = gradients * (1 - beta1)
+    m *= beta1
+    m += scratch
+    np.multiply(gradients, gradients, out=scratch)
+    scratch *= 1 - beta2
+    v *= beta2
+    v += scratch
+    np.divide(v, 1 - beta2**step, out=scratch)
+    np.sqrt(scratch, out=scratch)
+    scratch += eps
+    np.divide(m, scratch, out=scratch)
+    scratch *= learning_rate / (1 - beta1**step)
+    values -= scratch
+    return norm
+
+
+def clip_gradients(gradients: Floats, max_grad: float | None) -> float:
+    """Scale the flat gradient, in place, to a norm of at most `max_grad`; return the norm it had."""
+    norm = float(np.sqrt(np.dot(gradients, gradients)))
+    if max_grad is not None and norm > max_grad:
+        gradients *= max_grad / norm
+    return norm

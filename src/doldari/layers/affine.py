@@ -1,0 +1,55 @@
+"""The same matrix product and bias at every time step."""
+
+from typing import NamedTuple
+
+from doldari.arrays import Floats
+from doldari.layers.parameters import Parameter
+
+
+class AffineCache(NamedTuple):
+    """What `TimeAffine.backward` needs: the inputs of `forward`."""
+
+    xs: Floats
+    constant: Floats | None
+
+
+class TimeAffine:
+    """Scores every step: ys[n, t] = [constant[n], xs[n, t]] W + b, with W (C + H, V) and b (V,).
+
+    The constant, a vector of size C that is the same at every step, is what a peeky decoder looks at; a plain
+    one has none, C = 0.
+    """
+
+    def __init__(self, W: Parameter, b: Parameter) -> None:
+        self.W, self.b = W, b
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Name every parameter."""
+        return {"W": self.W, "b": self.b}
+
+    def forward(self, xs: Floats, constant: Floats | None = None) -> tuple[Floats, AffineCache]:
+        """Map xs (N, T, H), and constant (N, C), to ys (N, T, V), cache."""
+        N, T, H = xs.shape
+        W = self.W.value
+        C = W.shape[0] - H
+        ys = (xs.reshape(N * T, H) @ W[C:]).reshape(N, T, -1)
+        ys += self.b.value
+        if constant is not None:
+            ys += (constant @ W[:C])[:, None]
+        return ys, AffineCache(xs, constant)
+
+    def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, Floats | None]:
+        """Add to the gradients of W and b; dys (N, T, V) -> dxs (N, T, H), dconstant (N, C) or None."""
+        xs, constant = cache
+        N, T, H = xs.shape
+        W, dW = self.W.value, self.W.gradient
+        C, V = W.shape[0] - H, W.shape[1]
+        dys_rows = dys.reshape(N * T, V)
+        dW[C:] += xs.reshape(N * T, H).T @ dys_rows
+        self.b.gradient += dys_rows.sum(axis=0)
+        dxs = (dys_rows @ W[C:].T).reshape(N, T, H)
+        if constant is None:
+            return dxs, None
+        dys_sum = dys.sum(axis=1)
+        dW[:C] += constant.T @ dys_sum
+        return dxs, dys_sum @ W[:C].T

@@ -1,0 +1,73 @@
+"""What a model learns: arrays with their gradients, all in one flat buffer each.
+
+A layer holds `Parameter`s and reads `.value` and adds to `.gradient`.  A model packs all of its parameters, by
+name, into `Parameters`; from then on each is a view, and clearing, clipping, updating and saving are lines over
+whole vectors.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from doldari.arrays import Floats
+
+
+class Parameter:
+    """One learned array, `value`, and the loss's gradient by it, `gradient`, of the same shape."""
+
+    __slots__ = ("gradient", "value")
+
+    def __init__(self, value: Floats) -> None:
+        self.value = value
+        self.gradient = np.zeros_like(value)
+
+    @classmethod
+    def normal(
+        cls, rng: np.random.Generator, shape: tuple[int, ...], scale: float, dtype: DTypeLike = np.float32
+    ) -> Self:
+        """Draw from the normal distribution with standard deviation `scale`; the same draw in every dtype."""
+        return cls((rng.standard_normal(shape) * scale).astype(dtype))
+
+    @classmethod
+    def zeros(cls, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Self:
+        """Start from zeros."""
+        return cls(np.zeros(shape, dtype=dtype))
+
+
+class Parameters:
+    """Named parameters over two flat vectors, `values` and `gradients`.
+
+    Packing turns each parameter's arrays into views of the vectors and keeps what they hold.
+    """
+
+    def __init__(self, named: Mapping[str, Parameter]) -> None:
+        self._named = dict(named)
+        arrays = [parameter.value.ravel() for parameter in self._named.values()]
+        self.values: Floats = np.concatenate(arrays)
+        self.gradients: Floats = np.zeros_like(self.values)
+        start = 0
+        for parameter in self._named.values():
+            shape, stop = parameter.value.shape, start + parameter.value.size
+            parameter.value = self.values[start:stop].reshape(shape)
+            parameter.gradient = self.gradients[start:stop].reshape(shape)
+            start = stop
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._named[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def items(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield each name with its parameter, in the order of the flat vectors."""
+        return iter(self._named.items())
+
+
+def prefixed(prefix: str, named: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Put `prefix.` before every name: how a part's parameters are named in the whole."""
+    return {f"{prefix}.{name}": parameter for name, parameter in named.items()}

@@ -1,0 +1,105 @@
+"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from doldari.arrays import Floats, Ids, Mask
+from doldari.layers import Parameters, TimeSoftmaxWithLoss
+from doldari.layers.parameters import prefixed
+from doldari.layers.softmax_loss import LossCache
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
+from doldari.models.encoder import Encoder, EncoderCache
+
+
+class Seq2seqCache(NamedTuple):
+    """What `Seq2seq.backward` needs of the last `forward`."""
+
+    encoder: EncoderCache
+    decoder: DecoderCache
+    loss: LossCache
+
+
+class Seq2seq:
+    """LSTM encoder-decoder (Sutskever et al. 2014; Cho et al. 2014): ids (N, S) to ids (N, T).
+
+    pad_id is the id of padding: the encoder passes over it at either end, the loss leaves it out where it is the
+    decoder's input, and the first after an answer is the end signal.  None makes padding a symbol like any other,
+    as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.
+    """
+
+    decoder_class: type[Decoder] = Decoder
+
+    def __init__(
+        self,
+        vocab_size: int,
+        wordvec_size: int,
+        hidden_size: int,
+        *,
+        target_vocab_size: int | None = None,
+        pad_id: int | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        rng = np.random.default_rng() if rng is None else rng
+        self.pad_id = pad_id
+        self.encoder = Encoder(vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype)
+        self.decoder = self.decoder_class(
+            target_vocab_size or vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype
+        )
+        self.loss = TimeSoftmaxWithLoss()
+        self.parameters = Parameters(
+            prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
+        )
+        self._cache: Seq2seqCache | None = None
+
+    def forward(self, xs: ArrayLike, ts: ArrayLike) -> float:
+        """Mean loss, in nats a symbol, of the answers ts (N, T), start symbol first, to the questions xs (N, S)."""
+        xs, ts = np.asarray(xs, np.int32), np.asarray(ts, np.int32)
+        decoder_xs, targets = np.ascontiguousarray(ts[:, :-1]), np.ascontiguousarray(ts[:, 1:])
+        mask = self._mask(decoder_xs)
+        h, encoder_cache = self.encoder.forward(xs, self._mask(xs))
+        scores, _, decoder_cache = self.decoder.forward(decoder_xs, self.decoder.start(h), mask)
+        loss, loss_cache = self.loss.forward(scores, targets, mask)
+        self._cache = Seq2seqCache(encoder_cache, decoder_cache, loss_cache)
+        return loss
+
+    def backward(self) -> None:
+        """Add the gradient of the last `forward`'s loss to `parameters.gradients`."""
+        assert self._cache is not None, "backward() follows forward()"
+        cache, self._cache = self._cache, None
+        dscores = self.loss.backward(cache.loss)
+        dh = self.decoder.backward(dscores, cache.decoder)
+        self.encoder.backward(dh, cache.encoder)
+
+    def encode(self, xs: ArrayLike) -> DecoderState:
+        """Read questions xs (N, S) -> the decoder's state before its first step."""
+        xs = np.asarray(xs, np.int32)
+        h, _ = self.encoder.forward(xs, self._mask(xs))
+        return self.decoder.start(h)
+
+    def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
+        """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
+        scores, state, _ = self.decoder.forward(ids[:, None], state)
+        return scores[:, 0], state
+
+    def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
+        """Answer questions xs (N, S) greedily, the highest score at each step -> ids (N, sample_size).
+
+        With pad_id set, an answer ends at its first padding, and padding follows.
+        """
+        return self.decoder.greedy(self.encode(xs), start_id, self.pad_id, sample_size)
+
+    def _mask(self, ids: Ids) -> Mask | None:
+        """Tell padding from symbols: False where ids (N, T) are padding; None if nothing is."""
+        if self.pad_id is None:
+            return None
+        mask = ids != self.pad_id
+        return None if mask.all() else mask
+
+
+class PeekySeq2seq(Seq2seq):
+    """A `Seq2seq` whose decoder looks at the encoder's h in every step."""
+
+    decoder_class = PeekyDecoder
