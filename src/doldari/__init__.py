@@ -1,1 +1,73 @@
-"""doldari."""
+"""doldari: sequence-to-sequence models to read, to trust, and to train on your own pairs in seconds.
+
+>>> import doldari
+>>> model = doldari.load("runs/addition")
+>>> model("535+61")
+'596'
+
+The letters of shapes, everywhere: N batch, S source length, T target length, D embedding size, H hidden size,
+V vocabulary size.  Arrays are batch-first: ids (N, S) int32, hidden states (N, S, H) float32.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from doldari.errors import (
+    ConfigError,
+    DataError,
+    DoldariError,
+    ModelFileError,
+    RunExistsError,
+    TrainingError,
+    UnknownSymbolError,
+)
+
+if TYPE_CHECKING:
+    from doldari.inference.metrics import eval_seq2seq
+    from doldari.inference.predictor import LongSourceWarning, Predictor, load
+    from doldari.models import PeekySeq2seq, Seq2seq
+    from doldari.training.optimizers import SGD, Adam
+    from doldari.training.trainer import Trainer
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "ConfigError",
+    "DataError",
+    "DoldariError",
+    "LongSourceWarning",
+    "ModelFileError",
+    "PeekySeq2seq",
+    "Predictor",
+    "RunExistsError",
+    "Seq2seq",
+    "Trainer",
+    "TrainingError",
+    "UnknownSymbolError",
+    "eval_seq2seq",
+    "load",
+]
+__version__ = "0.1.0"
+
+# Imported when first asked for, so that `doldari --help` need not wait for NumPy.
+_HOMES = {
+    "SGD": "training.optimizers",
+    "Adam": "training.optimizers",
+    "LongSourceWarning": "inference.predictor",
+    "PeekySeq2seq": "models",
+    "Predictor": "inference.predictor",
+    "Seq2seq": "models",
+    "Trainer": "training.trainer",
+    "eval_seq2seq": "inference.metrics",
+    "load": "inference.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'doldari' has no attribute {name!r}")
+    return getattr(import_module(f"doldari.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,1 +1,22 @@
 """Text in, arrays out."""
+
+import difflib
+from pathlib import Path
+
+from doldari.data.addition import addition_pairs
+from doldari.data.pairs import Pair, read_pairs
+from doldari.errors import DataError
+
+TASKS = {"addition": addition_pairs}
+
+
+def load_pairs(data: str) -> list[Pair]:
+    """Read the pairs of a file, or make those of a built-in task if `data` is the name of one."""
+    if data in TASKS:
+        return TASKS[data]()
+    path = Path(data)
+    if not path.exists():
+        nearest = difflib.get_close_matches(data, TASKS, 1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise DataError(f"{data}: no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}")
+    return read_pairs(path)

@@ -1,0 +1,5 @@
+"""`python -m doldari` is `doldari`."""
+
+from doldari.cli import main
+
+main()

@@ -1,0 +1,313 @@
+"""The command line: each command parses, calls the library, and prints.
+
+What takes long to import is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from doldari.errors import DataError, DoldariError, UnknownSymbolError
+
+if TYPE_CHECKING:
+    from doldari.config import Config
+    from doldari.training.run import Run
+
+app = typer.Typer(
+    help="Train sequence-to-sequence models on pairs of texts, and ask them.",
+    epilog="Start with: doldari train addition",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="A UTF-8 file with a pair a line, source TAB target; or a task: addition."),
+]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+UnknownOption = Annotated[bool, typer.Option("--unknown", help="Let symbols never seen in training through.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
+]
+Decoder = Literal["plain", "peeky"]
+Symbols = Literal["characters", "whitespace"]
+
+
+@app.command()
+def train(
+    data: DataArgument,
+    out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
+    ] = None,
+    config: ConfigOption = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.", show_default="10")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pairs a step.", show_default="128")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its peak.", show_default="0.005")] = None,
+    schedule: Annotated[
+        Literal["one-cycle", "constant"] | None, typer.Option(help="Of the learning rate.", show_default="one-cycle")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of first weights and shuffling.", show_default="0")] = None,
+    decoder: Annotated[
+        Decoder | None, typer.Option(help="peeky looks at the encoder's h in every step.", show_default="peeky")
+    ] = None,
+    reverse: Annotated[
+        bool | None, typer.Option("--reverse/--no-reverse", help="Read sources backwards.", show_default="reverse")
+    ] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Of the LSTMs.", show_default="128")] = None,
+    wordvec_size: Annotated[int | None, typer.Option(help="Of the embedding.", show_default="16")] = None,
+    source_symbols: Annotated[
+        Symbols | None, typer.Option(help="How sources are cut into symbols.", show_default="characters")
+    ] = None,
+    target_symbols: Annotated[
+        Symbols | None, typer.Option(help="How targets are cut into symbols.", show_default="characters")
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
+
+    After every epoch the loss and the accuracy, the share of validation sources answered exactly, are printed. The
+    run's directory then holds the model, its settings (config.toml), history.jsonl and the picture accuracy.png.
+    Ctrl-C stops and keeps what is there.
+    """
+    from doldari.data import load_pairs
+    from doldari.data.pairs import read_pairs, split_pairs
+    from doldari.training.run import Run, claim
+
+    settings = configure(
+        config,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        seed=seed,
+        decoder=decoder,
+        reverse=reverse,
+        hidden_size=hidden_size,
+        wordvec_size=wordvec_size,
+        source_symbols=source_symbols,
+        target_symbols=target_symbols,
+    )
+    name = Path(data).stem
+    out = Path("runs") / name if out is None else out
+    claim(out, overwrite)
+    pairs = load_pairs(data)
+    training, held_out = split_pairs(pairs) if validation is None else (pairs, read_pairs(validation))
+    run = Run.prepare(settings, training, held_out)
+    describe(run)
+    stopped_by = train_and_draw(run, out, name)
+    if stopped_by is not None:
+        stderr.print(f"stopped at step {run.trainer.steps:,}; the model as it stands is in {out}")
+        raise typer.Exit(128 + stopped_by)
+    stdout.print(f"{out} holds the model; ask it: doldari predict {out} '{held_out[0].source}'")
+
+
+def configure(path: Path | None, **options: Any) -> "Config":
+    """Take the settings of a file, or the defaults, and change those that were given as options."""
+    from doldari.config import Config
+
+    base = Config() if path is None else Config.from_toml(path)
+    return base.replace(**{name: value for name, value in options.items() if value is not None})
+
+
+def describe(run: "Run") -> None:
+    """Say what is about to be trained."""
+    text_model = run.predictor.text_model
+    stdout.print(
+        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with; "
+        f"{len(text_model.source)} source and {len(text_model.target)} target symbols; "
+        f"{text_model.model.parameters.values.size:,} weights"
+    )
+
+
+def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
+    """Train a run with everything shown, and draw its picture; return the signal that stopped it, if one did."""
+    from doldari.display import TrainingDisplay, samples, stop_on_signals
+    from doldari.report.curves import draw_accuracy
+    from doldari.training.run import train as train_run
+
+    with stop_on_signals() as stop, TrainingDisplay(run, stop, stdout, stderr) as display:
+        try:
+            train_run(run, out, display.after_step, display.after_epoch)
+        finally:
+            display.live.stop()
+            if run.history:
+                draw_accuracy(out / "accuracy.png", {title: [epoch.accuracy for epoch in run.history]}, title)
+    if display.evaluation is not None:
+        stdout.print(samples(display.evaluation))
+    return stop.signal
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    data: DataArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    unknown: UnknownOption = False,
+) -> None:
+    """Measure the accuracy: the share of sources answered exactly as their target.
+
+    Of a built-in task, the tenth that training holds out is used.
+    """
+    from doldari.data import TASKS, load_pairs
+    from doldari.data.pairs import split_pairs
+    from doldari.display import SAMPLES, samples
+    from doldari.inference import metrics
+    from doldari.inference.predictor import load
+
+    predictor = load(model)
+    pairs = load_pairs(data)
+    if data in TASKS:
+        _, pairs = split_pairs(pairs)
+    evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
+    if as_json:
+        result = {"accuracy": evaluation.accuracy, "correct": sum(evaluation.right), "examples": len(pairs)}
+        print(json.dumps(result))
+        return
+    stdout.print(f"accuracy [bold]{evaluation.accuracy:.2%}[/]  ({sum(evaluation.right):,} of {len(pairs):,} right)")
+    wrong = [index for index, right in enumerate(evaluation.right) if not right]
+    if wrong:
+        stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
+        stdout.print(samples(evaluation, wrong[:SAMPLES]))
+
+
+@app.command()
+def predict(
+    model: ModelArgument,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; or lines of stdin.")
+    ] = None,
+    unknown: UnknownOption = False,
+) -> None:
+    """Answer texts, or the lines of standard input: one answer a line, on standard output.
+
+    A text that cannot be answered gets an empty line, and its reason on standard error.
+    """
+    from doldari.inference.predictor import load
+
+    predictor = load(model)
+    failed = False
+    lines = enumerate(texts or stdin_lines(), start=1)
+    chunk_size = 1 if not texts and sys.stdin.isatty() else 512
+    while chunk := list(islice(lines, chunk_size)):
+        answers, good = {}, []
+        for number, text in chunk:
+            answers[number] = ""
+            try:
+                predictor.text_model.source.encode(text, unknown)
+            except UnknownSymbolError as error:
+                failed = True
+                complain(f"text {number}: {error}; --unknown lets it through")
+            else:
+                good.append((number, text))
+        answered = predictor.predict([text for _, text in good if text], unknown=unknown)
+        answers |= zip((number for number, text in good if text), answered, strict=True)
+        print("\n".join(answers.values()), flush=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def stdin_lines() -> Iterator[str]:
+    """Yield the lines of standard input, which must be UTF-8."""
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input, line {number}: not UTF-8") from error
+
+
+@app.command()
+def generate(
+    task: Annotated[Literal["addition"], typer.Argument(help="The task.")],
+    count: Annotated[int, typer.Option(help="How many different questions.")] = 50_000,
+    digits: Annotated[int, typer.Option(help="The most digits a number has.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    format: Annotated[Literal["tsv", "chapter"], typer.Option(help="chapter: 16+75  _91  ")] = "tsv",
+) -> None:
+    """Print the pairs of a built-in task, one a line."""
+    from doldari.data.addition import addition_pairs, chapter_line
+
+    for pair in addition_pairs(count, digits, seed):
+        print(chapter_line(pair, digits) if format == "chapter" else f"{pair.source}\t{pair.target}")
+
+
+@app.command()
+def compare(
+    data: DataArgument,
+    out: Annotated[Path | None, typer.Option(help="The directory.", show_default="runs/compare-NAME")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training pairs.")] = 25,
+    learning_rate: Annotated[float, typer.Option(help="Constant, as in the chapter.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Of first weights and shuffling.")] = 0,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train plain, reversed, and reversed + peeky models, as in the chapter, and draw their curves in one picture."""
+    from doldari.data import load_pairs
+    from doldari.data.pairs import split_pairs
+    from doldari.report.curves import draw_accuracy
+    from doldari.training.run import Run, claim
+
+    name = Path(data).stem
+    out = Path("runs") / f"compare-{name}" if out is None else out
+    variants = {
+        "plain": {"reverse": False, "decoder": "plain"},
+        "reversed": {"reverse": True, "decoder": "plain"},
+        "reversed + peeky": {"reverse": True, "decoder": "peeky"},
+    }
+    settings = configure(None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed)
+    directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
+    for directory in directories.values():
+        claim(directory, overwrite)
+    training, held_out = split_pairs(load_pairs(data))
+    curves = {}
+    for variant, changes in variants.items():
+        stdout.print(f"[bold]{variant}[/]")
+        run = Run.prepare(settings.replace(**changes), training, held_out)
+        stopped_by = train_and_draw(run, directories[variant], variant)
+        curves[variant] = [epoch.accuracy for epoch in run.history]
+        draw_accuracy(out / "accuracy.png", curves, name)
+        if stopped_by is not None:
+            stderr.print(f"stopped; what there is, is in {out}")
+            raise typer.Exit(128 + stopped_by)
+    stdout.print(f"the curves are in {out / 'accuracy.png'}")
+
+
+def main() -> None:
+    """Run the command line: users' mistakes end in one line on standard error and exit status 1."""
+    warnings.showwarning = lambda message, *_, **__: stderr.print(
+        Text.assemble(("warning: ", "yellow"), str(message))
+    )
+    try:
+        app()
+    except DoldariError as error:
+        fail(str(error))
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def fail(message: str) -> None:
+    """Print an error and exit with status 1."""
+    complain(message)
+    sys.exit(1)
+
+
+def complain(message: str, kind: str = "error: ", colour: str = "red") -> None:
+    """Print an error, or a warning, on standard error."""
+    stderr.print(Text.assemble((kind, colour), message))

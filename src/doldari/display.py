@@ -1,0 +1,102 @@
+"""What training shows: a line an epoch on stdout; meanwhile, on a terminal, a bar with the time left on stderr."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from doldari.inference.metrics import Evaluation
+from doldari.training.history import Epoch
+from doldari.training.run import Run
+
+SAMPLES = 10
+
+
+class TrainingDisplay:
+    """Shows one run while it trains; `after_step` and `after_epoch` are what `training.run.train` calls."""
+
+    def __init__(self, run: Run, stop: "Stop", stdout: Console, stderr: Console) -> None:
+        self.stop, self.stdout = stop, stdout
+        self.epochs = run.config.training.epochs
+        self.evaluation: Evaluation | None = None
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self.progress = Progress(*columns, TextColumn("left"), console=stderr)
+        self.task = self.progress.add_task("training", total=self.epochs * run.steps_an_epoch)
+        self.live = Live(
+            get_renderable=self.render, console=stderr, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self.shown = stderr.is_terminal
+
+    def __enter__(self) -> Self:
+        if self.shown:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def render(self) -> Group:
+        """Put the last epoch's samples above the bar."""
+        parts = [self.progress] if self.evaluation is None else [samples(self.evaluation), self.progress]
+        return Group(*parts)
+
+    def after_step(self, loss: float) -> bool:
+        """Move the bar; say whether a signal asked to stop."""
+        self.progress.update(self.task, advance=1, description=f"loss {loss:.3f}")
+        return self.stop.signal is not None
+
+    def after_epoch(self, epoch: Epoch, evaluation: Evaluation) -> None:
+        """Print the epoch's line."""
+        self.evaluation = evaluation
+        self.live.stop()
+        width = len(str(self.epochs))
+        self.stdout.print(
+            f"epoch {epoch.epoch:{width}}/{self.epochs}   loss {epoch.loss:.4f}   "
+            f"accuracy [bold]{epoch.accuracy:7.2%}[/]   {epoch.seconds:.1f} s"
+        )
+        if self.shown and epoch.epoch < self.epochs:
+            self.live.start()
+
+
+def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Table:
+    """Lay out some pairs, the first ten if not chosen, with the model's answers, right and wrong ones marked."""
+    table = Table.grid(padding=(0, 2))
+    for index in range(len(evaluation.pairs))[:SAMPLES] if chosen is None else chosen:
+        source, target = evaluation.pairs[index]
+        answer = Text(evaluation.answers[index])
+        if evaluation.right[index]:
+            table.add_row(Text("  ✓", "green"), Text(source), answer)
+        else:
+            table.add_row(Text("  ✗", "red"), Text(source), answer, Text(f"is {target}", "dim"))
+    return table
+
+
+class Stop:
+    """Which signal asked to stop, if any."""
+
+    signal: int | None = None
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Let Ctrl-C, or a polite kill, ask for a stop after the step under way; a second one stops at once."""
+    stop = Stop()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.signal is not None:
+            raise KeyboardInterrupt
+        stop.signal = number
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,40 @@
+"""What can go wrong that is not a fault of doldari's own; each message says what, where, and what to do.
+
+    DoldariError
+    ├── ConfigError          a setting out of range, unknown, or of the wrong type
+    ├── DataError            a file that cannot be read as pairs, or too little of it
+    │   └── UnknownSymbolError   a text with a symbol that the model never saw
+    ├── ModelFileError       a file that is no whole doldari model
+    ├── RunExistsError       an output directory that already holds a run
+    └── TrainingError        training that cannot go on
+
+The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
+"""
+
+
+class DoldariError(Exception):
+    """Any of the below."""
+
+
+class ConfigError(DoldariError):
+    """A setting is out of range, unknown, or of the wrong type."""
+
+
+class DataError(DoldariError):
+    """A file cannot be read as pairs, or there is too little in it."""
+
+
+class UnknownSymbolError(DataError):
+    """A text holds a symbol that the model never saw in training."""
+
+
+class ModelFileError(DoldariError):
+    """A file is no whole doldari model."""
+
+
+class RunExistsError(DoldariError):
+    """An output directory already holds a run."""
+
+
+class TrainingError(DoldariError):
+    """Training cannot go on: its loss is no longer a number."""

@@ -1,0 +1,34 @@
+"""The accuracy plot: the right share of the validation answers after every epoch (chapter 7.3.4)."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from doldari.files import write_whole
+
+
+def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str) -> None:
+    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1, into a PNG file."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, accuracies in curves.items():
+        epochs = range(1, len(accuracies) + 1)
+        axes.plot(epochs, accuracies, marker="o", markersize=4, label=name, clip_on=False, zorder=3)
+        if accuracies:
+            axes.annotate(
+                f"{accuracies[-1]:.1%}", (epochs[-1], accuracies[-1]), (6, 0), textcoords="offset points", va="center"
+            )
+    axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
+    axes.set_title(title, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(curves) > 1:
+        axes.legend(frameon=False)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    write_whole(path, image.getvalue())

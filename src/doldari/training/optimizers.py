@@ -1,0 +1,50 @@
+"""Optimizers: how a gradient changes the parameters."""
+
+import numpy as np
+
+from doldari import kernels
+from doldari.arrays import Floats
+from doldari.layers import Parameters
+
+
+class SGD:
+    """Stochastic gradient descent: values -= learning_rate * gradients."""
+
+    def __init__(self, learning_rate: float = 0.01) -> None:
+        self.learning_rate = learning_rate
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients to norm max_grad and update the values; return the norm before clipping."""
+        norm = kernels.clip_gradients(parameters.gradients, max_grad)
+        parameters.values -= self.learning_rate * parameters.gradients
+        return norm
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, Algorithm 1): steps scaled by running moments of the gradient."""
+
+    def __init__(
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    ) -> None:
+        self.learning_rate, self.beta1, self.beta2, self.eps = learning_rate, beta1, beta2, eps
+        self.steps = 0
+        self.m: Floats | None = None
+        self.v: Floats | None = None
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients to norm max_grad and update the values; return the norm before clipping."""
+        if self.m is None or self.v is None:
+            self.m, self.v = np.zeros_like(parameters.values), np.zeros_like(parameters.values)
+        self.steps += 1
+        return kernels.adam(
+            parameters.values,
+            parameters.gradients,
+            self.m,
+            self.v,
+            self.learning_rate,
+            self.beta1,
+            self.beta2,
+            self.eps,
+            self.steps,
+            max_grad,
+        )

@@ -1,0 +1,137 @@
+"""A run: pairs and settings in, a directory with the trained model, its settings and its history out."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from doldari.arrays import Ids
+from doldari.config import Config
+from doldari.data.batches import pad
+from doldari.data.pairs import Pair
+from doldari.data.vocabulary import PADDING, START, Vocabulary
+from doldari.errors import RunExistsError, TrainingError
+from doldari.files import write_whole
+from doldari.inference.metrics import Evaluation, evaluate
+from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.models.model_file import TextModel, build_model
+from doldari.training.history import Epoch, write_history
+from doldari.training.optimizers import Adam
+from doldari.training.schedules import constant, one_cycle
+from doldari.training.trainer import Trainer
+
+CONFIG_FILE = "config.toml"
+HISTORY_FILE = "history.jsonl"
+
+
+@dataclass
+class Run:
+    """A model in training: what it learns from, what it is validated with, and how it went so far."""
+
+    config: Config
+    predictor: Predictor
+    trainer: Trainer
+    x: Ids
+    t: Ids
+    validation: Sequence[Pair]
+    history: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def prepare(cls, config: Config, training: Sequence[Pair], validation: Sequence[Pair]) -> "Run":
+        """Build the vocabularies, from the training pairs alone, and the untrained model."""
+        settings = config.training
+        initial_rng, shuffle_rng = map(np.random.default_rng, np.random.SeedSequence(settings.seed).spawn(2))
+        source, target = build_vocabularies(config, training)
+        encoded_x = [source.encode(pair.source) for pair in training]
+        encoded_t = [target.encode(pair.target) for pair in training]
+        longest_source, longest_target = max(map(len, encoded_x)), max(map(len, encoded_t))
+        if config.model.reverse:
+            encoded_x = [ids[::-1] for ids in encoded_x]
+        t = pad([[START, *ids] for ids in encoded_t], PADDING, longest_target + 2)
+        model = build_model(config.model, source, target, initial_rng)
+        steps = settings.epochs * math.ceil(len(training) / settings.batch_size)
+        rate = settings.learning_rate
+        schedule = one_cycle(rate, steps) if settings.schedule == "one-cycle" else constant(rate)
+        return cls(
+            config,
+            Predictor(TextModel(model, config.model, source, target, longest_source, longest_target)),
+            Trainer(model, Adam(rate), schedule=schedule, rng=shuffle_rng),
+            pad(encoded_x, PADDING),
+            t,
+            validation,
+        )
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(len(self.x) / self.config.training.batch_size)
+
+    def save(self, directory: Path) -> None:
+        """Write the model, its settings and its history."""
+        self.predictor.save(directory / MODEL_FILE)
+        write_whole(directory / CONFIG_FILE, self.config.to_toml().encode())
+        write_history(directory / HISTORY_FILE, self.history)
+
+
+def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabulary, Vocabulary]:
+    """Collect the symbols of each side, or of both sides for both."""
+    sources, targets = [pair.source for pair in training], [pair.target for pair in training]
+    if config.model.shared_vocabulary:
+        sources = targets = sources + targets
+    return (
+        Vocabulary.build(sources, config.model.source_symbols),
+        Vocabulary.build(targets, config.model.target_symbols),
+    )
+
+
+def claim(directory: Path, overwrite: bool) -> None:
+    """Make the directory of a new run; one that holds a run already is refused unless it may be overwritten."""
+    held = [name for name in (MODEL_FILE, CONFIG_FILE, HISTORY_FILE) if (directory / name).exists()]
+    if held and not overwrite:
+        raise RunExistsError(f"{directory}: holds a run already ({held[0]}); give another --out, or --overwrite")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunExistsError(f"{directory}: cannot be made a directory for the run: {error.strerror}") from error
+
+
+def train(
+    run: Run,
+    directory: Path,
+    after_step: Callable[[float], bool],
+    after_epoch: Callable[[Epoch, Evaluation], None],
+) -> bool:
+    """Train a run to its end, saving it after every epoch.
+
+    after_step is given each step's loss and says whether to stop; the run is then saved as it stands and False
+    returned.  If the loss is no longer a number, the model from before that epoch is saved and TrainingError raised.
+    """
+    settings = run.config.training
+    parameters = run.predictor.text_model.model.parameters
+    for number in range(len(run.history) + 1, settings.epochs + 1):
+        good = parameters.values.copy()
+        start, losses = time.perf_counter(), []
+        try:
+            for loss in run.trainer.epoch(run.x, run.t, settings.batch_size, settings.max_grad):
+                losses.append(loss)
+                if after_step(loss):
+                    run.save(directory)
+                    return False
+        except TrainingError as error:
+            parameters.values[...] = good
+            run.save(directory)
+            kept = f"the model of epoch {number - 1}" if number > 1 else "the untrained model"
+            raise TrainingError(
+                f"{error}; try a learning rate lower than {settings.learning_rate:g}. {directory} keeps {kept}"
+            ) from error
+        seconds = time.perf_counter() - start
+        evaluation = evaluate(run.predictor, run.validation, unknown=True)
+        rate = run.trainer.optimizer.learning_rate
+        epoch = Epoch(number, sum(losses) / len(losses), evaluation.accuracy, rate, seconds)
+        run.history.append(epoch)
+        run.save(directory)
+        after_epoch(epoch, evaluation)
+    return True

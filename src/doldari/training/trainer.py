@@ -1,0 +1,93 @@
+"""The training step and the epoch: shuffled batches, forward, backward, clip, update (chapter 7.3.4)."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from doldari.arrays import Ids
+from doldari.data.batches import shuffled_batches
+from doldari.errors import TrainingError
+from doldari.layers import Parameters
+from doldari.models import Seq2seq
+from doldari.training.schedules import Schedule
+
+
+class Optimizer(Protocol):
+    """What a trainer asks of an optimizer; `Adam` and `SGD` are two."""
+
+    learning_rate: float
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients, update the values, return the gradients' norm."""
+
+
+class Trainer:
+    """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
+
+    Without a schedule the optimizer's learning rate is left as it is; without rng the shuffling differs every time.
+    """
+
+    def __init__(
+        self,
+        model: Seq2seq,
+        optimizer: Optimizer,
+        *,
+        schedule: Schedule | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.rng = np.random.default_rng() if rng is None else rng
+        self.steps = 0
+        self.epochs = 0
+
+    def fit(
+        self,
+        x: ArrayLike,
+        t: ArrayLike,
+        max_epoch: int = 10,
+        batch_size: int = 32,
+        max_grad: float | None = None,
+        eval_interval: int | None = 20,
+    ) -> None:
+        """Train on questions x (N, S) and answers t (N, T), start symbol first, for max_epoch epochs.
+
+        Gradients are clipped to norm max_grad.  Every eval_interval steps the mean loss since the last time is
+        printed; None prints nothing.
+        """
+        x, t = np.asarray(x, np.int32), np.asarray(t, np.int32)
+        batches = math.ceil(len(x) / batch_size)
+        start = time.perf_counter()
+        for _ in range(max_epoch):
+            losses: list[float] = []
+            for batch, loss in enumerate(self.epoch(x, t, batch_size, max_grad), start=1):
+                losses.append(loss)
+                if eval_interval is not None and (batch % eval_interval == 1 or eval_interval == 1):
+                    seconds = time.perf_counter() - start
+                    mean = sum(losses) / len(losses)
+                    print(
+                        f"| epoch {self.epochs} | step {batch} / {batches} | time {seconds:.0f} s | loss {mean:.2f}"
+                    )
+                    losses.clear()
+
+    def epoch(self, x: Ids, t: Ids, batch_size: int, max_grad: float | None = None) -> Iterator[float]:
+        """Train on every example once, in random batches, yielding each batch's mean loss."""
+        self.epochs += 1
+        for batch_x, batch_t in shuffled_batches(x, t, batch_size, self.model.pad_id, self.rng):
+            yield self.step(batch_x, batch_t, max_grad)
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> float:
+        """Train on one batch; return its loss from before the update."""
+        if self.schedule is not None:
+            self.optimizer.learning_rate = self.schedule(self.steps)
+        self.steps += 1
+        self.model.parameters.gradients[...] = 0.0
+        loss = self.model.forward(x, t)
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
+        self.model.backward()
+        self.optimizer.step(self.model.parameters, max_grad)
+        return loss
