@@ -176,7 +176,7 @@ def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
     dgates (N, T, K), rows (N, T); adds to dtable (R, K).
     """
     R, K = dtable.shape
-    flat_rows, flat_gates = rows.ravel(), dgates.reshape(-1, K)
+    flat_rows, flat_gates = rows.ravel(), dgates.reshape(rows.size, K)
     if R <= 256:  # one product, faster than sorting
         dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_gates
     elif flat_rows.size > 0:

@@ -31,8 +31,8 @@ class TimeAffine:
         """Map xs (N, T, H), and constant (N, C), to ys (N, T, V), cache."""
         N, T, H = xs.shape
         W = self.W.value
-        C = W.shape[0] - H
-        ys = (xs.reshape(N * T, H) @ W[C:]).reshape(N, T, -1)
+        C, V = W.shape[0] - H, W.shape[1]
+        ys = (xs.reshape(N * T, H) @ W[C:]).reshape(N, T, V)
         ys += self.b.value
         if constant is not None:
             ys += (constant @ W[:C])[:, None]

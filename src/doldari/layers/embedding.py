@@ -35,11 +35,11 @@ class TimeEmbedding:
         if ids.size >= V:
             return self.W.value, ids, None
         rows = np.arange(ids.size, dtype=np.int32).reshape(ids.shape)
-        return self.W.value[ids].reshape(-1, D), rows, ids
+        return self.W.value[ids.ravel()], rows, ids
 
     def backward_table(self, dtable: Floats, cache: Ids | None) -> None:
         """Add the table's gradient dtable (R, D) to W."""
         if cache is None:
             self.W.gradient += dtable
         else:
-            self.backward(dtable.reshape(*cache.shape, -1), cache)
+            self.backward(dtable.reshape(*cache.shape, dtable.shape[1]), cache)

@@ -67,7 +67,7 @@ class TimeLSTM:
         """
         N, T = cache.rows.shape
         dtable, dfirst, dconstant = self.backward_table(dhs, cache, dlast)
-        return dtable.reshape(N, T, -1), dfirst, dconstant
+        return dtable.reshape(N, T, dtable.shape[1]), dfirst, dconstant
 
     def forward_table(
         self,

@@ -1,0 +1,204 @@
+"""The whole models: against central differences, PyTorch, the book's own figures, and themselves in other batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checks import answers, assert_gradient, ragged_ids
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer
+
+pytestmark = pytest.mark.usefixtures("implementation")
+both_models = pytest.mark.parametrize("model_class", [Seq2seq, PeekySeq2seq])
+PAD, START, V = 0, 1, 9
+
+
+def make_model(model_class, pad_id, dtype=np.float64, seed=3, H=6):
+    """Make a model with weights large enough for all of its parts to matter."""
+    model = model_class(V, 4, H, pad_id=pad_id, rng=np.random.default_rng(seed), dtype=dtype)
+    model.parameters.values[...] = np.random.default_rng(seed).standard_normal(model.parameters.values.size) * 0.5
+    return model
+
+
+def make_batch(N=5, S=6, T=4, seed=11, shortest=1):
+    rng = np.random.default_rng(seed)
+    return ragged_ids(rng, N, S, V, PAD, shortest), answers(rng, N, T, V, PAD, START)
+
+
+@both_models
+@pytest.mark.parametrize("pad_id", [None, PAD])
+@pytest.mark.parametrize("S, T", [(6, 4), (1, 0)])
+def test_gradients(model_class, pad_id, S, T):
+    model = make_model(model_class, pad_id)
+    x, t = make_batch(S=S, T=T, shortest=0)
+    model.forward(x, t)
+    model.backward()
+    arrays, gradients = [model.parameters.values], [model.parameters.gradients.copy()]
+    assert_gradient(lambda: model.forward(x, t), arrays, gradients, np.random.default_rng(0))
+
+
+@both_models
+@pytest.mark.parametrize("pad_id", [None, PAD])
+def test_loss_and_gradients_equal_pytorchs(model_class, pad_id):
+    pytest.importorskip("torch")
+    from torch_seq2seq import TorchSeq2seq
+
+    model = make_model(model_class, pad_id)
+    x, t = make_batch(N=16)
+    theirs = TorchSeq2seq(model)
+    their_loss = theirs(x, t)
+    their_loss.backward()
+    loss = model.forward(x, t)
+    model.backward()
+    assert loss == pytest.approx(their_loss.item(), rel=1e-12)
+    for name, parameter in model.parameters.items():
+        np.testing.assert_allclose(parameter.gradient, theirs.gradient(name), rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+@both_models
+@pytest.mark.parametrize("pad_id", [None, PAD])
+def test_ten_training_steps_equal_pytorchs(model_class, pad_id):
+    torch = pytest.importorskip("torch")
+    from torch_seq2seq import TorchSeq2seq
+
+    model = make_model(model_class, pad_id, np.float32, H=32)
+    theirs = TorchSeq2seq(model)
+    their_optimizer = torch.optim.Adam([p for p in theirs.parameters() if p.requires_grad], lr=1e-2)
+    trainer = Trainer(model, Adam(1e-2))
+    losses, their_losses = [], []
+    for step in range(10):
+        x, t = make_batch(N=32, seed=step)
+        losses.append(trainer.step(x, t, max_grad=0.5))
+        their_optimizer.zero_grad()
+        their_loss = theirs(x, t)
+        their_loss.backward()
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
+        their_optimizer.step()
+        their_losses.append(their_loss.item())
+    np.testing.assert_allclose(losses, their_losses, atol=1e-4, rtol=0)
+    assert losses[-1] < losses[0]
+
+
+def test_the_books_figures():
+    """Loss, gradients and greedy output of the book's code for the same weights and batch."""
+    with np.load(Path(__file__).with_name("chapter_seq2seq.npz")) as figures:
+        model = Seq2seq(13, 16, 32)
+        for name, parameter in model.parameters.items():
+            parameter.value[...] = figures[f"param/{name}"]
+        x, t = figures["x"], figures["t"]
+        assert model.forward(x, t) == pytest.approx(float(figures["loss"]), abs=1e-5)
+        model.backward()
+        for name, parameter in model.parameters.items():
+            np.testing.assert_allclose(parameter.gradient, figures[f"grad/{name}"], atol=1e-5, rtol=0, err_msg=name)
+        np.testing.assert_array_equal(model.generate(x, int(t[0, 0]), 4), figures["generated"])
+
+
+@both_models
+def test_generate_is_the_argmax_of_forwards_scores(model_class):
+    """Feeding a generated answer back in must score each of its symbols highest."""
+    model = make_model(model_class, None)
+    x, _ = make_batch(N=20)
+    generated = model.generate(x, START, 5)
+    read = np.hstack([np.full((20, 1), START, np.int32), generated[:, :-1]])
+    scores, _, _ = model.decoder.forward(read, model.encode(x))
+    np.testing.assert_array_equal(generated, scores.argmax(axis=2))
+
+
+@both_models
+def test_step_continues_forward(model_class):
+    model = make_model(model_class, PAD)
+    x, t = make_batch()
+    read = np.where(t == PAD, START, t)
+    scores, _, _ = model.decoder.forward(read, model.encode(x))
+    state = model.encode(x)
+    for position in range(t.shape[1]):
+        step_scores, state = model.step(read[:, position], state)
+        np.testing.assert_allclose(step_scores, scores[:, position], rtol=1e-12)
+
+
+def test_an_answer_ends_at_its_first_padding():
+    """Up to there it is what a model without end would write; from there on it is padding."""
+    model, endless = make_model(PeekySeq2seq, PAD), make_model(PeekySeq2seq, None)
+    model.parameters.values *= 3.0
+    endless.parameters.values[...] = model.parameters.values
+    x = np.random.default_rng(0).integers(2, V, (50, 5))
+    written, unended = model.generate(x, START, 8), endless.generate(x, START, 8)
+    ended = np.cumsum(unended == PAD, axis=1) > 0
+    assert 10 < ended.any(axis=1).sum()
+    assert (unended[ended] != PAD).any()
+    np.testing.assert_array_equal(written, np.where(ended, PAD, unended))
+
+
+def test_scores_and_gradients_are_zero_where_masked():
+    model = make_model(Seq2seq, PAD)
+    x, t = make_batch(N=8)
+    read = t[:, :-1]
+    mask = read != PAD
+    scores, _, _ = model.decoder.forward(np.ascontiguousarray(read), model.encode(x), mask)
+    assert not scores[~mask].any()
+    model.forward(x, t)
+    assert not model._cache.loss.dscores[~mask].any()
+    assert model._cache.loss.dscores[mask].all()
+
+
+invariance = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@invariance
+@given(
+    model_class=st.sampled_from([Seq2seq, PeekySeq2seq]),
+    seed=st.integers(0, 10_000),
+    batch_size=st.integers(1, 12),
+    left=st.integers(0, 3),
+    right=st.integers(0, 3),
+    after=st.integers(0, 3),
+)
+def test_batches_order_and_padding_do_not_matter(model_class, seed, batch_size, left, right, after):
+    """Loss summed over examples, its gradient and the predictions: the same in any batch, order and padding."""
+    model = make_model(model_class, PAD)
+    x, t = make_batch(N=12, seed=seed, shortest=0)
+    positions = (t[:, :-1] != PAD).sum()
+    summed = model.forward(x, t) * positions
+    model.backward()
+    gradient = model.parameters.gradients * positions
+    predictions = model.generate(x, START, 6)
+
+    order = np.random.default_rng(seed).permutation(12)
+    x, t = np.pad(x[order], ((0, 0), (left, right))), np.pad(t[order], ((0, 0), (0, after)))
+    other_sum, other_gradient, other_predictions = 0.0, 0.0, []
+    for start in range(0, 12, batch_size):
+        batch_x, batch_t = x[start : start + batch_size], t[start : start + batch_size]
+        positions = (batch_t[:, :-1] != PAD).sum()
+        model.parameters.gradients[...] = 0.0
+        other_sum += model.forward(batch_x, batch_t) * positions
+        model.backward()
+        other_gradient = other_gradient + model.parameters.gradients * positions
+        other_predictions.append(model.generate(batch_x, START, 6))
+    assert other_sum == pytest.approx(summed, rel=1e-12)
+    np.testing.assert_allclose(other_gradient, gradient, rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(np.concatenate(other_predictions), predictions[order])
+
+
+def test_padding_may_stand_in_front():
+    """A row's result is that of the row without its padding, wherever the padding stands."""
+    model = make_model(Seq2seq, PAD)
+    short = np.array([[3, 5, 4]], np.int32)
+    expected = model.encode(short).lstm.h
+    for padded in ([[0, 0, 3, 5, 4]], [[3, 5, 4, 0, 0]], [[0, 3, 5, 4, 0]]):
+        np.testing.assert_array_equal(model.encode(padded).lstm.h, expected)
+
+
+@both_models
+def test_a_batch_of_nothing(model_class):
+    model = make_model(model_class, PAD)
+    assert model.generate(np.zeros((0, 4), np.int32), START, 3).shape == (0, 3)
+    assert model.generate(np.zeros((2, 4), np.int32), START, 3).shape == (2, 3)
+    assert model.forward(np.zeros((0, 4), np.int32), np.zeros((0, 3), np.int32)) == 0.0
+
+
+def test_the_same_seed_gives_the_same_weights_in_any_precision():
+    single, double = (Seq2seq(V, 4, 6, rng=np.random.default_rng(1), dtype=d) for d in (np.float32, np.float64))
+    np.testing.assert_array_equal(single.parameters.values, double.parameters.values.astype(np.float32))
+    assert Seq2seq(V, 4, 6).parameters.values.dtype == np.float32
