@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+torch.set_num_threads(1)  # at these sizes more threads are slower, and much slower on a busy machine
+
 
 def to_torch_gates(array):
     """Reorder the last axis from f, g, i, o to PyTorch's i, f, g, o."""

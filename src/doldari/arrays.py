@@ -37,11 +37,11 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 def _free_block(size: int) -> NDArray[np.uint8]:
     """Find a block of at least `size` bytes, and at most twice that, to which no array refers, or make one."""
     capacity = 1 << (size - 1).bit_length()
-    for index, block in enumerate(_blocks):
-        # Views hold a reference to their block: here only the list, the loop and the call do.
-        if block.size == capacity and sys.getrefcount(block) == 3:
+    for index in range(len(_blocks)):
+        # Arrays hold a reference to their block; of a free one there are two, the list's and that of this call.
+        if _blocks[index].size == capacity and sys.getrefcount(_blocks[index]) == 2:
             _blocks.append(_blocks.pop(index))
-            return block
+            return _blocks[-1]
     block = np.empty(capacity, np.uint8)
     _blocks.append(block)
     del _blocks[:-MOST_BLOCKS]

@@ -31,7 +31,7 @@ class TimeEmbedding:
         Whatever follows then works on R rows and not on N x T.  A vocabulary smaller than the batch is its own
         table; of a larger one, the table holds a row for each position.
         """
-        V, D = self.W.value.shape
+        V = self.W.value.shape[0]
         if ids.size >= V:
             return self.W.value, ids, None
         rows = np.arange(ids.size, dtype=np.int32).reshape(ids.shape)

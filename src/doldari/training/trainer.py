@@ -85,9 +85,10 @@ class Trainer:
             self.optimizer.learning_rate = self.schedule(self.steps)
         self.steps += 1
         self.model.parameters.gradients[...] = 0.0
-        loss = self.model.forward(x, t)
-        if not math.isfinite(loss):
-            raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
-        self.model.backward()
-        self.optimizer.step(self.model.parameters, max_grad)
+        with np.errstate(all="ignore"):  # what overflows shows in the loss
+            loss = self.model.forward(x, t)
+            if not math.isfinite(loss):
+                raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
+            self.model.backward()
+            self.optimizer.step(self.model.parameters, max_grad)
         return loss

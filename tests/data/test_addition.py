@@ -1,0 +1,48 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from doldari import ConfigError
+from doldari.data.addition import addition_pairs, chapter_line
+from doldari.data.pairs import Pair
+
+
+def test_default_task():
+    pairs = addition_pairs()
+    assert len(pairs) == 50_000
+    assert all(sum(map(int, source.split("+"))) == int(target) for source, target in pairs)
+    assert len({frozenset(source.split("+")) for source, _ in pairs}) == 50_000
+
+
+def test_lengths_are_those_of_the_books_file():
+    """Shares of one-, two- and three-digit numbers in the book's 50,000 questions: 9,734, 32,625 and 57,641."""
+    counts = Counter(len(number) for source, _ in addition_pairs() for number in source.split("+"))
+    shares = np.array([counts[length] for length in (1, 2, 3)]) / 100_000
+    np.testing.assert_allclose(shares, [0.097, 0.326, 0.576], atol=0.005)
+
+
+def test_all_there_are():
+    pairs = addition_pairs(count=55, digits=1)
+    assert {tuple(sorted(source.split("+"))) for source, _ in pairs} == {
+        (str(a), str(b)) for a in range(10) for b in range(a, 10)
+    }
+
+
+def test_seeds_and_digits():
+    assert addition_pairs(100, 5, seed=1) == addition_pairs(100, 5, seed=1)
+    assert addition_pairs(100, 5, seed=1) != addition_pairs(100, 5, seed=2)
+    assert max(len(source) for source, _ in addition_pairs(1000, 18)) == 37
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [((0, 3), "count=0"), ((56, 1), "from 1 to 55"), ((5, 0), "digits=0"), ((5, 19), "digits=19")],
+)
+def test_out_of_range(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        addition_pairs(*arguments)
+
+
+def test_chapter_line():
+    assert chapter_line(Pair("16+75", "91"), digits=3) == "16+75  _91  "

@@ -1,0 +1,62 @@
+import pytest
+
+from doldari import DataError
+from doldari.data import load_pairs
+from doldari.data.pairs import Pair, read_pairs, split_pairs
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "pairs.tsv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_two_columns(write):
+    path = write("\ufeff가게\tk a̠ː ɡ e̞\r\n\nsnake_case\tb c\n a \td")
+    assert read_pairs(path) == [Pair("가게", "k a̠ː ɡ e̞"), Pair("snake_case", "b c"), Pair(" a ", "d")]
+
+
+def test_chapter_lines(write):
+    path = write("16+75  _91  \nseptember 27, 1994    _1994-09-27\n")
+    assert read_pairs(path) == [Pair("16+75", "91"), Pair("september 27, 1994", "1994-09-27")]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more such lines\)"),
+        ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
+        ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
+        ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2"),
+        ("1+1_2\n1+2\n", "pairs.tsv:2: no tab, and no _"),
+        ("just words\n", "pairs.tsv:1: no tab"),
+        ("", "the file is empty"),
+        ("\n \n", "the file is empty"),
+        (b"a\tb\nc\t\xff\n", r"pairs.tsv:2: not UTF-8 \(byte 0xff at 3\)"),
+    ],
+)
+def test_bad_files(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_pairs(write(content))
+
+
+def test_directory_and_missing(tmp_path):
+    with pytest.raises(DataError, match="is a directory"):
+        read_pairs(tmp_path)
+    with pytest.raises(DataError, match=r"no such file, and no built-in task .*known: addition.*mean addition"):
+        load_pairs("adition")
+
+
+def test_split():
+    pairs = [Pair(str(n), str(n)) for n in range(25)]
+    training, held_out = split_pairs(pairs)
+    assert (len(training), len(held_out)) == (23, 2)
+    assert sorted(training + held_out) == sorted(pairs)
+    assert split_pairs(pairs) == (training, held_out)
+    assert list(map(len, split_pairs(pairs[:2]))) == [1, 1]
+    with pytest.raises(DataError, match="one pair only"):
+        split_pairs(pairs[:1])

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doldari import UnknownSymbolError
+from doldari.data.batches import pad, shuffled_batches, without_common_padding
+from doldari.data.vocabulary import PADDING, UNKNOWN, Vocabulary
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_characters_there_and_back(texts):
+    vocabulary = Vocabulary.build(texts, "characters")
+    assert [vocabulary.decode(vocabulary.encode(text)) for text in texts] == texts
+    assert vocabulary == Vocabulary.build(reversed(texts), "characters")
+
+
+def test_whitespace_symbols():
+    vocabulary = Vocabulary.build(["k a̠ː  ɡ", "a̠ː e̞"], "whitespace")
+    assert len(vocabulary) == 3 + 4
+    assert vocabulary.decode([*vocabulary.encode(" ɡ\ta̠ː "), PADDING, 5]) == "ɡ a̠ː"
+
+
+def test_unknown_symbols():
+    vocabulary = Vocabulary.build(["ab"], "characters")
+    with pytest.raises(UnknownSymbolError, match=r"'가' \(U\+AC00\) was never seen"):
+        vocabulary.encode("a가b")
+    ids = vocabulary.encode("a가b", unknown=True)
+    assert ids[1] == UNKNOWN
+    assert vocabulary.decode(ids) == "a\ufffdb"
+
+
+def test_common_padding_is_dropped():
+    ids = np.array([[0, 0, 3, 4, 0, 0, 0], [0, 5, 6, 0, 0, 0, 0]])
+    assert without_common_padding(ids, 0).tolist() == [[0, 3, 4], [5, 6, 0]]
+    assert without_common_padding(ids, 0, keep=1).tolist() == [[0, 3, 4, 0], [5, 6, 0, 0]]
+    assert without_common_padding(ids, None) is ids
+    assert without_common_padding(np.zeros((2, 3)), 0, keep=1).shape == (2, 1)
+
+
+def test_an_epoch_of_batches_has_every_example_once():
+    x = pad([[n] * (n % 4 + 1) for n in range(1, 11)], 0)
+    t = x * 10
+    batches = list(shuffled_batches(x, t, 4, 0, np.random.default_rng(0)))
+    assert [len(batch_x) for batch_x, _ in batches] == [4, 4, 2]
+    assert sorted(row[0] for batch_x, _ in batches for row in batch_x.tolist()) == list(range(1, 11))
+    for batch_x, batch_t in batches:
+        width = batch_x.shape[1]
+        np.testing.assert_array_equal(batch_x * 10, batch_t[:, :width])

@@ -1,0 +1,75 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doldari import LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
+from doldari.config import ModelConfig
+from doldari.data.pairs import Pair
+from doldari.data.vocabulary import Vocabulary
+from doldari.inference import predictor as predictor_module
+from doldari.inference.metrics import evaluate
+from doldari.models.model_file import TextModel, build_model
+
+
+def make_predictor(**settings):
+    config = ModelConfig(hidden_size=8, wordvec_size=4, **settings)
+    source, target = Vocabulary("characters", tuple("abc")), Vocabulary("characters", tuple("xyz"))
+    model = build_model(config, source, target, np.random.default_rng(0))
+    model.parameters.values[...] = np.random.default_rng(2).standard_normal(model.parameters.values.size)
+    return Predictor(TextModel(model, config, source, target, longest_source=8, longest_target=5))
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts=st.lists(st.text("abc", max_size=8), max_size=20), reverse=st.booleans(), batch_size=st.integers(1, 7))
+def test_each_answer_is_as_if_alone(texts, reverse, batch_size):
+    predictor = make_predictor(reverse=reverse)
+    alone = [predictor(text) for text in texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictor_module, "BATCH_SIZE", batch_size)
+        assert predictor.predict(texts) == alone
+    assert len(set(alone)) > 1 or len(set(texts)) < 4
+
+
+def test_reversed_models_read_backwards():
+    forwards, backwards = make_predictor(reverse=False), make_predictor(reverse=True)
+    assert forwards("abbc") == backwards("cbba") != forwards("cbba")
+
+
+def test_unknown_symbols_and_long_sources():
+    predictor = make_predictor()
+    with pytest.raises(UnknownSymbolError, match=r"'q' \(U\+0071\)"):
+        predictor("aq")
+    assert isinstance(predictor.predict(["aq"], unknown=True)[0], str)
+    with pytest.warns(LongSourceWarning, match="13 symbols, the longest in training had 8"):
+        predictor("a" * 13)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor("a" * 12)
+
+
+def test_evaluate_counts_exact_matches():
+    predictor = make_predictor()
+    answer = predictor("ab")
+    evaluation = evaluate(predictor, [Pair("ab", answer), Pair("ab", answer + "x"), Pair("ab", answer)])
+    assert evaluation.right == [True, False, True]
+    assert evaluation.accuracy == pytest.approx(2 / 3)
+
+
+def test_eval_seq2seq(capsys):
+    model = Seq2seq(4, 3, 5, rng=np.random.default_rng(0))
+    question = np.array([[0, 1]])
+    answer = model.generate(question, 2, 3)
+    correct = np.array([[2, *answer[0]]])
+    letters = dict(enumerate("abcd"))
+    assert eval_seq2seq(model, question, correct, letters) == 1
+    assert capsys.readouterr().out == ""
+    wrong = correct.copy()
+    wrong[0, -1] = (wrong[0, -1] + 1) % 4
+    assert eval_seq2seq(model, question, wrong, letters, verbose=True, is_reverse=True) == 0
+    shown = capsys.readouterr().out.splitlines()
+    spelled = "".join(letters[id] for id in answer[0].tolist())
+    assert shown[0] == "Q ba"
+    assert shown[2:] == [f"✗ {spelled}", "---"]

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from doldari import ModelFileError, load
+from doldari.config import ModelConfig
+from doldari.data.vocabulary import Vocabulary
+from doldari.models.model_file import TextModel, build_model, load_model, save_model
+
+
+@pytest.fixture
+def path(tmp_path):
+    config = ModelConfig(hidden_size=5, wordvec_size=3, decoder="plain", reverse=False, target_symbols="whitespace")
+    source, target = Vocabulary("characters", ("a", "가")), Vocabulary("whitespace", ("k", "ɡ"))
+    model = build_model(config, source, target, np.random.default_rng(0))
+    path = tmp_path / "model.safetensors"
+    save_model(path, TextModel(model, config, source, target, 7, 4))
+    return path
+
+
+def describe(path, **changes):
+    """Write the model again with its description changed."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    description = json.loads(header["__metadata__"]["doldari"]) | changes
+    save_file(load_file(path), path, {"doldari": json.dumps(description)})
+
+
+def test_there_and_back(path):
+    loaded = load_model(path)
+    assert loaded.config.hidden_size == 5
+    assert not loaded.config.reverse
+    assert loaded.source.symbols == ("a", "가")
+    assert (loaded.longest_source, loaded.longest_target) == (7, 4)
+    again = path.with_name("again.safetensors")
+    save_model(again, loaded)
+    assert again.read_bytes() == path.read_bytes()
+    assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_cut_short(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ModelFileError, match="cut short"):
+        load_model(path)
+
+
+def test_of_another_kind(path):
+    save_file({"weight": np.zeros(3)}, path)
+    with pytest.raises(ModelFileError, match="not a doldari model"):
+        load_model(path)
+    path.write_text("[model]\n")
+    with pytest.raises(ModelFileError, match="not a safetensors file"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"format": 2}, "newer doldari"),
+        ({"source": ["a"]}, r"encoder.embed.W is \(5, 3\), expected \(4, 3\)"),
+        ({"source": 3}, "damaged"),
+        ({"model": {"hidden_size": "x"}}, "damaged"),
+        ({"model": {"depth": 2}}, "damaged"),
+    ],
+)
+def test_damaged_description(path, changes, message):
+    describe(path, **changes)
+    with pytest.raises(ModelFileError, match=message):
+        load_model(path)
+
+
+def test_missing_and_foreign_weights(path):
+    weights = load_file(path)
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    weights.pop("decoder.affine.b")
+    save_file(weights, path, header["__metadata__"])
+    with pytest.raises(ModelFileError, match="not those of its configuration"):
+        load_model(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(ModelFileError, match="no model file in this directory"):
+        load(tmp_path)
+    with pytest.raises(ModelFileError, match="no such model"):
+        load(tmp_path / "none")

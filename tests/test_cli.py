@@ -1,0 +1,234 @@
+"""The command line as a user meets it: what is printed where, exit codes, bad input, interruption."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import doldari
+from doldari.cli import main
+
+QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd, tmp_path):
+    """Run a command in an empty directory: its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["doldari", *(word for part in arguments for word in part.split())])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = 0
+        with warnings.catch_warnings():  # main() shows warnings its own way
+            warnings.simplefilter("default")
+            try:
+                main()
+            except SystemExit as exit:
+                code = exit.code or 0
+        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
+
+    return run
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A file of forty pairs: a letter once to four times, and the letter."""
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{letter * n}\t{letter}\n" for letter in "abcdefghij" for n in range(1, 5)))
+    return path
+
+
+def test_train_evaluate_predict(cli, pairs, tmp_path):
+    done = cli(f"train {pairs.name} --epochs 2 --hidden-size 8 --batch-size 4 --no-reverse --decoder plain --seed 3")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("36 pairs to train on, 4 to validate with")
+    assert [line.split()[:2] for line in lines[1:3]] == [["epoch", "1/2"], ["epoch", "2/2"]]
+    assert sum(line.lstrip()[0] in "✓✗" for line in lines[3:-1]) == 4
+    assert lines[-1].startswith("runs/pairs holds the model")
+    assert sorted(path.name for path in (tmp_path / "runs/pairs").iterdir()) == [
+        "accuracy.png",
+        "config.toml",
+        "history.jsonl",
+        "model.safetensors",
+    ]
+    assert (tmp_path / "runs/pairs/accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert 'decoder = "plain"' in (tmp_path / "runs/pairs/config.toml").read_text()
+
+    evaluated = cli(f"evaluate runs/pairs {pairs.name} --json")
+    result = json.loads(evaluated.out)
+    assert (evaluated.code, result["examples"]) == (0, 40)
+    shown = cli(f"evaluate runs/pairs/model.safetensors {pairs.name}").out
+    assert shown.startswith(f"accuracy {result['accuracy']:.2%}")
+    model = doldari.load("runs/pairs")
+    texts = [line.split("\t") for line in pairs.read_text().splitlines()]
+    assert result["accuracy"] == sum(model(source) == target for source, target in texts) / 40
+
+    by_argument = cli("predict runs/pairs abc aaaa")
+    by_line = cli("predict runs/pairs", stdin=b"abc\n\naaaa\r\n")
+    assert by_argument.out.splitlines() == model.predict(["abc", "aaaa"])
+    assert by_line.out.splitlines() == [model("abc"), "", model("aaaa")]
+
+
+def test_train_again_is_refused_unless_overwriting(cli, pairs):
+    assert cli(f"train {pairs} {QUICK}").code == 0
+    model = Path("runs/pairs/model.safetensors")
+    before = model.read_bytes()
+    refused = cli(f"train {pairs} {QUICK} --seed 5")
+    assert refused.code == 1
+    assert "runs/pairs: holds a run already" in refused.err
+    assert "--overwrite" in refused.err
+    assert model.read_bytes() == before
+    assert cli(f"train {pairs} {QUICK} --seed 5 --overwrite").code == 0
+    assert model.read_bytes() != before
+
+
+def test_settings_from_a_file_and_options(cli, pairs, tmp_path):
+    (tmp_path / "base.toml").write_text("[model]\nhidden_size = 4\n[training]\nepochs = 3\n")
+    done = cli(f"train {pairs} --config base.toml --epochs 1 --out there --validation {pairs}")
+    assert done.code == 0
+    assert "40 pairs to train on, 40 to validate with" in done.out
+    written = (tmp_path / "there/config.toml").read_text()
+    assert "hidden_size = 4" in written
+    assert "epochs = 1" in written
+
+
+def test_generate(cli):
+    tsv = cli("generate addition --count 20 --digits 2 --seed 4").out.splitlines()
+    assert len(set(tsv)) == 20
+    for line in tsv:
+        source, target = line.split("\t")
+        assert sum(map(int, source.split("+"))) == int(target)
+    chapter = cli("generate addition --count 20 --digits 2 --seed 4 --format chapter").out.splitlines()
+    assert [line.replace("_", "\t").replace(" ", "") for line in chapter] == tsv
+    assert {len(line) for line in chapter} == {9}
+    refused = cli("generate addition --count 56 --digits 1")
+    assert (refused.code, refused.out) == (1, "")
+    assert "count=56: must be from 1 to 55" in refused.err
+
+
+def test_compare(cli, pairs, tmp_path):
+    done = cli(f"compare {pairs} --epochs 1")
+    assert done.code == 0
+    assert [line for line in done.out.splitlines() if line in ("plain", "reversed", "reversed + peeky")] == [
+        "plain",
+        "reversed",
+        "reversed + peeky",
+    ]
+    compared = tmp_path / "runs/compare-pairs"
+    assert (compared / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    reverse = {d.name: "reverse = true" in (d / "config.toml").read_text() for d in compared.iterdir() if d.is_dir()}
+    assert reverse == {"plain": False, "reversed": True, "reversed-peeky": True}
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("train nothing.tsv", "nothing.tsv: no such file, and no built-in task of that name (known: addition)"),
+        ("train adition", "did you mean addition?"),
+        ("train .", ".: is a directory"),
+        ("train bad.tsv", "bad.tsv:2: no tab (and 1 more such lines)"),
+        ("train empty.tsv", "empty.tsv: no pairs in it"),
+        ("train latin.tsv", "latin.tsv:1: not UTF-8 (byte 0xe9 at 4)"),
+        ("train pairs.tsv --hidden-size 0", "hidden_size=0: must be at least 1"),
+        ("train pairs.tsv --learning-rate nan", "learning_rate=nan: must be finite"),
+        ("train pairs.tsv --config none.toml", "none.toml: cannot be read as TOML: No such file"),
+        ("train pairs.tsv --out pairs.tsv", "pairs.tsv: cannot be made a directory for the run"),
+        ("train pairs.tsv --validation bad.tsv", "bad.tsv:2: no tab"),
+        ("evaluate none pairs.tsv", "none: no such model; train one with: doldari train"),
+        ("predict . abc", ".: no model file in this directory"),
+        ("predict pairs.tsv abc", "pairs.tsv: not a safetensors file"),
+    ],
+)
+def test_mistakes_get_one_line(cli, pairs, tmp_path, arguments, message):
+    (tmp_path / "bad.tsv").write_text("a\tb\nno tab\nnone\n")
+    (tmp_path / "empty.tsv").write_text("")
+    (tmp_path / "latin.tsv").write_bytes("caf\xe9\tx\n".encode("latin-1"))
+    failed = cli(arguments)
+    assert failed.code == 1
+    assert failed.out == ""
+    assert failed.err.startswith("error: ")
+    assert message in failed.err
+    assert failed.err.count("\n") == 1
+
+
+def test_usage_errors_have_their_own_code(cli):
+    assert cli("train").code == 2
+    assert cli("trian addition").code == 2
+    assert cli("train addition --decoder pekky").code == 2
+    assert cli("generate subtraction").code == 2
+
+
+def test_unknown_symbols_lose_nothing_else(cli, pairs):
+    cli(f"train {pairs} {QUICK}")
+    done = cli("predict runs/pairs", stdin="aa\n가\nbb\n".encode())
+    assert done.code == 1
+    assert len(done.out.splitlines()) == 3
+    assert done.out.splitlines()[1] == ""
+    assert "text 2: '가': the symbol '가' (U+AC00) was never seen in training; --unknown" in done.err
+    let_through = cli("predict runs/pairs --unknown", stdin="aa\n가\nbb\n".encode())
+    assert (let_through.code, let_through.err) == (0, "")
+    assert let_through.out.splitlines()[::2] == done.out.splitlines()[::2]
+    not_text = cli("predict runs/pairs", stdin=b"aa\n\xff\n")
+    assert not_text.code == 1
+    assert "line 2: not UTF-8" in not_text.err
+
+
+def test_long_sources_are_warned_about(cli, pairs):
+    cli(f"train {pairs} {QUICK}")
+    done = cli("predict runs/pairs aaaaaaa")
+    assert done.code == 0
+    assert done.err.startswith("warning: a source of 7 symbols, the longest in training had 4")
+
+
+def test_a_loss_that_is_no_number(cli, pairs):
+    failed = cli(f"train {pairs} {QUICK} --learning-rate 1e38 --schedule constant")
+    assert failed.code == 1
+    assert failed.err.startswith("error: the loss became")
+    assert (
+        "at step 2 (epoch 1); try a learning rate lower than 1e+38. runs/pairs keeps the untrained model"
+        in failed.err
+    )
+    assert doldari.load("runs/pairs")("a") is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_saves(tmp_path, number):
+    command = [sys.executable, "-u", "-m", "doldari", "train", "addition", "--hidden-size", "8", "--epochs", "500"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as training:
+        assert "pairs to train on" in training.stdout.readline()
+        assert training.stdout.readline().startswith("epoch   1/500")
+        time.sleep(0.2)
+        training.send_signal(number)
+        _, error = training.communicate(timeout=60)
+    assert training.returncode == 128 + number
+    assert "the model as it stands is in runs/addition" in error
+    assert "Traceback" not in error
+    assert doldari.load(tmp_path / "runs/addition")("1+1") is not None
+    assert len((tmp_path / "runs/addition/history.jsonl").read_text().splitlines()) >= 1
+    assert (tmp_path / "runs/addition/accuracy.png").exists()
+
+
+def test_output_into_a_closed_pipe():
+    command = f"{sys.executable} -m doldari generate addition | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert "\t" in done.stdout
+    assert done.stderr == ""
+
+
+def test_help_teaches(cli):
+    shown = cli("train --help").out
+    for word in ("DATA", "--epochs", "--reverse", "--decoder", "plain|peeky", "--config", "accuracy.png"):
+        assert word in shown

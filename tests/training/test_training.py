@@ -1,0 +1,154 @@
+import json
+
+import numpy as np
+import pytest
+
+from doldari import SGD, Adam, PeekySeq2seq, Seq2seq, Trainer, TrainingError, load
+from doldari.config import Config
+from doldari.data.addition import addition_pairs
+from doldari.data.pairs import Pair, split_pairs
+from doldari.training.history import read_history
+from doldari.training.run import Run, claim, train
+from doldari.training.schedules import constant, one_cycle
+
+SMALL = Config().replace(hidden_size=16, epochs=2, batch_size=16)
+
+
+def make_run(config=SMALL, pairs=None):
+    return Run.prepare(config, *split_pairs(pairs or addition_pairs(200, 2)))
+
+
+def no_stop(loss):
+    return False
+
+
+def nothing(epoch, evaluation):
+    pass
+
+
+def test_a_run_learns_and_leaves_everything(tmp_path):
+    """A task small enough to be learnt in a second: copy one of four letters."""
+    pairs = [Pair(letter * (n % 3 + 1), letter) for n in range(200) for letter in "abcd"]
+    config = SMALL.replace(epochs=4, learning_rate=2e-2)
+    assert train(run := make_run(config, pairs), tmp_path, no_stop, nothing)
+    assert run.history[-1].accuracy == 1.0
+    assert run.history[-1].loss < run.history[0].loss / 5
+    assert read_history(tmp_path / "history.jsonl") == run.history
+    assert [json.loads(line)["epoch"] for line in (tmp_path / "history.jsonl").read_text().splitlines()] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+    assert Config.from_toml(tmp_path / "config.toml") == config
+    model = load(tmp_path)
+    assert model("aa") == "a"
+    assert model.predict(["b", "ccc", "dd"]) == ["b", "c", "d"]
+
+
+def test_one_seed_gives_one_result_to_the_bit(tmp_path):
+    contents = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(make_run(SMALL.replace(seed=seed)), tmp_path / name, no_stop, nothing)
+        contents.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_model(tmp_path):
+    run = make_run()
+
+    def spoil(epoch, evaluation):
+        good.append(run.predictor.text_model.model.parameters.values.copy())
+        run.trainer.schedule = constant(1e38)
+
+    good = []
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step 1\d \(epoch 2\).*the model of epoch 1"):
+        train(run, tmp_path, no_stop, spoil)
+    np.testing.assert_array_equal(load(tmp_path).text_model.model.parameters.values, good[0])
+    assert len(read_history(tmp_path / "history.jsonl")) == 1
+
+
+def test_stopping_keeps_what_is_there(tmp_path):
+    run = make_run()
+    steps = iter(range(100))
+    assert not train(run, tmp_path, lambda loss: next(steps) == 14, nothing)
+    assert run.trainer.steps == 15
+    assert len(read_history(tmp_path / "history.jsonl")) == 1
+    np.testing.assert_array_equal(
+        load(tmp_path).text_model.model.parameters.values, run.predictor.text_model.model.parameters.values
+    )
+
+
+def test_vocabularies_come_from_the_training_pairs():
+    run = Run.prepare(SMALL, [Pair("ab", "x y"), Pair("b", "y")], [Pair("c", "z")])
+    assert run.predictor.text_model.source.symbols == ("a", "b")
+    assert run.predictor.text_model.target.symbols == (" ", "x", "y")
+    shared = SMALL.replace(shared_vocabulary=True, target_symbols="whitespace")
+    run = Run.prepare(shared, [Pair("ab", "b c")], [])
+    assert run.predictor.text_model.source.symbols == (" ", "a", "b", "c")
+    assert run.predictor.text_model.target.symbols == ("ab", "b", "c")
+
+
+def test_claim(tmp_path):
+    claim(tmp_path / "new" / "deep", overwrite=False)
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(Exception, match="holds a run already"):
+        claim(tmp_path, overwrite=False)
+    claim(tmp_path, overwrite=True)
+    with pytest.raises(Exception, match="cannot be made a directory"):
+        claim(tmp_path / "config.toml", overwrite=True)
+
+
+@pytest.mark.parametrize("model_class", [Seq2seq, PeekySeq2seq])
+def test_fit_as_in_the_chapter(model_class, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.integers(2, 6, (70, 3))
+    t = np.hstack([np.ones((70, 1), int), x[:, ::-1]])
+    trainer = Trainer(model_class(6, 8, 16, rng=rng), Adam(1e-2), rng=rng)
+    trainer.fit(x, t, max_epoch=2, batch_size=32, max_grad=5.0, eval_interval=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[1:3] for line in lines] == [
+        [f" epoch {epoch} ", f" step {batch} / 3 "] for epoch in (1, 2) for batch in (1, 3)
+    ]
+    trainer.fit(x, t, max_epoch=100, eval_interval=None)
+    assert capsys.readouterr().out == ""
+    assert trainer.model.forward(x, t) < 0.1
+    np.testing.assert_array_equal(trainer.model.generate(x[:3, ::1], 1, 3), t[:3, 1:])
+
+
+def test_adam_equals_pytorchs():
+    torch = pytest.importorskip("torch")
+    model = Seq2seq(5, 3, 4, rng=np.random.default_rng(0), dtype=np.float64)
+    theirs = torch.nn.Parameter(torch.from_numpy(model.parameters.values.copy()))
+    ours, optimizer = Adam(0.01), torch.optim.Adam([theirs], lr=0.01)
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        gradient = rng.standard_normal(theirs.shape)
+        model.parameters.gradients[...] = gradient
+        theirs.grad = torch.from_numpy(gradient)
+        norm = ours.step(model.parameters, max_grad=3.0)
+        assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_([theirs], 3.0).item())
+        optimizer.step()
+        np.testing.assert_allclose(model.parameters.values, theirs.detach().numpy(), rtol=1e-6, atol=1e-8)
+
+
+def test_sgd_clips_and_steps():
+    model = Seq2seq(5, 3, 4, dtype=np.float64)
+    before = model.parameters.values.copy()
+    model.parameters.gradients[...] = 1.0
+    norm = SGD(0.5).step(model.parameters, max_grad=1.0)
+    assert norm == pytest.approx(np.sqrt(before.size))
+    np.testing.assert_allclose(before - model.parameters.values, 0.5 / norm)
+
+
+def test_one_cycle():
+    rate = one_cycle(1.0, steps=1000)
+    rates = [rate(step) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert np.argmax(rates) == 200
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] < 1e-3
+    assert all(np.diff(rates[:200]) > 0)
+    assert all(np.diff(rates[200:]) < 0)
+    assert one_cycle(1.0, steps=1)(0) > 0
+    assert constant(0.3)(7) == 0.3
