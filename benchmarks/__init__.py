@@ -1,0 +1,1 @@
+"""Measures doldari beside what a user would pick instead: `python -m benchmarks`."""

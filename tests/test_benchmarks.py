@@ -1,0 +1,54 @@
+"""What the benchmarks compare must be the same model: the peers' losses are ours."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.peers.textbook import TextbookSeq2seq
+from benchmarks.sections import useful_flops
+from benchmarks.sides import chapter_batches
+
+NAMES = ("encoder.embed", "encoder.lstm", "decoder.embed", "decoder.lstm", "decoder.affine")
+
+
+@pytest.mark.parametrize("peeky", [False, True])
+def test_the_textbook_trains_as_we_do(peeky):
+    theirs = TextbookSeq2seq(13, 8, 16, peeky)
+    ours = (PeekySeq2seq if peeky else Seq2seq)(13, 8, 16)
+    for name, layer in zip(NAMES, theirs.layers, strict=True):
+        parts = [part for part in ours.parameters if part.startswith(name + ".")]
+        for part, param in zip(parts, layer.params, strict=True):
+            ours.parameters[part].value[...] = param
+    trainer = Trainer(ours, Adam())
+    batches = chapter_batches(640)
+    losses = [(trainer.step(x, t, 5.0), theirs.step(x, t)) for x, t in batches]
+    np.testing.assert_allclose(*zip(*losses, strict=True), atol=1e-4)
+
+
+@pytest.mark.parametrize("peeky", [False, True])
+@pytest.mark.parametrize("pad_id", [None, 0])
+def test_the_pytorch_peer_has_our_size_and_learns_as_fast(peeky, pad_id):
+    pytest.importorskip("torch").manual_seed(0)
+    from benchmarks.peers.pytorch import TorchSeq2seq
+
+    theirs = TorchSeq2seq(13, 8, 16, peeky, pad_id)
+    ours = (PeekySeq2seq if peeky else Seq2seq)(13, 8, 16, pad_id=pad_id, rng=np.random.default_rng(0))
+    second_biases = 2 * 4 * 16
+    assert sum(p.numel() for p in theirs.parameters()) == ours.parameters.values.size + second_biases
+    trainer = Trainer(ours, Adam())
+    batches = chapter_batches(6400)
+    losses = np.array([(trainer.step(x, t, 5.0), theirs.step(x, t)) for x, t in batches])
+    np.testing.assert_allclose(*losses[-10:].mean(axis=0), rtol=0.1)
+
+
+def test_useful_flops():
+    x, t = np.array([[3, 0]]), np.array([[1, 2, 0, 0]])
+    ordinary = useful_flops(x, t, peeky=False, masked=False)
+    masked = useful_flops(x, t, peeky=False, masked=True)
+    assert ordinary - masked == 6 * (2 * 128 * 512 + 128 * 13)
