@@ -19,7 +19,7 @@ from benchmarks.sides import NATIVE, TORCH
 HERE = Path(__file__).parent
 TITLES = {
     "training": "Training, seconds an epoch of the chapter's set-up (45,000 questions, batch 128, D 16, H 128)",
-    "share_of_peak": "The share of the measured sgemm peak of all cores that such an epoch reaches in useful products",
+    "share_of_peak": "Share of the sgemm peak of all cores, measured, that such an epoch reaches in useful products",
     "scaling": "Training, seconds a step of the plain model, where one size differs from H 128, N 128, T 20, V 13",
     "predicting": "Answering, seconds, peeky model of the chapter's size",
     "memory": "Memory",
@@ -67,8 +67,8 @@ def write_results(results: dict, rounds: int) -> None:
     """Write RESULTS.md and its pictures."""
     lines = ["# Results\n", "\n".join(f"- {name}: {value}" for name, value in results["machine"].items()) + "\n"]
     lines.append(
-        f"Written by `python -m benchmarks`: all sides in one process, in turn, medians of {rounds} rounds after one that does "
-        "not count. Times are in seconds, lower is better; the ratios say how many times as fast doldari is.\n"
+        f"Written by `python -m benchmarks`: all sides in one process, in turn, medians of {rounds} rounds after one "
+        "that does not count. Times are in seconds, lower is better; the ratios say how many times as fast doldari is.\n"
     )
     for name, title in TITLES.items():
         if not results.get(name):
