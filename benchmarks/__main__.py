@@ -68,7 +68,7 @@ def write_results(results: dict, rounds: int) -> None:
     lines = ["# Results\n", "\n".join(f"- {name}: {value}" for name, value in results["machine"].items()) + "\n"]
     lines.append(
         f"Written by `python -m benchmarks`: all sides in one process, in turn, medians of {rounds} rounds after one "
-        "that does not count. Times are in seconds, lower is better; the ratios say how many times as fast doldari is.\n"
+        "that does not count. Times are in seconds; the ratios say how many times as fast doldari is.\n"
     )
     for name, title in TITLES.items():
         if not results.get(name):

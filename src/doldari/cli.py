@@ -105,9 +105,9 @@ def train(
     )
     name = Path(data).stem
     out = Path("runs") / name if out is None else out
-    claim(out, overwrite)
     pairs = load_pairs(data)
     training, held_out = split_pairs(pairs) if validation is None else (pairs, read_pairs(validation))
+    claim(out, overwrite)
     run = Run.prepare(settings, training, held_out)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
@@ -270,9 +270,9 @@ def compare(
     }
     settings = configure(None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed)
     directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
+    training, held_out = split_pairs(load_pairs(data))
     for directory in directories.values():
         claim(directory, overwrite)
-    training, held_out = split_pairs(load_pairs(data))
     curves = {}
     for variant, changes in variants.items():
         stdout.print(f"[bold]{variant}[/]")

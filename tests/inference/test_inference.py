@@ -30,7 +30,6 @@ def test_each_answer_is_as_if_alone(texts, reverse, batch_size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor_module, "BATCH_SIZE", batch_size)
         assert predictor.predict(texts) == alone
-    assert len(set(alone)) > 1 or len(set(texts)) < 4
 
 
 def test_reversed_models_read_backwards():

@@ -202,3 +202,29 @@ def test_the_same_seed_gives_the_same_weights_in_any_precision():
     single, double = (Seq2seq(V, 4, 6, rng=np.random.default_rng(1), dtype=d) for d in (np.float32, np.float64))
     np.testing.assert_array_equal(single.parameters.values, double.parameters.values.astype(np.float32))
     assert Seq2seq(V, 4, 6).parameters.values.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "xs, error, message",
+    [
+        ([[1, 9]], ValueError, "xs: ids from 1 to 9, expected from 0 to 8"),
+        ([[-1]], ValueError, "xs: ids from -1 to -1"),
+        ([1, 2], ValueError, r"xs: must have two dimensions, \(N, T\), not the shape \(2,\)"),
+        ([[1.5]], TypeError, "xs: must be whole numbers, ids, not float64"),
+    ],
+)
+def test_ids_from_outside_are_checked(xs, error, message):
+    model = Seq2seq(V, 4, 6)
+    for ask in (lambda: model.generate(xs, START, 3), lambda: model.forward(xs, [[1, 2]])):
+        with pytest.raises(error, match=message):
+            ask()
+    with pytest.raises(ValueError, match="1 questions xs and 2 answers ts"):
+        model.forward([[1]], [[1, 2], [1, 2]])
+
+
+def test_source_and_target_may_have_their_own_vocabularies():
+    model = Seq2seq(V, 4, 6, target_vocab_size=3)
+    assert model.parameters["decoder.affine.W"].value.shape == (6, 3)
+    assert model.generate([[V - 1]], START, 4).max() < 3
+    with pytest.raises(ValueError, match="ts: ids from 1 to 3, expected from 0 to 2"):
+        model.forward([[V - 1]], [[1, 3]])

@@ -44,10 +44,10 @@ class Seq2seq:
     ) -> None:
         rng = np.random.default_rng() if rng is None else rng
         self.pad_id = pad_id
+        self.vocab_size = vocab_size
+        self.target_vocab_size = target_vocab_size or vocab_size
         self.encoder = Encoder(vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype)
-        self.decoder = self.decoder_class(
-            target_vocab_size or vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype
-        )
+        self.decoder = self.decoder_class(self.target_vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype)
         self.loss = TimeSoftmaxWithLoss()
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
@@ -56,7 +56,9 @@ class Seq2seq:
 
     def forward(self, xs: ArrayLike, ts: ArrayLike) -> float:
         """Mean loss, in nats a symbol, of the answers ts (N, T), start symbol first, to the questions xs (N, S)."""
-        xs, ts = np.asarray(xs, np.int32), np.asarray(ts, np.int32)
+        xs, ts = check_ids("xs", xs, self.vocab_size), check_ids("ts", ts, self.target_vocab_size)
+        if len(xs) != len(ts):
+            raise ValueError(f"{len(xs)} questions xs and {len(ts)} answers ts: must be as many")
         decoder_xs, targets = np.ascontiguousarray(ts[:, :-1]), np.ascontiguousarray(ts[:, 1:])
         mask = self._mask(decoder_xs)
         h, encoder_cache = self.encoder.forward(xs, self._mask(xs))
@@ -75,7 +77,7 @@ class Seq2seq:
 
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the decoder's state before its first step."""
-        xs = np.asarray(xs, np.int32)
+        xs = check_ids("xs", xs, self.vocab_size)
         h, _ = self.encoder.forward(xs, self._mask(xs))
         return self.decoder.start(h)
 
@@ -97,6 +99,18 @@ class Seq2seq:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
+
+
+def check_ids(name: str, ids: ArrayLike, vocab_size: int) -> Ids:
+    """Take ids (N, T) from outside as int32 side by side; other shapes and types and ids of no symbol are refused."""
+    array = np.asarray(ids)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: must be whole numbers, ids, not {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"{name}: must have two dimensions, (N, T), not the shape {array.shape}")
+    if array.size > 0 and not 0 <= array.min() <= array.max() < vocab_size:
+        raise ValueError(f"{name}: ids from {array.min()} to {array.max()}, expected from 0 to {vocab_size - 1}")
+    return np.ascontiguousarray(array, np.int32)
 
 
 class PeekySeq2seq(Seq2seq):

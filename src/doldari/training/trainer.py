@@ -58,7 +58,11 @@ class Trainer:
         Gradients are clipped to norm max_grad.  Every eval_interval steps the mean loss since the last time is
         printed; None prints nothing.
         """
-        x, t = np.asarray(x, np.int32), np.asarray(t, np.int32)
+        x, t = np.asarray(x), np.asarray(t)
+        if len(x) != len(t) or batch_size < 1:
+            raise ValueError(
+                f"{len(x)} questions, {len(t)} answers, batch_size={batch_size}: need as many, and at least 1"
+            )
         batches = math.ceil(len(x) / batch_size)
         start = time.perf_counter()
         for _ in range(max_epoch):
