@@ -145,7 +145,7 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
         try:
             train_run(run, out, display.after_step, display.after_epoch)
         finally:
-            display.live.stop()
+            display.hide()
             if run.history:
                 draw_accuracy(out / "accuracy.png", {title: [epoch.accuracy for epoch in run.history]}, title)
     if display.evaluation is not None:

@@ -29,23 +29,27 @@ class TrainingDisplay:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         self.progress = Progress(*columns, TextColumn("left"), console=stderr)
         self.task = self.progress.add_task("training", total=self.epochs * run.steps_an_epoch)
-        self.live = Live(
-            get_renderable=self.render, console=stderr, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self.shown = stderr.is_terminal
+        self.live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self.shown:
-            self.live.start()
+        self.show()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.live.stop()
+        self.hide()
 
-    def render(self) -> Group:
-        """Put the last epoch's samples above the bar."""
-        parts = [self.progress] if self.evaluation is None else [samples(self.evaluation), self.progress]
-        return Group(*parts)
+    def show(self) -> None:
+        """Show the last epoch's samples and, below them, the bar, if standard error is a terminal."""
+        if self.progress.console.is_terminal:
+            parts = [self.progress] if self.evaluation is None else [samples(self.evaluation), self.progress]
+            self.live = Live(Group(*parts), console=self.progress.console, transient=True, redirect_stdout=False)
+            self.live.start()
+
+    def hide(self) -> None:
+        """Clear what `show` shows, for lines to be printed."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
 
     def after_step(self, loss: float) -> bool:
         """Move the bar; say whether a signal asked to stop."""
@@ -55,14 +59,14 @@ class TrainingDisplay:
     def after_epoch(self, epoch: Epoch, evaluation: Evaluation) -> None:
         """Print the epoch's line."""
         self.evaluation = evaluation
-        self.live.stop()
+        self.hide()
         width = len(str(self.epochs))
         self.stdout.print(
             f"epoch {epoch.epoch:{width}}/{self.epochs}   loss {epoch.loss:.4f}   "
             f"accuracy [bold]{epoch.accuracy:7.2%}[/]   {epoch.seconds:.1f} s"
         )
-        if self.shown and epoch.epoch < self.epochs:
-            self.live.start()
+        if epoch.epoch < self.epochs:
+            self.show()
 
 
 def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Table:
