@@ -3,14 +3,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from doldari.data.addition import addition_pairs, chapter_line
+from doldari.data.addition import addition_pairs
+from doldari.data.pairs import chapter_lines
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "chapter.py"
 
 
 def test_the_chapters_script_runs(tmp_path):
     """One epoch on little data, and with its own switches turned to reversed and peeky."""
-    (tmp_path / "addition.txt").write_text("".join(chapter_line(pair, 3) + "\n" for pair in addition_pairs(600)))
+    (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(addition_pairs(600))))
     script = SCRIPT.read_text("utf-8")
     for old, new in (
         ("max_epoch = 50", "max_epoch = 1"),

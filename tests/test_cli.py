@@ -111,6 +111,8 @@ def test_generate(cli):
     chapter = cli("generate addition --count 20 --digits 2 --seed 4 --format chapter").out.splitlines()
     assert [line.replace("_", "\t").replace(" ", "") for line in chapter] == tsv
     assert {len(line) for line in chapter} == {9}
+    assert cli("generate reverse --count 1").out.count("\t") == 1
+    assert "digits=3: copy has none" in cli("generate copy --digits 3").err
     refused = cli("generate addition --count 56 --digits 1")
     assert (refused.code, refused.out) == (1, "")
     assert "count=56: must be from 1 to 55" in refused.err
@@ -133,7 +135,10 @@ def test_compare(cli, pairs, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("train nothing.tsv", "nothing.tsv: no such file, and no built-in task of that name (known: addition)"),
+        (
+            "train nothing.tsv",
+            "nothing.tsv: no such file, and no built-in task of that name (known: addition, copy,",
+        ),
         ("train adition", "did you mean addition?"),
         ("train .", ".: is a directory"),
         ("train bad.tsv", "bad.tsv:2: no tab (and 1 more such lines)"),

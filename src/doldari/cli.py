@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from doldari.errors import DataError, DoldariError, UnknownSymbolError
+from doldari.errors import ConfigError, DataError, DoldariError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.config import Config
@@ -36,7 +36,10 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DataArgument = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="A UTF-8 file with a pair a line, source TAB target; or a task: addition."),
+    typer.Argument(
+        metavar="DATA",
+        help="A UTF-8 file with a pair a line, source TAB target; or a task: addition, copy, dates, reverse.",
+    ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
 UnknownOption = Annotated[bool, typer.Option("--unknown", help="Let symbols never seen in training through.")]
@@ -233,17 +236,25 @@ def stdin_lines() -> Iterator[str]:
 
 @app.command()
 def generate(
-    task: Annotated[Literal["addition"], typer.Argument(help="The task.")],
-    count: Annotated[int, typer.Option(help="How many different questions.")] = 50_000,
-    digits: Annotated[int, typer.Option(help="The most digits a number has.")] = 3,
+    task: Annotated[Literal["addition", "copy", "dates", "reverse"], typer.Argument(help="The task.")],
+    count: Annotated[int, typer.Option(help="How many different pairs.")] = 50_000,
+    digits: Annotated[int | None, typer.Option(help="The most a number has; of addition.", show_default="3")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
     format: Annotated[Literal["tsv", "chapter"], typer.Option(help="chapter: 16+75  _91  ")] = "tsv",
 ) -> None:
     """Print the pairs of a built-in task, one a line."""
-    from doldari.data.addition import addition_pairs, chapter_line
+    from doldari.data import TASKS
+    from doldari.data.addition import addition_pairs
+    from doldari.data.pairs import chapter_lines
 
-    for pair in addition_pairs(count, digits, seed):
-        print(chapter_line(pair, digits) if format == "chapter" else f"{pair.source}\t{pair.target}")
+    if digits is None:
+        pairs = TASKS[task](count=count, seed=seed)
+    elif task == "addition":
+        pairs = addition_pairs(count, digits, seed)
+    else:
+        raise ConfigError(f"digits={digits}: {task} has none")
+    for line in chapter_lines(pairs) if format == "chapter" else ("\t".join(pair) for pair in pairs):
+        print(line)
 
 
 @app.command()

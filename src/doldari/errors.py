@@ -6,7 +6,8 @@
     │   └── UnknownSymbolError   a text with a symbol that the model never saw
     ├── ModelFileError       a file that is no whole doldari model
     ├── RunExistsError       an output directory that already holds a run
-    └── TrainingError        training that cannot go on
+    ├── TrainingError        training that cannot go on
+    └── MissingPackageError  an optional package that is not installed
 
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
 """
@@ -38,3 +39,7 @@ class RunExistsError(DoldariError):
 
 class TrainingError(DoldariError):
     """Training cannot go on: its loss is no longer a number."""
+
+
+class MissingPackageError(DoldariError):
+    """An optional package that was asked for is not installed."""

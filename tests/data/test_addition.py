@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from doldari import ConfigError
-from doldari.data.addition import addition_pairs, chapter_line
-from doldari.data.pairs import Pair
+from doldari.data.addition import addition_pairs
 
 
 def test_default_task():
@@ -42,7 +41,3 @@ def test_seeds_and_digits():
 def test_out_of_range(arguments, message):
     with pytest.raises(ConfigError, match=message):
         addition_pairs(*arguments)
-
-
-def test_chapter_line():
-    assert chapter_line(Pair("16+75", "91"), digits=3) == "16+75  _91  "

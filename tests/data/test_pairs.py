@@ -2,7 +2,7 @@ import pytest
 
 from doldari import DataError
 from doldari.data import load_pairs
-from doldari.data.pairs import Pair, read_pairs, split_pairs
+from doldari.data.pairs import Pair, chapter_lines, read_pairs, split_pairs
 
 
 @pytest.fixture
@@ -60,3 +60,10 @@ def test_split():
     assert list(map(len, split_pairs(pairs[:2]))) == [1, 1]
     with pytest.raises(DataError, match="one pair only"):
         split_pairs(pairs[:1])
+
+
+def test_chapter_lines_there_and_back(write):
+    pairs = [Pair("16+75", "91"), Pair("628+521", "1149")]
+    lines = list(chapter_lines(pairs))
+    assert lines == ["16+75  _91  ", "628+521_1149"]
+    assert read_pairs(write("\n".join(lines))) == pairs

@@ -3,13 +3,14 @@ import pytest
 
 from doldari import DataError
 from doldari.data import sequence
-from doldari.data.addition import addition_pairs, chapter_line
+from doldari.data.addition import addition_pairs
+from doldari.data.pairs import chapter_lines
 
 
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "addition.txt"
-    path.write_text("".join(chapter_line(pair, 3) + "\n" for pair in addition_pairs(205)))
+    path.write_text("\n".join(chapter_lines(addition_pairs(205))))
     return path
 
 

@@ -2,12 +2,28 @@
 
 import difflib
 from pathlib import Path
+from typing import Protocol
 
 from doldari.data.addition import addition_pairs
+from doldari.data.copying import copy_pairs, reverse_pairs
+from doldari.data.dates import date_pairs
 from doldari.data.pairs import Pair, read_pairs
 from doldari.errors import DataError
 
-TASKS = {"addition": addition_pairs}
+
+class Task(Protocol):
+    """Makes the pairs of a built-in task."""
+
+    def __call__(self, count: int = ..., *, seed: int = ...) -> list[Pair]:
+        """Make `count` different pairs."""
+
+
+TASKS: dict[str, Task] = {
+    "addition": addition_pairs,
+    "copy": copy_pairs,
+    "dates": date_pairs,
+    "reverse": reverse_pairs,
+}
 
 
 def load_pairs(data: str) -> list[Pair]:

@@ -37,8 +37,3 @@ def without_repeats(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     new = np.ones(len(numbers), np.bool_)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return numbers[np.sort(order[new])]
-
-
-def chapter_line(pair: Pair, digits: int) -> str:
-    """Write a pair as in the chapter's file: `16+75  _91  `, padded with blanks to fixed widths."""
-    return f"{pair.source:<{2 * digits + 1}}_{pair.target:<{digits + 1}}"

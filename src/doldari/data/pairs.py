@@ -76,3 +76,11 @@ def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[list[Pair], li
     random.Random(seed).shuffle(shuffled)
     held_out = max(1, len(pairs) // 10)
     return shuffled[:-held_out], shuffled[-held_out:]
+
+
+def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest."""
+    source_width = max(len(pair.source) for pair in pairs)
+    target_width = max(len(pair.target) for pair in pairs)
+    for source, target in pairs:
+        yield f"{source:<{source_width}}_{target:<{target_width}}"
