@@ -1,0 +1,17 @@
+// All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
+
+#include "adam.hpp"
+#include "loss.hpp"
+#include "lstm.hpp"
+
+namespace doldari::DOLDARI_ISA {
+
+template <class Real>
+constexpr Kernels<Real> all{lstm_forward<Real>, lstm_backward<Real>, lstm_greedy<Real>, scatter_rows<Real>,
+                            softmax_loss<Real>, norm<Real>,          adam<Real>,        scale<Real>};
+
+#define DOLDARI_STRING(name) #name
+#define DOLDARI_NAME(name) DOLDARI_STRING(name)
+const InstructionSet instruction_set{DOLDARI_NAME(DOLDARI_ISA), all<float>, all<double>};
+
+}  // namespace doldari::DOLDARI_ISA
