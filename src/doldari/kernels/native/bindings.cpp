@@ -202,6 +202,11 @@ double clip_gradients(handle gradients_, std::optional<double> max_grad) {
     });
 }
 
+void set_threads(int threads) {
+    if (threads < 1) throw nb::value_error(("threads=" + std::to_string(threads) + ": expected at least 1").c_str());
+    set_num_threads(threads);
+}
+
 }  // namespace
 }  // namespace doldari
 
@@ -209,7 +214,7 @@ NB_MODULE(_native, module) {
     using namespace nb::literals;
     module.attr("instruction_set") = doldari::instruction_set.name;
     module.def("get_num_threads", &doldari::num_threads);
-    module.def("set_num_threads", &doldari::set_num_threads, "threads"_a);
+    module.def("set_num_threads", &doldari::set_threads, "threads"_a);
     module.def("lstm_forward", &doldari::lstm_forward, "table"_a, "rows"_a, "context"_a.none(), "Wh"_a,
                "mask"_a.none(), "h0"_a, "c0"_a, "gates"_a, "hs"_a, "cs"_a);
     module.def("lstm_backward", &doldari::lstm_backward, "Wh"_a, "mask"_a.none(), "h0"_a, "c0"_a, "gates"_a, "hs"_a,

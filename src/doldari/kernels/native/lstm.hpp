@@ -27,24 +27,25 @@ struct Step {
 /// One group of units of the cell: from the products h Wh, sums (4, GROUP), to the gates, c and h.
 template <class Real>
 inline void cell_forward(const Real* sums, const Step<Real>& step, long H, long unit) {
-    constexpr long L = LANES<Real>;
-    for (long j = unit; j < H && j < unit + GROUP<Real>; j += L, sums += L) {
-        const long count = H - j;
-        Vector<Real> a[4];
+    constexpr long L = LANES<Real>, VECTORS = GROUP<Real> / L;
+    Vector<Real> a[VECTORS][4], c[VECTORS], h[VECTORS];
+    for (long v = 0; v < VECTORS; ++v) {
+        const long j = unit + v * L, count = H - j;
         for (int gate = 0; gate < 4; ++gate) {
-            a[gate] = load(sums + gate * GROUP<Real>) + load(step.input + gate * H + j, count);
-            if (step.context != nullptr) a[gate] += load(step.context + gate * H + j, count);
+            a[v][gate] = load(sums + gate * GROUP<Real> + v * L) + load(step.input + gate * H + j, count);
+            if (step.context != nullptr) a[v][gate] += load(step.context + gate * H + j, count);
         }
-        const Vector<Real> f = sigmoid(a[0]), g = tanh(a[1]), i = sigmoid(a[2]), o = sigmoid(a[3]);
-        const Vector<Real> c = f * load(step.c_previous + j, count) + i * g;
-        store(step.c + j, c, count);
-        store(step.h + j, o * tanh(c), count);
-        if (step.gates != nullptr) {
-            store(step.gates + j, f, count);
-            store(step.gates + H + j, g, count);
-            store(step.gates + 2 * H + j, i, count);
-            store(step.gates + 3 * H + j, o, count);
-        }
+        activate_gates<Real>(a[v]);
+        const auto& [f, g, i, o] = a[v];
+        h[v] = c[v] = f * load(step.c_previous + j, count) + i * g;
+    }
+    tanh(h);
+    for (long v = 0; v < VECTORS; ++v) {
+        const long j = unit + v * L, count = H - j;
+        store(step.c + j, c[v], count);
+        store(step.h + j, h[v] * a[v][3], count);
+        if (step.gates == nullptr) continue;
+        for (int gate = 0; gate < 4; ++gate) store(step.gates + gate * H + j, a[v][gate], count);
     }
 }
 
@@ -127,18 +128,23 @@ void lstm_forward(const LstmForward<Real>& p) {
 template <class Real>
 inline void cell_backward(const Real* gates, const Real* c, const Real* c_previous, const Real* dh, Real* dc,
                           Real* dgates, long H) {
-    constexpr long L = LANES<Real>;
-    for (long j = 0; j < H; j += L) {
-        const long count = H - j;
-        const Vector<Real> f = load(gates + j, count), g = load(gates + H + j, count);
-        const Vector<Real> i = load(gates + 2 * H + j, count), o = load(gates + 3 * H + j, count);
-        const Vector<Real> tanh_c = tanh(load(c + j, count)), dh_here = load(dh + j, count);
-        const Vector<Real> dc_here = load(dc + j, count) + dh_here * o * (1 - tanh_c * tanh_c);
-        store(dgates + j, dc_here * load(c_previous + j, count) * f * (1 - f), count);
-        store(dgates + H + j, dc_here * i * (1 - g * g), count);
-        store(dgates + 2 * H + j, dc_here * g * i * (1 - i), count);
-        store(dgates + 3 * H + j, dh_here * tanh_c * o * (1 - o), count);
-        store(dc + j, dc_here * f, count);
+    constexpr long L = LANES<Real>, VECTORS = 4;
+    for (long start = 0; start < H; start += VECTORS * L) {
+        Vector<Real> tanh_c[VECTORS];
+        for (long v = 0; v < VECTORS; ++v) tanh_c[v] = load(c + start + v * L, H - start - v * L);
+        tanh(tanh_c);
+        for (long v = 0; v < VECTORS; ++v) {
+            const long j = start + v * L, count = H - j;
+            const Vector<Real> f = load(gates + j, count), g = load(gates + H + j, count);
+            const Vector<Real> i = load(gates + 2 * H + j, count), o = load(gates + 3 * H + j, count);
+            const Vector<Real> dh_here = load(dh + j, count);
+            const Vector<Real> dc_here = load(dc + j, count) + dh_here * o * (1 - tanh_c[v] * tanh_c[v]);
+            store(dgates + j, dc_here * load(c_previous + j, count) * f * (1 - f), count);
+            store(dgates + H + j, dc_here * i * (1 - g * g), count);
+            store(dgates + 2 * H + j, dc_here * g * i * (1 - i), count);
+            store(dgates + 3 * H + j, dh_here * tanh_c[v] * o * (1 - o), count);
+            store(dc + j, dc_here * f, count);
+        }
     }
 }
 
@@ -174,18 +180,24 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
     }
 }
 
-/// dWh += (every step's previous h)^T dgates, for panels first .. last - 1 of the 4H columns.
+/// What one position adds to the gradient of Wh: its h_previous^T dgates.
+template <class Real>
+struct Position {
+    const Real *h_previous, *dgates;
+};
+
+/// Add to panels first .. last - 1 of the 4H columns of dWh.
 ///
 /// The sum runs over the positions in order, whatever the number of threads.
 template <class Real>
-void add_weight_gradient(const LstmBackward<Real>& p, const long* positions, long count, long first, long last) {
-    const long T = p.T, H = p.H, columns = 4 * H;
+void add_weight_gradient(Real* dWh, long H, const Position<Real>* positions, long count, long first, long last) {
+    const long columns = 4 * H;
     const Buffer<Real> da((last - first) * K_BLOCK * PANEL<Real>), h(K_BLOCK * TILE);
     Real whole[TILE][PANEL<Real>];
     for (long block = 0; block < count; block += K_BLOCK) {
         const long depth = count - block < K_BLOCK ? count - block : K_BLOCK;
         for (long k = 0; k < depth; ++k) {
-            const Real* from = p.dgates + positions[block + k] * columns;
+            const Real* from = positions[block + k].dgates;
             for (long panel = first; panel < last; ++panel)
                 copy_panel(da + ((panel - first) * K_BLOCK + k) * PANEL<Real>, from + panel * PANEL<Real>,
                             columns - panel * PANEL<Real>);
@@ -193,16 +205,19 @@ void add_weight_gradient(const LstmBackward<Real>& p, const long* positions, lon
         for (long unit = 0; unit < H; unit += TILE) {
             const long height = H - unit < TILE ? H - unit : TILE;
             for (long k = 0; k < depth; ++k) {
-                const long at = positions[block + k];
-                const Real* h_previous = at % T > 0 ? p.hs + (at - 1) * H : p.h0[at / T];
-                for (long r = 0; r < height; ++r) h[k * TILE + r] = h_previous[unit + r];
+                const Real* from = positions[block + k].h_previous + unit;
+                if (height == TILE) {
+                    std::memcpy(h + k * TILE, from, TILE * sizeof(Real));
+                } else {
+                    for (long r = 0; r < height; ++r) h[k * TILE + r] = from[r];
+                }
             }
             const Real* a[TILE];
             Real* out[TILE];
             for (long r = 0; r < height; ++r) a[r] = h + r;
             for (long panel = first; panel < last; ++panel) {
                 const long width = columns - panel * PANEL<Real>;
-                for (long r = 0; r < height; ++r) out[r] = p.dWh + (unit + r) * columns;
+                for (long r = 0; r < height; ++r) out[r] = dWh + (unit + r) * columns;
                 const Real* b = da + (panel - first) * K_BLOCK * PANEL<Real>;
                 if (width >= PANEL<Real>) {
                     ragged_tile<Real, TILE>(a, height, b, depth, true, out, panel * PANEL<Real>);
@@ -211,7 +226,7 @@ void add_weight_gradient(const LstmBackward<Real>& p, const long* positions, lon
                 for (long r = 0; r < height; ++r) out[r] = whole[r];
                 ragged_tile<Real, TILE>(a, height, b, depth, false, out, 0);
                 for (long r = 0; r < height; ++r)
-                    for (long j = 0; j < width; ++j) p.dWh[(unit + r) * columns + panel * PANEL<Real> + j] += whole[r][j];
+                    for (long j = 0; j < width; ++j) dWh[(unit + r) * columns + panel * PANEL<Real> + j] += whole[r][j];
             }
         }
     }
@@ -231,12 +246,17 @@ void lstm_backward(const LstmBackward<Real>& p) {
         parallel_ranges(N, part_count(N, flops),
                         [&](long first, long last) { backward_rows(p, packed + 0, first, last); });
     }
-    const Buffer<long> positions(N * T);
+    const Buffer<Position<Real>> positions(N * T);
     long count = 0;
-    for (long at = 0; at < N * T; ++at)
-        if (p.mask == nullptr || p.mask[at]) positions[count++] = at;
-    parallel_ranges(gate_panels, part_count(gate_panels, flops),
-                    [&](long first, long last) { add_weight_gradient(p, positions + 0, count, first, last); });
+    for (long n = 0, at = 0; n < N; ++n) {
+        for (long t = 0; t < T; ++t, ++at) {
+            if (p.mask != nullptr && !p.mask[at]) continue;
+            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H};
+        }
+    }
+    parallel_ranges(gate_panels, part_count(gate_panels, flops), [&](long first, long last) {
+        add_weight_gradient(p.dWh, H, positions + 0, count, first, last);
+    });
 }
 
 /// The position of the highest score, as numpy's argmax: the first of equals, and the first NaN before all.
