@@ -73,7 +73,10 @@ private:
     long size() const { return view().len / view().itemsize; }
 
     std::string type_name() const {
-        return nanobind::str(nanobind::handle(view().obj).attr("dtype")).c_str();
+        const nanobind::handle object(view().obj);
+        if (!nanobind::hasattr(object, "dtype")) return "elements of format '" + format() + "'";
+        const nanobind::object dtype = object.attr("dtype");
+        return nanobind::str(dtype).c_str();
     }
 
     std::string shape_text() const { return text(view().shape, view().ndim); }
