@@ -48,6 +48,7 @@ name = _choose()
 if TYPE_CHECKING or name == "reference":
     from doldari.kernels.reference import (
         adam,
+        add_product,
         clip_gradients,
         get_num_threads,
         lstm_backward,
@@ -60,6 +61,7 @@ if TYPE_CHECKING or name == "reference":
 else:
     from doldari.kernels._native import (
         adam,
+        add_product,
         clip_gradients,
         get_num_threads,
         lstm_backward,
@@ -74,6 +76,7 @@ set_num_threads(_default_threads())
 
 __all__ = [
     "adam",
+    "add_product",
     "clip_gradients",
     "get_num_threads",
     "lstm_backward",

@@ -170,6 +170,11 @@ def lstm_greedy(
             break
 
 
+def add_product(a: Floats, b: Floats, out: Floats) -> None:
+    """Add the matrix product a b to out: a (M, K) and b (K, N) with any strides, out (M, N)."""
+    out += a @ b
+
+
 def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
     """Add the gradient at every position to the row of the table that was read there.
 

@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from doldari.arrays import Floats
+import numpy as np
+
+from doldari import kernels
+from doldari.arrays import Floats, empty
 from doldari.layers.parameters import Parameter
 
 
@@ -32,10 +35,13 @@ class TimeAffine:
         N, T, H = xs.shape
         W = self.W.value
         C = W.shape[0] - H
-        ys = (xs.reshape(N * T, H) @ W[C:]).reshape(N, T, -1)
-        ys += self.b.value
+        ys = np.empty((N, T, W.shape[1]), W.dtype)
+        ys[:] = self.b.value
         if constant is not None:
-            ys += (constant @ W[:C])[:, None]
+            constant_scores = np.zeros((N, W.shape[1]), W.dtype)
+            kernels.add_product(constant, W[:C], constant_scores)
+            ys += constant_scores[:, None]
+        kernels.add_product(xs.reshape(N * T, H), W[C:], ys.reshape(N * T, -1))
         return ys, AffineCache(xs, constant)
 
     def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, Floats | None]:
@@ -45,11 +51,14 @@ class TimeAffine:
         W, dW = self.W.value, self.W.gradient
         C, V = W.shape[0] - H, W.shape[1]
         dys_rows = dys.reshape(N * T, V)
-        dW[C:] += xs.reshape(N * T, H).T @ dys_rows
+        kernels.add_product(xs.reshape(N * T, H).T, dys_rows, dW[C:])
         self.b.gradient += dys_rows.sum(axis=0)
-        dxs = (dys_rows @ W[C:].T).reshape(N, T, H)
+        dxs = empty((N, T, H), W.dtype)
+        dxs[:] = 0.0
+        kernels.add_product(dys_rows, W[C:].T, dxs.reshape(N * T, H))
         if constant is None:
             return dxs, None
-        dys_sum = dys.sum(axis=1)
-        dW[:C] += constant.T @ dys_sum
-        return dxs, dys_sum @ W[:C].T
+        dys_sum, dconstant = dys.sum(axis=1), np.zeros_like(constant)
+        kernels.add_product(constant.T, dys_sum, dW[:C])
+        kernels.add_product(dys_sum, W[:C].T, dconstant)
+        return dxs, dconstant

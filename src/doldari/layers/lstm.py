@@ -97,7 +97,13 @@ class TimeLSTM:
         """Take the input products of table (R, D), with the bias, (R, 4H), and of constant (N, C), (N, 4H)."""
         Wx = self.Wx.value
         C = Wx.shape[0] - table.shape[1]
-        return table @ Wx[C:] + self.b.value, None if constant is None else constant @ Wx[:C]
+        input_products = np.repeat(self.b.value[None], len(table), axis=0)
+        kernels.add_product(table, Wx[C:], input_products)
+        if constant is None:
+            return input_products, None
+        context = np.zeros((len(constant), Wx.shape[1]), Wx.dtype)
+        kernels.add_product(constant, Wx[:C], context)
+        return input_products, context
 
     def backward_table(
         self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
@@ -114,11 +120,16 @@ class TimeLSTM:
         )
         dproducts = np.zeros((R, gates.shape[2]), gates.dtype)
         kernels.scatter_rows(dgates, rows, dproducts)
-        dWx[C:] += table.T @ dproducts
+        kernels.add_product(table.T, dproducts, dWx[C:])
         self.b.gradient += dproducts.sum(axis=0)
         dconstant = None
         if constant is not None:
-            dcontext = dgates.sum(axis=1)
-            dWx[:C] += constant.T @ dcontext
-            dconstant = dcontext @ Wx[:C].T
-        return dproducts @ Wx[C:].T, LSTMState(dh, dc), dconstant
+            N, T = rows.shape
+            dcontext = np.zeros((N, gates.shape[2]), gates.dtype)
+            kernels.scatter_rows(dgates, np.repeat(np.arange(N, dtype=np.int32), T).reshape(N, T), dcontext)
+            kernels.add_product(constant.T, dcontext, dWx[:C])
+            dconstant = np.zeros_like(constant)
+            kernels.add_product(dcontext, Wx[:C].T, dconstant)
+        dtable = np.zeros_like(table)
+        kernels.add_product(dproducts, Wx[C:].T, dtable)
+        return dtable, LSTMState(dh, dc), dconstant

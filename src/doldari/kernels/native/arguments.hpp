@@ -50,6 +50,15 @@ public:
         return {static_cast<const Real*>(view().buf), view().strides[0] / static_cast<long>(sizeof(Real))};
     }
 
+    /// A matrix to be read, whatever its strides.
+    template <class Real>
+    View<Real> matrix(long M, long N) const {
+        check<const Real>({M, N});
+        check_strides(2);
+        const long size = sizeof(Real);
+        return {static_cast<const Real*>(view().buf), view().strides[0] / size, view().strides[1] / size};
+    }
+
     /// Ids from 0 up to, not including, `limit`.
     const int32_t* ids(std::initializer_list<long> shape, long limit) const {
         const auto* values = elements<const int32_t>(shape);

@@ -126,6 +126,23 @@ void lstm_greedy(handle table_, handle context_, handle Wh_, handle W_, handle b
     });
 }
 
+void add_product(handle a_, handle b_, handle out_) {
+    const Array a("a", a_), b("b", b_), out("out", out_);
+    by_type(out, [&]<class Real>(Real) {
+        const long M = out.length(0, 2), N = out.length(1, 2), K = a.length(1, 2);
+        const AddProduct<Real> arguments{
+            .M = M,
+            .N = N,
+            .K = K,
+            .a = a.matrix<Real>(M, K),
+            .b = b.matrix<Real>(K, N),
+            .out = out.elements<Real>({M, N}),
+        };
+        nb::gil_scoped_release released;
+        kernels<Real>().add_product(arguments);
+    });
+}
+
 void scatter_rows(handle dgates_, handle rows_, handle dtable_) {
     const Array dgates("dgates", dgates_), rows("rows", rows_), dtable("dtable", dtable_);
     by_type(dtable, [&]<class Real>(Real) {
@@ -221,6 +238,7 @@ NB_MODULE(_native, module) {
                "cs"_a, "dhs"_a.none(), "dh"_a, "dc"_a, "dgates"_a, "dWh"_a);
     module.def("lstm_greedy", &doldari::lstm_greedy, "table"_a, "context"_a.none(), "Wh"_a, "W"_a, "bias"_a, "h0"_a,
                "c0"_a, "start_id"_a, "pad_id"_a.none(), "answers"_a);
+    module.def("add_product", &doldari::add_product, "a"_a, "b"_a, "out"_a);
     module.def("scatter_rows", &doldari::scatter_rows, "dgates"_a, "rows"_a, "dtable"_a);
     module.def("softmax_loss", &doldari::softmax_loss, "scores"_a, "targets"_a, "mask"_a.none(), "dscores"_a);
     module.def("adam", &doldari::adam, "values"_a, "gradients"_a, "m"_a, "v"_a, "learning_rate"_a, "beta1"_a,

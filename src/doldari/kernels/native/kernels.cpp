@@ -7,8 +7,17 @@
 namespace doldari::DOLDARI_ISA {
 
 template <class Real>
-constexpr Kernels<Real> all{lstm_forward<Real>, lstm_backward<Real>, lstm_greedy<Real>, scatter_rows<Real>,
-                            softmax_loss<Real>, norm<Real>,          adam<Real>,        scale<Real>};
+constexpr Kernels<Real> all{
+    .lstm_forward = lstm_forward<Real>,
+    .lstm_backward = lstm_backward<Real>,
+    .lstm_greedy = lstm_greedy<Real>,
+    .add_product = add_product<Real>,
+    .scatter_rows = scatter_rows<Real>,
+    .softmax_loss = softmax_loss<Real>,
+    .norm = norm<Real>,
+    .adam = adam<Real>,
+    .scale = scale<Real>,
+};
 
 #define DOLDARI_STRING(name) #name
 #define DOLDARI_NAME(name) DOLDARI_STRING(name)

@@ -53,6 +53,22 @@ struct LstmGreedy {
     int32_t* answers;
 };
 
+/// A matrix that may be a transpose, or any other view.
+template <class Real>
+struct View {
+    const Real* data;
+    long row_stride, column_stride;
+
+    const Real* at(long row, long column) const { return data + row * row_stride + column * column_stride; }
+};
+
+template <class Real>
+struct AddProduct {
+    long M, N, K;
+    View<Real> a, b;
+    Real* out;
+};
+
 template <class Real>
 struct ScatterRows {
     long positions, K;
@@ -84,6 +100,7 @@ struct Kernels {
     void (*lstm_forward)(const LstmForward<Real>&);
     void (*lstm_backward)(const LstmBackward<Real>&);
     void (*lstm_greedy)(const LstmGreedy<Real>&);
+    void (*add_product)(const AddProduct<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
     double (*softmax_loss)(const SoftmaxLoss<Real>&);
     double (*norm)(const Real* x, long size);

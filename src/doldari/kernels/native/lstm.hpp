@@ -186,64 +186,17 @@ struct Position {
     const Real *h_previous, *dgates;
 };
 
-/// Add to panels first .. last - 1 of the 4H columns of dWh.
-///
-/// The sum runs over the positions in order, whatever the number of threads.
-template <class Real>
-void add_weight_gradient(Real* dWh, long H, const Position<Real>* positions, long count, long first, long last) {
-    const long columns = 4 * H;
-    const Buffer<Real> da((last - first) * K_BLOCK * PANEL<Real>), h(K_BLOCK * TILE);
-    Real whole[TILE][PANEL<Real>];
-    for (long block = 0; block < count; block += K_BLOCK) {
-        const long depth = count - block < K_BLOCK ? count - block : K_BLOCK;
-        for (long k = 0; k < depth; ++k) {
-            const Real* from = positions[block + k].dgates;
-            for (long panel = first; panel < last; ++panel)
-                copy_panel(da + ((panel - first) * K_BLOCK + k) * PANEL<Real>, from + panel * PANEL<Real>,
-                            columns - panel * PANEL<Real>);
-        }
-        for (long unit = 0; unit < H; unit += TILE) {
-            const long height = H - unit < TILE ? H - unit : TILE;
-            for (long k = 0; k < depth; ++k) {
-                const Real* from = positions[block + k].h_previous + unit;
-                if (height == TILE) {
-                    std::memcpy(h + k * TILE, from, TILE * sizeof(Real));
-                } else {
-                    for (long r = 0; r < height; ++r) h[k * TILE + r] = from[r];
-                }
-            }
-            const Real* a[TILE];
-            Real* out[TILE];
-            for (long r = 0; r < height; ++r) a[r] = h + r;
-            for (long panel = first; panel < last; ++panel) {
-                const long width = columns - panel * PANEL<Real>;
-                for (long r = 0; r < height; ++r) out[r] = dWh + (unit + r) * columns;
-                const Real* b = da + (panel - first) * K_BLOCK * PANEL<Real>;
-                if (width >= PANEL<Real>) {
-                    ragged_tile<Real, TILE>(a, height, b, depth, true, out, panel * PANEL<Real>);
-                    continue;
-                }
-                for (long r = 0; r < height; ++r) out[r] = whole[r];
-                ragged_tile<Real, TILE>(a, height, b, depth, false, out, 0);
-                for (long r = 0; r < height; ++r)
-                    for (long j = 0; j < width; ++j) dWh[(unit + r) * columns + panel * PANEL<Real> + j] += whole[r][j];
-            }
-        }
-    }
-}
-
 template <class Real>
 void lstm_backward(const LstmBackward<Real>& p) {
     const long N = p.N, T = p.T, H = p.H;
-    const long unit_panels = ceil_divide(H, PANEL<Real>), gate_panels = ceil_divide(4 * H, PANEL<Real>);
-    const double flops = 8.0 * N * T * H * H;
+    const long unit_panels = ceil_divide(H, PANEL<Real>);
     {
         const Buffer<Real> packed(unit_panels * PANEL<Real> * 4 * H);
         parallel_ranges(unit_panels, part_count(unit_panels, 32.0 * H * H), [&](long first, long last) {
             for (long panel = first; panel < last; ++panel)
                 pack_panel(p.Wh, 1, 4 * H, 4 * H, H, panel, packed + panel * 4 * H * PANEL<Real>);
         });
-        parallel_ranges(N, part_count(N, flops),
+        parallel_ranges(N, part_count(N, 8.0 * N * T * H * H),
                         [&](long first, long last) { backward_rows(p, packed + 0, first, last); });
     }
     const Buffer<Position<Real>> positions(N * T);
@@ -254,9 +207,10 @@ void lstm_backward(const LstmBackward<Real>& p) {
             positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H};
         }
     }
-    parallel_ranges(gate_panels, part_count(gate_panels, flops), [&](long first, long last) {
-        add_weight_gradient(p.dWh, H, positions + 0, count, first, last);
-    });
+    add_product(
+        p.dWh, H, 4 * H, count,
+        [&](long k, long row, long height, Real* to) { copy_tile(to, positions[k].h_previous + row, height); },
+        [&](long k, long column, long width, Real* to) { copy_panel(to, positions[k].dgates + column, width); });
 }
 
 /// The position of the highest score, as numpy's argmax: the first of equals, and the first NaN before all.
@@ -337,6 +291,22 @@ void lstm_greedy(const LstmGreedy<Real>& p) {
             greedy_rows(p, packed + 0, packed_W + 0, first, N < first + ROW_BLOCK ? N : first + ROW_BLOCK, mine);
         }
     });
+}
+
+template <class Real>
+void add_product(const AddProduct<Real>& p) {
+    add_product(
+        p.out, p.M, p.N, p.K,
+        [&](long k, long row, long height, Real* to) {
+            const Real* from = p.a.at(row, k);
+            if (p.a.row_stride == 1) return copy_tile(to, from, height);
+            for (long r = 0; r < height; ++r) to[r] = from[r * p.a.row_stride];
+        },
+        [&](long k, long column, long width, Real* to) {
+            const Real* from = p.b.at(k, column);
+            if (p.b.column_stride == 1) return copy_panel(to, from, width);
+            for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * p.b.column_stride] : 0;
+        });
 }
 
 template <class Real>

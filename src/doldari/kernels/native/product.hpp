@@ -131,6 +131,30 @@ inline void copy_panel(Real* to, const Real* from, long width) {
     }
 }
 
+/// A tile over a transposed packed a (K x TILE) that is added to `width` columns of out, up to a panel.
+template <class Real>
+void ragged_panel_tile(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long width) {
+    if (width == PANEL<Real>) return ragged_tile<Real, TILE>(a, rows, b, K, true, out, 0);
+    Real whole[TILE][PANEL<Real>];
+    Real* starts[TILE];
+    for (long r = 0; r < rows; ++r) {
+        starts[r] = whole[r];
+        copy_panel(whole[r], out[r], width);
+    }
+    ragged_tile<Real, TILE>(a, rows, b, K, true, starts, 0);
+    for (long r = 0; r < rows; ++r) std::memcpy(out[r], whole[r], width * sizeof(Real));
+}
+
+/// Copy `height` numbers of a column of a tile.
+template <class Real>
+inline void copy_tile(Real* to, const Real* from, long height) {
+    if (height == TILE) {
+        std::memcpy(to, from, TILE * sizeof(Real));
+    } else {
+        for (long r = 0; r < height; ++r) to[r] = from[r];
+    }
+}
+
 /// Pack panel `panel` of b (K x columns), b[k][j] = from[k * row_stride + j * column_stride], zeros past the columns.
 template <class Real>
 void pack_panel(const Real* from, long row_stride, long column_stride, long K, long columns, long panel, Real* to) {
@@ -144,6 +168,64 @@ void pack_panel(const Real* from, long row_stride, long column_stride, long K, l
             for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * column_stride] : 0;
         }
     }
+}
+
+// How many panels of b are packed at once for `add_product`: 512 KiB, half of which each of two threads uses.
+constexpr long PANEL_BLOCK = 32;
+
+/// out (M x N) += a (M x K) b (K x N) for rows first_row .. and panels first_panel .. of out.
+///
+/// pack_a(k, row, height, to) writes a[row .. row + height)[k] and pack_b(k, column, width, to) writes
+/// b[k][column .. column + width), so that a and b can lie in memory as they like.  packed is scratch: a tile of
+/// a and the panels of b, K_BLOCK deep.
+template <class Real, class PackA, class PackB>
+void add_product_part(Real* out, long N, long K, const PackA& pack_a, const PackB& pack_b, long first_row,
+                      long last_row, long first_panel, long last_panel, Real* packed) {
+    Real *a = packed, *b = packed + K_BLOCK * TILE;
+    const Real* columns[TILE];
+    for (long r = 0; r < TILE; ++r) columns[r] = a + r;
+    for (long start = first_panel; start < last_panel; start += PANEL_BLOCK) {
+        const long panels = last_panel - start < PANEL_BLOCK ? last_panel - start : PANEL_BLOCK;
+        const auto width = [&](long panel) {
+            const long left = N - (start + panel) * PANEL<Real>;
+            return left < PANEL<Real> ? left : PANEL<Real>;
+        };
+        for (long block = 0; block < K; block += K_BLOCK) {
+            const long depth = K - block < K_BLOCK ? K - block : K_BLOCK;
+            for (long k = 0; k < depth; ++k)
+                for (long panel = 0; panel < panels; ++panel)
+                    pack_b(block + k, (start + panel) * PANEL<Real>, width(panel),
+                           b + (panel * K_BLOCK + k) * PANEL<Real>);
+            for (long row = first_row; row < last_row; row += TILE) {
+                const long height = last_row - row < TILE ? last_row - row : TILE;
+                for (long k = 0; k < depth; ++k) pack_a(block + k, row, height, a + k * TILE);
+                for (long panel = 0; panel < panels; ++panel) {
+                    Real* rows[TILE];
+                    for (long r = 0; r < height; ++r) rows[r] = out + (row + r) * N + (start + panel) * PANEL<Real>;
+                    ragged_panel_tile(columns, height, b + panel * K_BLOCK * PANEL<Real>, depth, rows, width(panel));
+                }
+            }
+        }
+    }
+}
+
+/// The same for all of out, shared out by rows or by panels, of which an element's sum knows nothing.
+template <class Real, class PackA, class PackB>
+void add_product(Real* out, long M, long N, long K, const PackA& pack_a, const PackB& pack_b) {
+    const long tiles = ceil_divide(M, TILE), panels = ceil_divide(N, PANEL<Real>);
+    const bool by_rows = tiles > panels;
+    const long items = by_rows ? tiles : panels, parts = part_count(items, 2.0 * M * N * K);
+    const long panels_each = by_rows ? panels : ceil_divide(panels, parts);
+    const long scratch = K_BLOCK * (TILE + (panels_each < PANEL_BLOCK ? panels_each : PANEL_BLOCK) * PANEL<Real>);
+    const Buffer<Real> packed(parts * scratch);
+    parallel(parts, [&](long part) {
+        const long first = items * part / parts, last = items * (part + 1) / parts;
+        Real* mine = packed + part * scratch;
+        if (by_rows)
+            add_product_part(out, N, K, pack_a, pack_b, first * TILE, M < last * TILE ? M : last * TILE, 0, panels, mine);
+        else
+            add_product_part(out, N, K, pack_a, pack_b, 0, M, first, last, mine);
+    });
 }
 
 }  // namespace
