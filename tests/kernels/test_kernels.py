@@ -65,6 +65,7 @@ class Problem:
         self.scores = draw(N, T, R) * 5
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
+        self.big = draw(300, 280), draw(600, 280)
 
     def forward(self, k):
         N, T, H, _ = self.shape
@@ -100,8 +101,11 @@ class Problem:
         norm = k.adam(values, gradients, m, v, 1e-2, 0.9, 0.999, 1e-8, 3, 1.0)
         clipped = self.gradients.copy()
         norms = [norm, k.clip_gradients(clipped, 2.0)]
+        small, big = np.ones((self.Wh.shape[1], self.W.shape[1]), self.dtype), np.ones((300, 600), self.dtype)
+        k.add_product(self.Wh.T, self.W, small)
+        k.add_product(self.big[0], self.big[1].T, big)
         return (
-            *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss), dscores,
+            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss), dscores,
             values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
         )  # fmt: skip
 
@@ -180,6 +184,18 @@ def test_loss_gradient_agrees_with_finite_differences(implementation):
         for eps in (1e-6, -1e-6)
     )
     assert (dscores * direction).sum() == pytest.approx((above - below) / 2e-6, rel=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (7, 13, 5), (13, 600, 300)])
+def test_add_product_takes_any_view(implementation, shape):
+    M, N, K = shape
+    rng = np.random.default_rng(0)
+    for a in rng.standard_normal((M, K)), rng.standard_normal((K, M)).T, rng.standard_normal((2 * M, 3 * K))[::2, ::-3]:
+        for b in rng.standard_normal((K, N)), rng.standard_normal((N, K)).T:
+            out = rng.standard_normal((M, N))
+            expected = out + a @ b
+            implementation.add_product(a, b, out)
+            np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
 
 
 def test_padding_passes_state_through_and_gets_no_gradient(implementation):
@@ -270,12 +286,13 @@ ARRAYS = {
     "lstm_forward": "table rows context Wh mask h0 c0 gates hs cs",
     "lstm_backward": "Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
     "lstm_greedy": "table context Wh W bias h0 c0 answers",
+    "add_product": "a b out",
     "scatter_rows": "dgates rows dtable",
     "softmax_loss": "scores targets mask dscores",
     "adam": "values gradients m v",
     "clip_gradients": "gradients",
 }
-WRITTEN = {"gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores", "values", "gradients", "m", "v"}
+WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores", "values", "gradients", "m", "v"}
 READ_ONLY_FINE = {("lstm_backward", "gates"), ("lstm_backward", "hs"), ("lstm_backward", "cs"), ("scatter_rows", "dgates")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
@@ -286,7 +303,7 @@ def arguments_of(function):
     arrays = vars(problem) | {
         "gates": np.ones((N, T, 4 * H), F4), "hs": np.ones((N, T, H), F4), "cs": np.ones((N, T, H), F4),
         "dgates": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
-        "targets": problem.rows, "dscores": np.ones((N, T, R), F4),
+        "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows, "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
@@ -328,8 +345,10 @@ def test_wrong_arrays_are_refused_by_name(function, name, bad):
         pytest.skip("a byte has no order")
     if bad == "one more row" and (function, name) in ANY_LENGTH:
         pytest.skip("any number will do")
+    if bad == "every second" and (function, name) in {("add_product", "a"), ("add_product", "b")}:
+        pytest.skip("any strides will do")
     # The shapes follow from the first of the arrays that could say: then it is another that does not fit.
-    leads = {"Wh", "hs", "rows", "table", "dtable", "scores", "values", "answers"}
+    leads = {"Wh", "hs", "rows", "table", "dtable", "scores", "values", "answers", "a", "out"}
     arguments[name] = BAD[bad](arguments[name])
     pattern = r"^\w+: " if bad == "one more row" and name in leads else f"^{name}: "
     with pytest.raises((TypeError, ValueError), match=pattern):
