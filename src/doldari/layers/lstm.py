@@ -101,7 +101,8 @@ class TimeLSTM:
         kernels.add_product(table, Wx[C:], input_products)
         if constant is None:
             return input_products, None
-        context = np.zeros((len(constant), Wx.shape[1]), Wx.dtype)
+        context = empty((len(constant), Wx.shape[1]), Wx.dtype)
+        context.fill(0.0)
         kernels.add_product(constant, Wx[:C], context)
         return input_products, context
 
@@ -125,7 +126,8 @@ class TimeLSTM:
         dconstant = None
         if constant is not None:
             N, T = rows.shape
-            dcontext = np.zeros((N, gates.shape[2]), gates.dtype)
+            dcontext = empty((N, gates.shape[2]), gates.dtype)
+            dcontext.fill(0.0)
             kernels.scatter_rows(dgates, np.repeat(np.arange(N, dtype=np.int32), T).reshape(N, T), dcontext)
             kernels.add_product(constant.T, dcontext, dWx[:C])
             dconstant = np.zeros_like(constant)

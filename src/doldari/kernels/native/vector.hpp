@@ -154,8 +154,11 @@ inline Vector<double> exp(Vector<double> x) {
 
 template <int K>
 inline void tanh(Vector<double> (&x)[K]) {
-    for (int k = 0; k < K; ++k)
-        for (long lane = 0; lane < LANES<double>; ++lane) x[k][lane] = std::tanh(x[k][lane]);
+    for (int k = 0; k < K; ++k) {
+        Vector<double> y{};
+        for (long lane = 0; lane < LANES<double>; ++lane) y[lane] = std::tanh(x[k][lane]);
+        x[k] = y;
+    }
 }
 
 /// The activations of the four gates f, g, i, o: sigmoid(x) = (1 + tanh(x / 2)) / 2, and tanh of g.
