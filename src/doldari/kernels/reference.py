@@ -170,6 +170,11 @@ def lstm_greedy(
             break
 
 
+def add_product(a: Floats, b: Floats, out: Floats) -> None:
+    """Add the matrix product a b to out: a (M, K) and b (K, N) with any strides, out (M, N)."""
+    out += a @ b
+
+
 def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
     """Add the gradient at every position to the row of the table that was read there.
 
@@ -248,3 +253,14 @@ def clip_gradients(gradients: Floats, max_grad: float | None) -> float:
     if max_grad is not None and norm > max_grad:
         gradients *= max_grad / norm
     return norm
+
+
+def set_num_threads(threads: int) -> None:
+    """Do nothing but check: the threads of these kernels are those of NumPy's BLAS."""
+    if threads < 1:
+        raise ValueError(f"threads={threads}: expected at least 1")
+
+
+def get_num_threads() -> int:
+    """Return 1: the reference starts no threads of its own."""
+    return 1

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from doldari import kernels
 from doldari.arrays import Floats
 from doldari.layers.parameters import Parameter
 
@@ -32,10 +33,10 @@ class TimeAffine:
         N, T, H = xs.shape
         W = self.W.value
         C, V = W.shape[0] - H, W.shape[1]
-        ys = (xs.reshape(N * T, H) @ W[C:]).reshape(N, T, V)
+        ys = kernels.product(xs.reshape(N * T, H), W[C:]).reshape(N, T, V)
         ys += self.b.value
         if constant is not None:
-            ys += (constant @ W[:C])[:, None]
+            ys += kernels.product(constant, W[:C])[:, None]
         return ys, AffineCache(xs, constant)
 
     def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, Floats | None]:
@@ -45,11 +46,11 @@ class TimeAffine:
         W, dW = self.W.value, self.W.gradient
         C, V = W.shape[0] - H, W.shape[1]
         dys_rows = dys.reshape(N * T, V)
-        dW[C:] += xs.reshape(N * T, H).T @ dys_rows
+        kernels.add_product(xs.reshape(N * T, H).T, dys_rows, dW[C:])
         self.b.gradient += dys_rows.sum(axis=0)
-        dxs = (dys_rows @ W[C:].T).reshape(N, T, H)
+        dxs = kernels.product(dys_rows, W[C:].T).reshape(N, T, H)
         if constant is None:
             return dxs, None
         dys_sum = dys.sum(axis=1)
-        dW[:C] += constant.T @ dys_sum
-        return dxs, dys_sum @ W[:C].T
+        kernels.add_product(constant.T, dys_sum, dW[:C])
+        return dxs, kernels.product(dys_sum, W[:C].T)

@@ -97,7 +97,9 @@ class TimeLSTM:
         """Take the input products of table (R, D), with the bias, (R, 4H), and of constant (N, C), (N, 4H)."""
         Wx = self.Wx.value
         C = Wx.shape[0] - table.shape[1]
-        return table @ Wx[C:] + self.b.value, None if constant is None else constant @ Wx[:C]
+        input_products = kernels.product(table, Wx[C:])
+        input_products += self.b.value
+        return input_products, None if constant is None else kernels.product(constant, Wx[:C])
 
     def backward_table(
         self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
@@ -114,11 +116,11 @@ class TimeLSTM:
         )
         dproducts = np.zeros((R, gates.shape[2]), gates.dtype)
         kernels.scatter_rows(dgates, rows, dproducts)
-        dWx[C:] += table.T @ dproducts
+        kernels.add_product(table.T, dproducts, dWx[C:])
         self.b.gradient += dproducts.sum(axis=0)
         dconstant = None
         if constant is not None:
             dcontext = dgates.sum(axis=1)
-            dWx[:C] += constant.T @ dcontext
-            dconstant = dcontext @ Wx[:C].T
-        return dproducts @ Wx[C:].T, LSTMState(dh, dc), dconstant
+            kernels.add_product(constant.T, dcontext, dWx[:C])
+            dconstant = kernels.product(dcontext, Wx[:C].T)
+        return kernels.product(dproducts, Wx[C:].T), LSTMState(dh, dc), dconstant

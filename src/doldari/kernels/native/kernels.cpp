@@ -1,0 +1,26 @@
+// All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
+
+#include "adam.hpp"
+#include "loss.hpp"
+#include "lstm.hpp"
+
+namespace doldari::DOLDARI_ISA {
+
+template <class Real>
+constexpr Kernels<Real> all{
+    .lstm_forward = lstm_forward<Real>,
+    .lstm_backward = lstm_backward<Real>,
+    .lstm_greedy = lstm_greedy<Real>,
+    .add_product = add_product<Real>,
+    .scatter_rows = scatter_rows<Real>,
+    .softmax_loss = softmax_loss<Real>,
+    .norm = norm<Real>,
+    .adam = adam<Real>,
+    .scale = scale<Real>,
+};
+
+#define DOLDARI_STRING(name) #name
+#define DOLDARI_NAME(name) DOLDARI_STRING(name)
+const InstructionSet instruction_set{DOLDARI_NAME(DOLDARI_ISA), all<float>, all<double>};
+
+}  // namespace doldari::DOLDARI_ISA

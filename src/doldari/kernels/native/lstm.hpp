@@ -1,0 +1,334 @@
+// The LSTM over whole sequences.  Each thread takes its own rows of the batch through all time steps, so nobody waits
+// for anybody at a step; rows at padding are left out of the products and cost nothing.
+
+#pragma once
+
+#include "kernels.hpp"
+#include "product.hpp"
+
+namespace doldari::DOLDARI_ISA {
+namespace {
+
+// The units of a layer are taken in groups as wide as a panel, each with a panel for every gate.
+template <class Real>
+constexpr long GROUP = PANEL<Real>;
+
+// How many rows go through the product together: their states and gate sums (for H 128, 20 KiB in float32) share
+// the first-level cache with a panel.
+constexpr long ROW_BLOCK = 4 * TILE;
+
+/// Where one row of the batch finds its inputs and leaves its results at one step.
+template <class Real>
+struct Step {
+    const Real *input, *context, *c_previous;  // context may be null
+    Real *gates, *h, *c;                       // gates may be null
+};
+
+/// One group of units of the cell: from the products h Wh, sums (4, GROUP), to the gates, c and h.
+///
+/// WHOLE says that no vector reaches past H: without the checks the forward takes a tenth less.
+template <bool WHOLE, class Real>
+inline void cell_forward(const Real* sums, const Step<Real>& step, long H, long unit) {
+    constexpr long L = LANES<Real>, VECTORS = GROUP<Real> / L;
+    Vector<Real> a[VECTORS][4], c[VECTORS], h[VECTORS];
+    for (long v = 0; v < VECTORS; ++v) {
+        const long j = unit + v * L, count = WHOLE ? L : H - j;
+        for (int gate = 0; gate < 4; ++gate) {
+            a[v][gate] = load(sums + gate * GROUP<Real> + v * L) + load(step.input + gate * H + j, count);
+            if (step.context != nullptr) a[v][gate] += load(step.context + gate * H + j, count);
+        }
+        activate_gates<Real>(a[v]);
+        const auto& [f, g, i, o] = a[v];
+        h[v] = c[v] = f * load(step.c_previous + j, count) + i * g;
+    }
+    tanh(h);
+    for (long v = 0; v < VECTORS; ++v) {
+        const long j = unit + v * L, count = WHOLE ? L : H - j;
+        store(step.c + j, c[v], count);
+        store(step.h + j, h[v] * a[v][3], count);
+        if (step.gates == nullptr) continue;
+        for (int gate = 0; gate < 4; ++gate) store(step.gates + gate * H + j, a[v][gate], count);
+    }
+}
+
+/// Pack Wh (H x 4H) in panels: for each group of units the four gates'.
+template <class Real>
+void pack_gates(const Real* Wh, long H, const Buffer<Real>& packed) {
+    const long groups = ceil_divide(H, GROUP<Real>);
+    parallel_ranges(4 * groups, part_count(4 * groups, 32.0 * H * H), [&](long first, long last) {
+        for (long panel = first; panel < last; ++panel) {
+            const long gate = panel % 4, group = panel / 4;
+            pack_panel(Wh + gate * H, 4 * H, 1, H, H, group, packed + panel * H * PANEL<Real>);
+        }
+    });
+}
+
+/// One time step for up to ROW_BLOCK rows, from their previous h.
+template <class Real>
+void step_forward(const Real* const* h_previous, const Step<Real>* steps, long rows, const Real* packed, long H) {
+    alignas(64) Real sums[ROW_BLOCK][4 * GROUP<Real>];
+    Real* starts[ROW_BLOCK];
+    for (long r = 0; r < rows; ++r) starts[r] = sums[r];
+    for (long unit = 0; unit < H; unit += GROUP<Real>) {
+        for (long gate = 0; gate < 4; ++gate, packed += H * PANEL<Real>)
+            panel_product(h_previous, rows, packed, H, false, starts, gate * GROUP<Real>);
+        const auto cell = unit + GROUP<Real> <= H ? cell_forward<true, Real> : cell_forward<false, Real>;
+        for (long r = 0; r < rows; ++r) cell(sums[r], steps[r], H, unit);
+    }
+}
+
+/// Rows waiting for a step until there are ROW_BLOCK of them.
+template <class Real>
+class StepBlock {
+public:
+    StepBlock(const Real* packed, long H) : packed_(packed), H_(H) {}
+
+    void add(const Real* h_previous, const Step<Real>& step) {
+        h_previous_[rows_] = h_previous;
+        steps_[rows_++] = step;
+        if (rows_ == ROW_BLOCK) finish();
+    }
+
+    void finish() {
+        step_forward(h_previous_, steps_, rows_, packed_, H_);
+        rows_ = 0;
+    }
+
+private:
+    const Real* packed_;
+    long H_, rows_ = 0;
+    const Real* h_previous_[ROW_BLOCK];
+    Step<Real> steps_[ROW_BLOCK];
+};
+
+template <class Real>
+void lstm_forward(const LstmForward<Real>& p) {
+    const long N = p.N, T = p.T, H = p.H;
+    const Buffer<Real> packed(ceil_divide(H, GROUP<Real>) * GROUP<Real> * 4 * H);
+    pack_gates(p.Wh, H, packed);
+    parallel_ranges(N, part_count(N, 8.0 * N * T * H * H), [&](long first, long last) {
+        StepBlock<Real> block(packed + 0, H);
+        for (long t = 0; t < T; ++t) {
+            for (long n = first; n < last; ++n) {
+                const long at = n * T + t;
+                const Real* h_previous = t > 0 ? p.hs + (at - 1) * H : p.h0[n];
+                const Real* c_previous = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
+                if (p.mask != nullptr && !p.mask[at]) {
+                    std::memcpy(p.hs + at * H, h_previous, H * sizeof(Real));
+                    std::memcpy(p.cs + at * H, c_previous, H * sizeof(Real));
+                    continue;
+                }
+                block.add(h_previous, {p.table + p.rows[at] * 4 * H,
+                                       p.context == nullptr ? nullptr : p.context + n * 4 * H, c_previous,
+                                       p.gates + at * 4 * H, p.hs + at * H, p.cs + at * H});
+            }
+            block.finish();
+        }
+    });
+}
+
+constexpr long BACKWARD_VECTORS = 4;
+
+/// The cell backwards for one row and step: dh comes in, dc is taken a step back, dgates (4, H) goes out.
+template <bool WHOLE, class Real>
+inline void cell_backward(const Real* gates, const Real* c, const Real* c_previous, const Real* dh, Real* dc,
+                          Real* dgates, long H) {
+    constexpr long L = LANES<Real>, VECTORS = BACKWARD_VECTORS;
+    for (long start = 0; start < H; start += VECTORS * L) {
+        Vector<Real> tanh_c[VECTORS];
+        for (long v = 0; v < VECTORS; ++v) tanh_c[v] = load(c + start + v * L, WHOLE ? L : H - start - v * L);
+        tanh(tanh_c);
+        for (long v = 0; v < VECTORS; ++v) {
+            const long j = start + v * L, count = WHOLE ? L : H - j;
+            const Vector<Real> f = load(gates + j, count), g = load(gates + H + j, count);
+            const Vector<Real> i = load(gates + 2 * H + j, count), o = load(gates + 3 * H + j, count);
+            const Vector<Real> dh_here = load(dh + j, count);
+            const Vector<Real> dc_here = load(dc + j, count) + dh_here * o * (1 - tanh_c[v] * tanh_c[v]);
+            store(dgates + j, dc_here * load(c_previous + j, count) * f * (1 - f), count);
+            store(dgates + H + j, dc_here * i * (1 - g * g), count);
+            store(dgates + 2 * H + j, dc_here * g * i * (1 - i), count);
+            store(dgates + 3 * H + j, dh_here * tanh_c[v] * o * (1 - o), count);
+            store(dc + j, dc_here * f, count);
+        }
+    }
+}
+
+/// Write dgates, and take dh and dc back to the first state, for rows first .. last - 1.  packed is Wh transposed.
+template <class Real>
+void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, long last) {
+    const long T = p.T, H = p.H;
+    const bool whole = H % (BACKWARD_VECTORS * LANES<Real>) == 0;
+    const auto cell = whole ? cell_backward<true, Real> : cell_backward<false, Real>;
+    const Real* das[ROW_BLOCK];
+    Real* dhs[ROW_BLOCK];
+    long rows = 0;
+    const auto finish = [&] {
+        for (long unit = 0; unit < H; unit += PANEL<Real>)
+            panel_product(das, rows, packed + unit * 4 * H, 4 * H, dhs, unit, H - unit);
+        rows = 0;
+    };
+    for (long t = T - 1; t >= 0; --t) {
+        for (long n = first; n < last; ++n) {
+            const long at = n * T + t;
+            Real *dh = p.dh + n * H, *dgates = p.dgates + at * 4 * H;
+            if (p.dhs != nullptr)
+                for (long j = 0; j < H; ++j) dh[j] += p.dhs[at * H + j];
+            if (p.mask != nullptr && !p.mask[at]) {
+                std::memset(dgates, 0, 4 * H * sizeof(Real));
+                continue;
+            }
+            const Real* c_previous = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
+            cell(p.gates + at * 4 * H, p.cs + at * H, c_previous, dh, p.dc + n * H, dgates, H);
+            das[rows] = dgates;
+            dhs[rows++] = dh;
+            if (rows == ROW_BLOCK) finish();
+        }
+        finish();
+    }
+}
+
+/// What one position adds to the gradient of Wh: its h_previous^T dgates.
+template <class Real>
+struct Position {
+    const Real *h_previous, *dgates;
+};
+
+template <class Real>
+void lstm_backward(const LstmBackward<Real>& p) {
+    const long N = p.N, T = p.T, H = p.H;
+    const long unit_panels = ceil_divide(H, PANEL<Real>);
+    {
+        const Buffer<Real> packed(unit_panels * PANEL<Real> * 4 * H);
+        parallel_ranges(unit_panels, part_count(unit_panels, 32.0 * H * H), [&](long first, long last) {
+            for (long panel = first; panel < last; ++panel)
+                pack_panel(p.Wh, 1, 4 * H, 4 * H, H, panel, packed + panel * 4 * H * PANEL<Real>);
+        });
+        parallel_ranges(N, part_count(N, 8.0 * N * T * H * H),
+                        [&](long first, long last) { backward_rows(p, packed + 0, first, last); });
+    }
+    const Buffer<Position<Real>> positions(N * T);
+    long count = 0;
+    for (long n = 0, at = 0; n < N; ++n) {
+        for (long t = 0; t < T; ++t, ++at) {
+            if (p.mask != nullptr && !p.mask[at]) continue;
+            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H};
+        }
+    }
+    add_product(
+        p.dWh, H, 4 * H, count,
+        [&](long k, long row, long height, Real* to) { copy_tile(to, positions[k].h_previous + row, height); },
+        [&](long k, long column, long width, Real* to) { copy_panel(to, positions[k].dgates + column, width); });
+}
+
+/// The position of the highest score, as numpy's argmax: the first of equals, and the first NaN before all.
+template <class Real>
+int32_t argmax(const Real* scores, const Real* bias, long V) {
+    long best = 0;
+    Real highest = scores[0] + bias[0];
+    for (long id = 1; id < V; ++id) {
+        const Real score = scores[id] + bias[id];
+        if (score > highest || (std::isnan(score) && !std::isnan(highest))) {
+            best = id;
+            highest = score;
+        }
+    }
+    return static_cast<int32_t>(best);
+}
+
+/// Write the answers of rows first .. last - 1, ROW_BLOCK at most.  scratch is (ROW_BLOCK, 4 * H + width of packed_W).
+template <class Real>
+void greedy_rows(const LstmGreedy<Real>& p, const Real* packed, const Real* packed_W, long first, long last,
+                 Real* scratch) {
+    const long T = p.T, H = p.H, V = p.V, width = ceil_divide(V, PANEL<Real>) * PANEL<Real>;
+    long live[ROW_BLOCK], rows = last - first;  // the rows whose answer has not ended
+    int32_t ids[ROW_BLOCK];
+    const Real* hs[ROW_BLOCK];
+    Real* scores[ROW_BLOCK];
+    Step<Real> steps[ROW_BLOCK];
+    for (long r = 0; r < rows; ++r) {
+        live[r] = r;
+        ids[r] = p.start_id;
+        scores[r] = scratch + ROW_BLOCK * 4 * H + r * width;
+    }
+    for (long t = 0; t < T && rows > 0; ++t) {
+        for (long i = 0; i < rows; ++i) {
+            const long r = live[i], n = first + r;
+            Real *mine = scratch + r * 4 * H, *h = mine + t % 2 * H, *c = mine + 2 * H + t % 2 * H;
+            hs[i] = t > 0 ? mine + (t + 1) % 2 * H : p.h0[n];
+            steps[i] = {p.table + ids[r] * 4 * H, p.context == nullptr ? nullptr : p.context + n * 4 * H,
+                        t > 0 ? mine + 2 * H + (t + 1) % 2 * H : p.c0[n], nullptr, h, c};
+        }
+        step_forward(hs, steps, rows, packed, H);
+        for (long i = 0; i < rows; ++i) hs[i] = steps[i].h;
+        for (long start = 0; start < V; start += PANEL<Real>)
+            panel_product(hs, rows, packed_W + start * H, H, false, scores, start);
+        long still = 0;
+        for (long i = 0; i < rows; ++i) {
+            const long r = live[i];
+            int32_t* answer = p.answers + (first + r) * T;
+            answer[t] = ids[r] = argmax(scores[i], p.bias + (first + r) * V, V);
+            if (p.pad_id != nullptr && answer[t] == *p.pad_id) {
+                for (long rest = t + 1; rest < T; ++rest) answer[rest] = *p.pad_id;
+            } else {
+                live[still++] = r;
+            }
+        }
+        rows = still;
+    }
+}
+
+template <class Real>
+void lstm_greedy(const LstmGreedy<Real>& p) {
+    const long N = p.N, T = p.T, H = p.H, V = p.V;
+    const long score_panels = ceil_divide(V, PANEL<Real>), width = score_panels * PANEL<Real>;
+    const Buffer<Real> packed(ceil_divide(H, GROUP<Real>) * GROUP<Real> * 4 * H), packed_W(width * H);
+    pack_gates(p.Wh, H, packed);
+    parallel_ranges(score_panels, part_count(score_panels, 8.0 * H * V), [&](long first, long last) {
+        for (long panel = first; panel < last; ++panel)
+            pack_panel(p.W, V, 1, H, V, panel, packed_W + panel * H * PANEL<Real>);
+    });
+    // Rows do not wait for each other, so a block of them is taken through all of its steps before the next.
+    const long blocks = ceil_divide(N, ROW_BLOCK);
+    const long parts = part_count(blocks, 8.0 * N * T * H * H);
+    const Buffer<Real> scratch(parts * ROW_BLOCK * (4 * H + width));
+    parallel(parts, [&](long part) {
+        Real* mine = scratch + part * ROW_BLOCK * (4 * H + width);
+        for (long block = blocks * part / parts; block < blocks * (part + 1) / parts; ++block) {
+            const long first = block * ROW_BLOCK;
+            greedy_rows(p, packed + 0, packed_W + 0, first, N < first + ROW_BLOCK ? N : first + ROW_BLOCK, mine);
+        }
+    });
+}
+
+template <class Real>
+void add_product(const AddProduct<Real>& p) {
+    add_product(
+        p.out, p.M, p.N, p.K,
+        [&](long k, long row, long height, Real* to) {
+            const Real* from = p.a.at(row, k);
+            if (p.a.row_stride == 1) return copy_tile(to, from, height);
+            for (long r = 0; r < height; ++r) to[r] = from[r * p.a.row_stride];
+        },
+        [&](long k, long column, long width, Real* to) {
+            const Real* from = p.b.at(k, column);
+            if (p.b.column_stride == 1) return copy_panel(to, from, width);
+            for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * p.b.column_stride] : 0;
+        });
+}
+
+template <class Real>
+void scatter_rows(const ScatterRows<Real>& p) {
+    const long panels = ceil_divide(p.K, PANEL<Real>);
+    // Columns are shared out, not positions: a sum's order does not depend on the number of threads.
+    parallel_ranges(panels, part_count(panels, 8.0 * p.positions * p.K), [&](long first, long last) {
+        const long start = first * PANEL<Real>, width = (last == panels ? p.K : last * PANEL<Real>) - start;
+        for (long at = 0; at < p.positions; ++at) {
+            const Real* __restrict from = p.dgates + at * p.K + start;
+            Real* __restrict to = p.dtable + p.rows[at] * p.K + start;
+            for (long j = 0; j < width; ++j) to[j] += from[j];
+        }
+    });
+}
+
+}  // namespace
+}  // namespace doldari::DOLDARI_ISA

@@ -1,0 +1,470 @@
+"""Every kernel, in every implementation, against the reference, against finite differences, and against misuse."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doldari import kernels
+from doldari.kernels import reference
+
+try:
+    from doldari.kernels import _native as native
+except ImportError:
+    native = None
+
+needs_native = pytest.mark.skipif(native is None, reason="built without a C++ compiler")
+IMPLEMENTATIONS = {"reference": reference} | ({"native": native} if native else {})
+TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
+F4, F8 = np.float32, np.float64
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def implementation(request):
+    return IMPLEMENTATIONS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def same_threads_after():
+    before = kernels.get_num_threads()
+    yield
+    kernels.set_num_threads(before)
+
+
+def test_native_is_there_where_it_must_be():
+    """A build server sets DOLDARI_KERNELS=native, so that a build that quietly fell back fails."""
+    assert os.environ.get("DOLDARI_KERNELS") != "native" or kernels.name == "native"
+
+
+class Problem:
+    """Random arguments for every kernel; the same seed gives the same ones."""
+
+    def __init__(self, N=3, T=4, H=7, R=5, seed=0, dtype=F4, masked=False, peeky=False):
+        rng = np.random.default_rng(seed)
+
+        def draw(*shape):
+            return rng.standard_normal(shape).astype(dtype)
+
+        self.shape, self.dtype = (N, T, H, R), dtype
+        self.table, self.rows = draw(R, 4 * H), rng.integers(0, R, (N, T)).astype(np.int32)
+        self.context = draw(N, 4 * H) if peeky else None
+        self.Wh = draw(H, 4 * H) * dtype(H**-0.5)
+        self.mask = rng.random((N, T)) < 0.6 if masked else None
+        if masked and N > 1:
+            self.mask[0] = False
+        self.h0, self.c0 = draw(N, H), draw(N, H)
+        self.dhs, self.dh, self.dc, self.dWh = draw(N, T, H), draw(N, H), draw(N, H), draw(H, 4 * H)
+        self.dtable = draw(R, 4 * H)
+        self.W, self.bias = draw(H, R), draw(N, R)
+        self.scores = draw(N, T, R) * 5
+        self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
+        self.v **= 2
+        self.big = draw(300, 280), draw(600, 280)
+
+    def forward(self, k):
+        N, T, H, _ = self.shape
+        gates, hs, cs = np.empty((N, T, 4 * H), self.dtype), *np.empty((2, N, T, H), self.dtype)
+        k.lstm_forward(self.table, self.rows, self.context, self.Wh, self.mask, self.h0, self.c0, gates, hs, cs)
+        if self.mask is not None:
+            gates[~self.mask] = 0  # what stands there is nobody's business
+        return gates, hs, cs
+
+    def backward(self, k, forward=None, dhs=True):
+        gates, hs, cs = forward or self.forward(reference)
+        dh, dc, dWh, dgates = self.dh.copy(), self.dc.copy(), self.dWh.copy(), np.full_like(gates, np.nan)
+        dhs = self.dhs if dhs else None
+        k.lstm_backward(self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh)
+        return dh, dc, dgates, dWh
+
+    def greedy(self, k, pad_id=None):
+        N, T, _, _ = self.shape
+        answers = np.full((N, T), -1, np.int32)
+        k.lstm_greedy(
+            self.table, self.context, self.Wh, self.W, self.bias, self.h0, self.c0, 0, pad_id, answers
+        )
+        return answers
+
+    def everything(self, k):
+        forward = self.forward(k)
+        backward = self.backward(k, forward)
+        dtable = self.dtable.copy()
+        k.scatter_rows(backward[2], self.rows, dtable)
+        dscores = np.full_like(self.scores, np.nan)
+        loss = k.softmax_loss(self.scores, self.rows, self.mask, dscores)
+        values, gradients, m, v = (x.copy() for x in (self.values, self.gradients, self.m, self.v))
+        norm = k.adam(values, gradients, m, v, 1e-2, 0.9, 0.999, 1e-8, 3, 1.0)
+        clipped = self.gradients.copy()
+        norms = [norm, k.clip_gradients(clipped, 2.0)]
+        small, big = np.ones((self.Wh.shape[1], self.W.shape[1]), self.dtype), np.ones((300, 600), self.dtype)
+        k.add_product(self.Wh.T, self.W, small)
+        k.add_product(self.big[0], self.big[1].T, big)
+        return (
+            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss), dscores,
+            values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
+        )  # fmt: skip
+
+
+problems = st.builds(
+    Problem,
+    N=st.integers(0, 30),
+    T=st.integers(0, 6),
+    H=st.sampled_from([1, 2, 7, 8, 16, 31, 64, 130]),
+    R=st.sampled_from([1, 3, 13, 16, 300]),
+    seed=st.integers(0, 2**32 - 1),
+    dtype=st.sampled_from([F4, F8]),
+    masked=st.booleans(),
+    peeky=st.booleans(),
+)
+
+
+def assert_close(results, expected, tolerance):
+    for index, (result, right) in enumerate(zip(results, expected, strict=True)):
+        scale = np.abs(right).max(initial=1.0)
+        np.testing.assert_allclose(result, right, rtol=0, atol=tolerance * scale, err_msg=f"result {index}")
+
+
+@needs_native
+@settings(max_examples=150, deadline=None)
+@given(problems)
+def test_native_agrees_with_reference(problem):
+    assert_close(problem.everything(native), problem.everything(reference), TOLERANCE[problem.dtype])
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", [F4, F8])
+@pytest.mark.parametrize("shape", [(128, 5, 128, 13), (67, 3, 70, 300), (5, 90, 50, 13)])
+def test_same_bits_for_any_number_of_threads(shape, dtype):
+    problem = Problem(*shape, dtype=dtype, masked=True, peeky=True)
+    results = {}
+    for threads in (1, 2, 5):
+        native.set_num_threads(threads)
+        results[threads] = [array.tobytes() for array in problem.everything(native)]
+    assert results[1] == results[2] == results[5]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("N, T, H", [(3, 4, 7), (2, 1, 1), (1, 3, 33), (14, 2, 5)])
+def test_gradients_agree_with_finite_differences(implementation, N, T, H, masked):
+    problem = Problem(N, T, H, dtype=F8, masked=masked, peeky=True)
+    rng = np.random.default_rng(1)
+
+    def value():
+        _, hs, cs = problem.forward(implementation)
+        return (hs * problem.dhs).sum() + (hs[:, -1] * problem.dh).sum() + (cs[:, -1] * problem.dc).sum()
+
+    dh, dc, dgates, dWh = problem.backward(implementation, problem.forward(implementation))
+    dtable = np.zeros_like(problem.table)
+    implementation.scatter_rows(dgates, problem.rows, dtable)
+    gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc, "table": dtable, "context": dgates.sum(axis=1)}
+    for name, gradient in gradients.items():
+        array = getattr(problem, name)
+        direction = rng.standard_normal(array.shape)
+        right, eps = array.copy(), 1e-6
+        array += eps * direction
+        above = value()
+        array[...] = right - eps * direction
+        below = value()
+        array[...] = right
+        assert (gradient * direction).sum() == pytest.approx((above - below) / (2 * eps), rel=1e-6, abs=1e-8), name
+
+
+def test_loss_gradient_agrees_with_finite_differences(implementation):
+    problem = Problem(dtype=F8, masked=True)
+    dscores, scratch = np.empty_like(problem.scores), np.empty_like(problem.scores)
+    implementation.softmax_loss(problem.scores, problem.rows, problem.mask, dscores)
+    direction = np.random.default_rng(1).standard_normal(problem.scores.shape)
+    above, below = (
+        implementation.softmax_loss(problem.scores + eps * direction, problem.rows, problem.mask, scratch)
+        for eps in (1e-6, -1e-6)
+    )
+    assert (dscores * direction).sum() == pytest.approx((above - below) / 2e-6, rel=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (7, 13, 5), (13, 600, 300)])
+def test_add_product_takes_any_view(implementation, shape):
+    M, N, K = shape
+    rng = np.random.default_rng(0)
+    for a in rng.standard_normal((M, K)), rng.standard_normal((K, M)).T, rng.standard_normal((2 * M, 3 * K))[::2, ::-3]:
+        for b in rng.standard_normal((K, N)), rng.standard_normal((N, K)).T:
+            out = rng.standard_normal((M, N))
+            expected = out + a @ b
+            implementation.add_product(a, b, out)
+            np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
+
+
+def test_padding_passes_state_through_and_gets_no_gradient(implementation):
+    problem = Problem(N=20, masked=True)
+    _, hs, cs = problem.forward(implementation)
+    dgates = problem.backward(implementation)[2]
+    assert not problem.mask[0].any()
+    np.testing.assert_array_equal(hs[0], np.broadcast_to(problem.h0[0], hs[0].shape))
+    np.testing.assert_array_equal(cs[0], np.broadcast_to(problem.c0[0], cs[0].shape))
+    assert not dgates[~problem.mask].any()
+    assert dgates[problem.mask].all()
+
+
+def test_first_state_may_be_a_slice_of_hidden_states(implementation):
+    problem = Problem(N=9)
+    expected = problem.forward(implementation), problem.backward(implementation), problem.greedy(implementation)
+    problem.h0 = np.stack([problem.c0, problem.h0], axis=1)[:, 1]
+    problem.c0 = np.stack([problem.c0, problem.dh], axis=1)[:, 0]
+    assert not problem.h0.flags.c_contiguous
+    results = problem.forward(implementation), problem.backward(implementation), problem.greedy(implementation)
+    for result, right in zip(results[0] + results[1] + results[2:], expected[0] + expected[1] + expected[2:], strict=True):
+        np.testing.assert_array_equal(result, right)
+
+
+def test_one_row_to_each_position(implementation):
+    """The table of arbitrary vectors: rows are 0, 1, 2, ..., and the gradient is the gates' own."""
+    problem = Problem(N=4, T=5, H=16, R=20)
+    problem.rows = np.arange(20, dtype=np.int32).reshape(4, 5)
+    dgates = problem.backward(implementation)[2]
+    dtable = np.zeros((20, 64), F4)
+    implementation.scatter_rows(dgates, problem.rows, dtable)
+    np.testing.assert_array_equal(dtable, dgates.reshape(20, 64))
+
+
+def test_greedy_takes_the_lowest_of_equals(implementation):
+    problem = Problem(R=5)
+    problem.W[:], problem.bias[:] = 0, [1, 3, 2, 3, 3]
+    assert (problem.greedy(implementation) == 1).all()
+
+
+def test_greedy_ends_at_padding(implementation):
+    problem = Problem(N=40, T=12, R=4, peeky=True)
+    free, ended = problem.greedy(implementation), problem.greedy(implementation, pad_id=2)
+    for row, right in zip(ended, free, strict=True):
+        stop = list(row).index(2) + 1 if 2 in row else len(row)
+        np.testing.assert_array_equal(row[:stop], right[:stop])
+        assert (row[stop:] == 2).all()
+    assert 0 < (ended == 2).sum() < ended.size
+
+
+@pytest.mark.parametrize("dtype", [F4, F8])
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_what_is_not_a_number_reaches_the_loss(implementation, dtype, poison):
+    """Divergence must be seen: a clamp that swallows NaN would train on, on nothing."""
+    problem = Problem(N=20, H=40, dtype=dtype)
+    problem.scores[3, 1, 2] = poison
+    loss = implementation.softmax_loss(problem.scores, problem.rows, None, np.empty_like(problem.scores))
+    assert np.isnan(loss) == (poison != -np.inf)
+    problem.h0[3, 1] = poison
+    problem.Wh[1] = np.abs(problem.Wh[1])
+    gates, hs, cs = problem.forward(implementation)
+    if np.isnan(poison):
+        assert np.isnan(hs[3]).all() and np.isnan(cs[3]).all()
+    assert np.isfinite(hs[:3]).all() and np.isfinite(hs[4:]).all()
+    problem.greedy(implementation)
+    problem.gradients[7] = poison
+    assert not np.isfinite(implementation.clip_gradients(problem.gradients, 1.0))
+
+
+@needs_native
+def test_activations_are_accurate():
+    """The rational tanh, over its whole range: h of an LSTM whose only input is the table."""
+    xs = np.concatenate([np.linspace(-20, 20, 200001), np.logspace(-30, 0, 1000), [-1e30, 1e30, 0, -0.0]]).astype(F4)
+    table = np.repeat(xs[:, None], 4, axis=1)
+    rows = np.arange(xs.size, dtype=np.int32)[:, None]
+    zero, gates = np.zeros((xs.size, 1), F4), np.empty((xs.size, 1, 4), F4)
+    hs, cs = np.empty((2, xs.size, 1, 1), F4)
+    native.lstm_forward(table, rows, None, np.zeros((1, 4), F4), None, zero, zero, gates, hs, cs)
+    x = xs.astype(F8)
+    np.testing.assert_allclose(gates[:, 0, 1], np.tanh(x), rtol=0, atol=3e-7)
+    np.testing.assert_allclose(gates[:, 0, 0], 0.5 * np.tanh(0.5 * x) + 0.5, rtol=0, atol=2e-7)
+    small = np.abs(x) < 1
+    np.testing.assert_allclose(gates[small, 0, 1], np.tanh(x[small]), rtol=4e-7)
+
+
+ARRAYS = {
+    "lstm_forward": "table rows context Wh mask h0 c0 gates hs cs",
+    "lstm_backward": "Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
+    "lstm_greedy": "table context Wh W bias h0 c0 answers",
+    "add_product": "a b out",
+    "scatter_rows": "dgates rows dtable",
+    "softmax_loss": "scores targets mask dscores",
+    "adam": "values gradients m v",
+    "clip_gradients": "gradients",
+}
+WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores", "values", "gradients", "m", "v"}
+READ_ONLY_FINE = {("lstm_backward", "gates"), ("lstm_backward", "hs"), ("lstm_backward", "cs"), ("scatter_rows", "dgates")}
+EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
+
+
+def arguments_of(function):
+    N, T, H, R = 3, 4, 8, 5
+    problem = Problem(N, T, H, R, masked=True, peeky=True)
+    arrays = vars(problem) | {
+        "gates": np.ones((N, T, 4 * H), F4), "hs": np.ones((N, T, H), F4), "cs": np.ones((N, T, H), F4),
+        "dgates": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
+        "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows, "dscores": np.ones((N, T, R), F4),
+    }  # fmt: skip
+    numbers = {
+        "lstm_greedy": {"start_id": 0, "pad_id": None},
+        "adam": dict(learning_rate=0.1, beta1=0.9, beta2=0.9, eps=1e-8, step=1, max_grad=None),
+        "clip_gradients": {"max_grad": None},
+    }
+    return {name: arrays[name] for name in ARRAYS[function].split()} | numbers.get(function, {})
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def swap_bytes(array):
+    return array.astype(array.dtype.newbyteorder("S"))
+
+
+ANY_LENGTH = {("lstm_forward", "table"), ("scatter_rows", "dtable"), ("clip_gradients", "gradients")}
+BAD = {
+    "integers": lambda array: array.astype(np.int64),
+    "swapped bytes": swap_bytes,
+    "one more row": lambda array: np.concatenate([array, array[:1]]),
+    "one more axis": lambda array: array[None],
+    "every second": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
+    "list": lambda array: array.tolist(),
+    "text": lambda array: "array",
+}
+
+
+@needs_native
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("function, name", EVERY_ARRAY)
+def test_wrong_arrays_are_refused_by_name(function, name, bad):
+    arguments = arguments_of(function)
+    getattr(native, function)(**arguments)
+    if bad == "swapped bytes" and name == "mask":
+        pytest.skip("a byte has no order")
+    if bad == "one more row" and (function, name) in ANY_LENGTH:
+        pytest.skip("any number will do")
+    if bad == "every second" and (function, name) in {("add_product", "a"), ("add_product", "b")}:
+        pytest.skip("any strides will do")
+    # The shapes follow from the first of the arrays that could say: then it is another that does not fit.
+    leads = {"Wh", "hs", "rows", "table", "dtable", "scores", "values", "answers", "a", "out"}
+    arguments[name] = BAD[bad](arguments[name])
+    pattern = r"^\w+: " if bad == "one more row" and name in leads else f"^{name}: "
+    with pytest.raises((TypeError, ValueError), match=pattern):
+        getattr(native, function)(**arguments)
+
+
+@needs_native
+@pytest.mark.parametrize("function, name", [pair for pair in EVERY_ARRAY if pair[1] in WRITTEN])
+def test_read_only_results_are_refused_by_name(function, name):
+    arguments = arguments_of(function)
+    arguments[name] = read_only(arguments[name])
+    if (function, name) in READ_ONLY_FINE:
+        getattr(native, function)(**arguments)
+        return
+    with pytest.raises(ValueError, match=f"^{name}: is read-only"):
+        getattr(native, function)(**arguments)
+
+
+@needs_native
+@pytest.mark.parametrize("function, name", [("lstm_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")])
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_ids_outside_the_table_are_refused(function, name, wrong):
+    arguments = arguments_of(function)
+    arguments[name][1, 2] = wrong
+    with pytest.raises(ValueError, match=f"^{name}: expected ids from 0 to 4, got {wrong}"):
+        getattr(native, function)(**arguments)
+
+
+@needs_native
+@pytest.mark.parametrize("start_id", [-1, 5])
+def test_start_outside_the_table_is_refused(start_id):
+    with pytest.raises(ValueError, match="start_id"):
+        native.lstm_greedy(**arguments_of("lstm_greedy") | {"start_id": start_id})
+
+
+@needs_native
+def test_works_in_many_python_threads_at_once():
+    native.set_num_threads(2)
+    problem = Problem(N=100, T=5, H=64)
+    right = [array.tobytes() for array in problem.everything(native)]
+    results = []
+
+    def run():
+        for _ in range(5):
+            results.append([array.tobytes() for array in problem.everything(native)] == right)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 20
+
+
+def _forked(problem, right, results):
+    results.put([array.tobytes() for array in problem.everything(native)] == right)
+
+
+@needs_native
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_works_after_fork():
+    """The child has none of the pool's threads; it must not wait for them."""
+    native.set_num_threads(2)
+    problem = Problem(N=100, T=5, H=64)
+    right = [array.tobytes() for array in problem.everything(native)]
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    child = context.Process(target=_forked, args=(problem, right, results))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert results.get()
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=os.environ | environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_environment_chooses(name):
+    result = run_python("from doldari import kernels; print(kernels.name)", DOLDARI_KERNELS=name)
+    assert (result.stdout, result.stderr) == (f"{name}\n", "")
+
+
+@pytest.mark.parametrize(
+    "variable, value",
+    [("DOLDARI_KERNELS", "fast"), ("DOLDARI_NUM_THREADS", "0"), ("DOLDARI_NUM_THREADS", "many")],
+)
+def test_environment_with_junk_is_refused(variable, value):
+    result = run_python("import doldari.kernels", **{variable: value})
+    assert result.returncode == 1
+    assert f"{variable}='{value}': expected" in result.stderr
+
+
+@needs_native
+def test_native_demanded_but_missing():
+    code = "import sys; sys.modules['doldari.kernels._native'] = None; import doldari.kernels"
+    result = run_python(code, DOLDARI_KERNELS="native")
+    assert "install a C++ compiler" in result.stderr
+    result = run_python(code + "; print(doldari.kernels.name)", DOLDARI_KERNELS="")
+    assert (result.stdout, result.stderr) == ("reference\n", "")
+
+
+@needs_native
+def test_number_of_threads():
+    result = run_python(
+        "from doldari.kernels import get_num_threads; print(get_num_threads())",
+        DOLDARI_KERNELS="native",
+        DOLDARI_NUM_THREADS="3",
+    )
+    assert result.stdout == "3\n"
+
+
+def test_number_of_threads_is_positive(implementation):
+    with pytest.raises(ValueError, match="threads=0"):
+        implementation.set_num_threads(0)
