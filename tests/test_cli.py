@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import pytest
 
 import doldari
 from doldari.cli import main
+from doldari.display import stop_on_signals
 
 QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
 
@@ -48,12 +50,14 @@ def pairs(tmp_path):
 
 
 def test_train_evaluate_predict(cli, pairs, tmp_path):
-    done = cli(f"train {pairs.name} --epochs 2 --hidden-size 8 --batch-size 4 --no-reverse --decoder plain --seed 3")
+    done = cli(
+        f"train {pairs.name} --epochs 9 --hidden-size 16 --batch-size 2 --learning-rate 0.02 --no-reverse --decoder plain --seed 3"
+    )
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0].startswith("36 pairs to train on, 4 to validate with")
-    assert [line.split()[:2] for line in lines[1:3]] == [["epoch", "1/2"], ["epoch", "2/2"]]
-    assert sum(line.lstrip()[0] in "✓✗" for line in lines[3:-1]) == 4
+    assert [line.split()[:2] for line in lines[1:10]] == [["epoch", f"{epoch}/9"] for epoch in range(1, 10)]
+    assert sum(line.lstrip()[0] in "✓✗" for line in lines[10:-1]) == 4
     assert lines[-1].startswith("runs/pairs holds the model")
     assert sorted(path.name for path in (tmp_path / "runs/pairs").iterdir()) == [
         "accuracy.png",
@@ -67,6 +71,7 @@ def test_train_evaluate_predict(cli, pairs, tmp_path):
     evaluated = cli(f"evaluate runs/pairs {pairs.name} --json")
     result = json.loads(evaluated.out)
     assert (evaluated.code, result["examples"]) == (0, 40)
+    assert 0 < result["accuracy"] < 1
     shown = cli(f"evaluate runs/pairs/model.safetensors {pairs.name}").out
     assert shown.startswith(f"accuracy {result['accuracy']:.2%}")
     model = doldari.load("runs/pairs")
@@ -130,6 +135,7 @@ def test_compare(cli, pairs, tmp_path):
     assert (compared / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     reverse = {d.name: "reverse = true" in (d / "config.toml").read_text() for d in compared.iterdir() if d.is_dir()}
     assert reverse == {"plain": False, "reversed": True, "reversed-peeky": True}
+    assert all('schedule = "constant"' in (compared / name / "config.toml").read_text() for name in reverse)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +189,10 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     let_through = cli("predict runs/pairs --unknown", stdin="aa\n가\nbb\n".encode())
     assert (let_through.code, let_through.err) == (0, "")
     assert let_through.out.splitlines()[::2] == done.out.splitlines()[::2]
-    not_text = cli("predict runs/pairs", stdin=b"aa\n\xff\n")
+    not_text = cli("predict runs/pairs", stdin=b"\xef\xbb\xbfaa\n\xff\nbb")
     assert not_text.code == 1
-    assert "line 2: not UTF-8" in not_text.err
+    assert not_text.err == "error: text 2: not UTF-8\n"
+    assert not_text.out.splitlines() == [done.out.splitlines()[0], "", done.out.splitlines()[2]]
 
 
 def test_long_sources_are_warned_about(cli, pairs):
@@ -237,3 +244,61 @@ def test_help_teaches(cli):
     shown = cli("train --help").out
     for word in ("DATA", "--epochs", "--reverse", "--decoder", "plain|peeky", "--config", "accuracy.png"):
         assert word in shown
+
+
+def test_a_task_is_evaluated_on_what_training_holds_out(cli):
+    cli("generate addition --count 300 --digits 2", stdin=b"")
+    train = cli("train copy --epochs 1 --hidden-size 4 --batch-size 1000")
+    assert "45,000 pairs to train on, 5,000 to validate with" in train.out
+    assert json.loads(cli("evaluate runs/copy copy --json").out)["examples"] == 5000
+
+
+def test_text_is_shown_as_it_is(cli, tmp_path):
+    """No markup, no escape sequences, and a hint that a shell reads rightly."""
+    tricky = ["\x1b[31mred", "[bold]a :smile:", "[/b]", "it's", "-1"]
+    (tmp_path / "a[b] $x^.tsv").write_text("".join(f"{text * n}\t{text}\n" for text in tricky for n in (1, 2, 3, 4)))
+    run = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    trained = run([sys.executable, "-m", "doldari", "train", "a[b] $x^.tsv", *QUICK.split(), "--out", "x[/v] y"])
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "\x1b" not in trained.stdout
+    hint = trained.stdout.splitlines()[-1]
+    assert hint.startswith("x[/v] y holds the model; ask it: doldari predict 'x[/v] y' ")
+    asked = run(["bash", "-c", f"{sys.executable} -m {hint.split('ask it: ')[1]}"])
+    assert (asked.returncode, asked.stdout.count("\n")) == (0, 1)
+    evaluated = run([sys.executable, "-m", "doldari", "evaluate", "x[/v] y", "a[b] $x^.tsv"])
+    assert "[bold]a :smile:" in evaluated.stdout
+    assert "\\x1b[31mred" in evaluated.stdout
+
+
+def test_who_asks_through_a_pipe_is_answered_at_once(cli, pairs, tmp_path):
+    cli(f"train {pairs} {QUICK}")
+    command = [sys.executable, "-m", "doldari", "predict", "runs/pairs"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asked:
+        model = doldari.load("runs/pairs")
+        for question in ("aa", "bbb"):
+            asked.stdin.write(question + "\n")
+            asked.stdin.flush()
+            assert asked.stdout.readline() == model(question) + "\n"
+        asked.stdin.close()
+        assert asked.wait(timeout=30) == 0
+
+
+def test_a_second_signal_stops_at_once():
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_too_large_a_model(cli, pairs):
+    failed = cli(f"train {pairs} --hidden-size 2000000")
+    assert failed.code == 1
+    assert failed.err.startswith("error: not enough memory")
+    assert not Path("runs").exists()
+
+
+def test_version(cli):
+    assert cli("--version").out == doldari.__version__ + "\n"

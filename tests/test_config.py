@@ -39,3 +39,13 @@ def test_bad_settings(tmp_path, text, message):
 def test_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         Config.from_toml(tmp_path / "none.toml")
+
+
+def test_settings_that_contradict_each_other():
+    with pytest.raises(ConfigError, match="shared_vocabulary=True: needs"):
+        Config().replace(shared_vocabulary=True, target_symbols="whitespace")
+    with pytest.raises(ConfigError, match="hidden_sizes: no such setting; did you mean hidden_size"):
+        Config().replace(hidden_sizes=3)
+    for setting in ({"epochs": 2**31}, {"learning_rate": 10**400}):
+        with pytest.raises(ConfigError, match="must be"):
+            Config().replace(**setting)

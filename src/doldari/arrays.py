@@ -18,7 +18,7 @@ Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 SMALL = 1 << 14  # bytes: below this an array is simply allocated
-MOST_BLOCKS = 64
+MOST_KEPT = 1 << 30  # bytes in all blocks; the least recently used are given back first
 
 _blocks: list[NDArray[np.uint8]] = []
 _lock = threading.Lock()
@@ -35,8 +35,9 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def _free_block(size: int) -> NDArray[np.uint8]:
-    """Find a block of at least `size` bytes, and at most twice that, to which no array refers, or make one."""
-    capacity = 1 << (size - 1).bit_length()
+    """Find a block of at least `size` bytes, and at most a quarter more, to which no array refers, or make one."""
+    step = 1 << (size.bit_length() - 3)
+    capacity = -(-size // step) * step
     for index in range(len(_blocks)):
         # Arrays hold a reference to their block; of a free one there are two, the list's and that of this call.
         if _blocks[index].size == capacity and sys.getrefcount(_blocks[index]) == 2:
@@ -44,5 +45,6 @@ def _free_block(size: int) -> NDArray[np.uint8]:
             return _blocks[-1]
     block = np.empty(capacity, np.uint8)
     _blocks.append(block)
-    del _blocks[:-MOST_BLOCKS]
+    while len(_blocks) > 1 and sum(block.size for block in _blocks) > MOST_KEPT:
+        del _blocks[0]
     return block

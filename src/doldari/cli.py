@@ -3,12 +3,13 @@
 What takes long to import is imported by the command that needs it, so that `--help` answers at once.
 """
 
+import io
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,10 +17,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from doldari.errors import ConfigError, DataError, DoldariError, UnknownSymbolError
+import doldari
+from doldari.errors import ConfigError, DataError, DoldariError, TrainingError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.config import Config
+    from doldari.data.pairs import Pair
     from doldari.training.run import Run
 
 app = typer.Typer(
@@ -29,10 +32,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
-stdout = Console(highlight=False, soft_wrap=True)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+# What is printed is often the user's own text: no markup is read in it.
+stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 DataArgument = Annotated[
     str,
@@ -51,6 +55,16 @@ Decoder = Literal["plain", "peeky"]
 Symbols = Literal["characters", "whitespace"]
 
 
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Train sequence-to-sequence models on pairs of texts, and ask them."""
+    if show:
+        print(doldari.__version__)
+        raise typer.Exit
+
+
 @app.command()
 def train(
     data: DataArgument,
@@ -60,36 +74,52 @@ def train(
     ] = None,
     config: ConfigOption = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.", show_default="10")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pairs a step.", show_default="128")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its peak.", show_default="0.005")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pairs in a training step.", show_default="128")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest learning rate of the schedule.", show_default="0.005")
+    ] = None,
     schedule: Annotated[
-        Literal["one-cycle", "constant"] | None, typer.Option(help="Of the learning rate.", show_default="one-cycle")
+        Literal["one-cycle", "constant"] | None,
+        typer.Option(help="one-cycle: the learning rate rises, then falls to 0.", show_default="one-cycle"),
+    ] = None,
+    max_grad: Annotated[
+        float | None, typer.Option(help="Gradients longer than this are shortened to it.", show_default="5")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of first weights and shuffling.", show_default="0")] = None,
     decoder: Annotated[
-        Decoder | None, typer.Option(help="peeky looks at the encoder's h in every step.", show_default="peeky")
+        Decoder | None, typer.Option(help="peeky: sees the encoder's last state in every step.", show_default="peeky")
     ] = None,
     reverse: Annotated[
         bool | None, typer.Option("--reverse/--no-reverse", help="Read sources backwards.", show_default="reverse")
     ] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Of the LSTMs.", show_default="128")] = None,
-    wordvec_size: Annotated[int | None, typer.Option(help="Of the embedding.", show_default="16")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM.", show_default="128")] = None,
+    wordvec_size: Annotated[
+        int | None, typer.Option(help="Size of the vector a symbol becomes.", show_default="16")
+    ] = None,
     source_symbols: Annotated[
         Symbols | None, typer.Option(help="How sources are cut into symbols.", show_default="characters")
     ] = None,
     target_symbols: Annotated[
         Symbols | None, typer.Option(help="How targets are cut into symbols.", show_default="characters")
     ] = None,
+    shared_vocabulary: Annotated[
+        bool | None,
+        typer.Option(
+            "--shared-vocabulary/--own-vocabularies",
+            help="One set of symbols for both sides.",
+            show_default="own-vocabularies",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
 
-    After every epoch the loss and the accuracy, the share of validation sources answered exactly, are printed. The
-    run's directory then holds the model, its settings (config.toml), history.jsonl and the picture accuracy.png.
+    After every epoch the loss and the accuracy, the share of validation sources answered exactly, are printed.
+    The run's directory then holds the model, its settings (config.toml), history.jsonl and the picture accuracy.png.
     Ctrl-C stops and keeps what is there.
     """
     from doldari.data import load_pairs
-    from doldari.data.pairs import read_pairs, split_pairs
+    from doldari.data.pairs import read_pairs
     from doldari.training.run import Run, claim
 
     settings = configure(
@@ -98,6 +128,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         schedule=schedule,
+        max_grad=max_grad,
         seed=seed,
         decoder=decoder,
         reverse=reverse,
@@ -105,19 +136,36 @@ def train(
         wordvec_size=wordvec_size,
         source_symbols=source_symbols,
         target_symbols=target_symbols,
+        shared_vocabulary=shared_vocabulary,
     )
     name = Path(data).stem
     out = Path("runs") / name if out is None else out
-    pairs = load_pairs(data)
-    training, held_out = split_pairs(pairs) if validation is None else (pairs, read_pairs(validation))
-    claim(out, overwrite)
+    if validation is None:
+        training, held_out = load_split(data)
+    else:
+        training, held_out = load_pairs(data), read_pairs(validation)
     run = Run.prepare(settings, training, held_out)
+    claim(out, settings, overwrite)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
     if stopped_by is not None:
         stderr.print(f"stopped at step {run.trainer.steps:,}; the model as it stands is in {out}")
         raise typer.Exit(128 + stopped_by)
-    stdout.print(f"{out} holds the model; ask it: doldari predict {out} '{held_out[0].source}'")
+    question = next((pair.source for pair in held_out if pair.source.isprintable()), "")
+    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-"), question])
+    stdout.print(f"{out} holds the model; ask it: {ask}")
+
+
+def load_split(data: str) -> "tuple[list[Pair], list[Pair]]":
+    """Load pairs and split them into those to train on and those to validate with."""
+    from doldari.data import load_pairs
+    from doldari.data.pairs import split_pairs
+
+    pairs = load_pairs(data)
+    try:
+        return split_pairs(pairs)
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from error
 
 
 def configure(path: Path | None, **options: Any) -> "Config":
@@ -133,7 +181,7 @@ def describe(run: "Run") -> None:
     text_model = run.predictor.text_model
     stdout.print(
         f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with; "
-        f"{len(text_model.source)} source and {len(text_model.target)} target symbols; "
+        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols; "
         f"{text_model.model.parameters.values.size:,} weights"
     )
 
@@ -142,18 +190,24 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
     """Train a run with everything shown, and draw its picture; return the signal that stopped it, if one did."""
     from doldari.display import TrainingDisplay, samples, stop_on_signals
     from doldari.report.curves import draw_accuracy
+    from doldari.training.run import PICTURE_FILE
     from doldari.training.run import train as train_run
 
-    with stop_on_signals() as stop, TrainingDisplay(run, stop, stdout, stderr) as display:
+    def draw() -> None:
+        if run.history:
+            draw_accuracy(out / PICTURE_FILE, {title: [epoch.accuracy for epoch in run.history]}, title)
+
+    with stop_on_signals() as stop:
         try:
-            train_run(run, out, display.after_step, display.after_epoch)
-        finally:
-            display.hide()
-            if run.history:
-                draw_accuracy(out / "accuracy.png", {title: [epoch.accuracy for epoch in run.history]}, title)
+            with TrainingDisplay(run, stop, stdout, stderr) as display:
+                finished = train_run(run, out, display.after_step, display.after_epoch)
+        except TrainingError:
+            draw()
+            raise
+        draw()
     if display.evaluation is not None:
         stdout.print(samples(display.evaluation))
-    return stop.signal
+    return None if finished else stop.signal
 
 
 @app.command()
@@ -168,21 +222,22 @@ def evaluate(
     Of a built-in task, the tenth that training holds out is used.
     """
     from doldari.data import TASKS, load_pairs
-    from doldari.data.pairs import split_pairs
     from doldari.display import SAMPLES, samples
     from doldari.inference import metrics
     from doldari.inference.predictor import load
 
     predictor = load(model)
-    pairs = load_pairs(data)
-    if data in TASKS:
-        _, pairs = split_pairs(pairs)
-    evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
+    pairs = load_split(data)[1] if data in TASKS else load_pairs(data)
+    try:
+        evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
+    except UnknownSymbolError as error:
+        raise UnknownSymbolError(f"{data}: {error}; --unknown lets such symbols through") from error
     if as_json:
         result = {"accuracy": evaluation.accuracy, "correct": sum(evaluation.right), "examples": len(pairs)}
         print(json.dumps(result))
         return
-    stdout.print(f"accuracy [bold]{evaluation.accuracy:.2%}[/]  ({sum(evaluation.right):,} of {len(pairs):,} right)")
+    accuracy = Text(f"{evaluation.accuracy:.2%}", "bold")
+    stdout.print("accuracy", accuracy, f" ({sum(evaluation.right):,} of {len(pairs):,} right)")
     wrong = [index for index, right in enumerate(evaluation.right) if not right]
     if wrong:
         stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
@@ -193,7 +248,7 @@ def evaluate(
 def predict(
     model: ModelArgument,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; or lines of stdin.")
+        list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; without any, the lines of stdin.")
     ] = None,
     unknown: UnknownOption = False,
 ) -> None:
@@ -204,34 +259,41 @@ def predict(
     from doldari.inference.predictor import load
 
     predictor = load(model)
-    failed = False
-    lines = enumerate(texts or stdin_lines(), start=1)
-    chunk_size = 1 if not texts and sys.stdin.isatty() else 512
-    while chunk := list(islice(lines, chunk_size)):
-        answers, good = {}, []
-        for number, text in chunk:
-            answers[number] = ""
+    number, failed = 0, False
+    for chunk in [[os.fsencode(text) for text in texts]] if texts else stdin_lines():
+        answers, good = [""] * len(chunk), dict[int, str]()
+        for index, line in enumerate(chunk):
+            number += 1
             try:
+                text = line.decode("utf-8").removesuffix("\r")
                 predictor.text_model.source.encode(text, unknown)
-            except UnknownSymbolError as error:
+            except (UnicodeDecodeError, UnknownSymbolError) as error:
                 failed = True
-                complain(f"text {number}: {error}; --unknown lets it through")
+                unreadable = isinstance(error, UnicodeDecodeError)
+                complain(f"text {number}: {'not UTF-8' if unreadable else f'{error}; --unknown lets it through'}")
             else:
-                good.append((number, text))
-        answered = predictor.predict([text for _, text in good if text], unknown=unknown)
-        answers |= zip((number for number, text in good if text), answered, strict=True)
-        print("\n".join(answers.values()), flush=True)
+                good |= {index: text} if text else {}
+        for index, answer in zip(good, predictor.predict(list(good.values()), unknown=unknown), strict=True):
+            answers[index] = answer
+        print("\n".join(answers), flush=True)
     if failed:
         raise typer.Exit(1)
 
 
-def stdin_lines() -> Iterator[str]:
-    """Yield the lines of standard input, which must be UTF-8."""
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"standard input, line {number}: not UTF-8") from error
+def stdin_lines() -> Iterator[list[bytes]]:
+    """Yield the lines of standard input, as many at a time as there are: who writes one line is answered."""
+    if sys.stdin is None:
+        raise DataError("standard input is closed; give texts as arguments")
+    stdin: Any = sys.stdin.buffer
+    rest = more = stdin.read1(1 << 16).removeprefix(b"\xef\xbb\xbf")
+    while more:
+        *lines, rest = rest.split(b"\n")
+        if lines:
+            yield lines
+        more = stdin.read1(1 << 16)
+        rest += more
+    if rest:
+        yield [rest]
 
 
 @app.command()
@@ -239,7 +301,7 @@ def generate(
     task: Annotated[Literal["addition", "copy", "dates", "reverse"], typer.Argument(help="The task.")],
     count: Annotated[int, typer.Option(help="How many different pairs.")] = 50_000,
     digits: Annotated[int | None, typer.Option(help="The most a number has; of addition.", show_default="3")] = None,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
     format: Annotated[Literal["tsv", "chapter"], typer.Option(help="chapter: 16+75  _91  ")] = "tsv",
 ) -> None:
     """Print the pairs of a built-in task, one a line."""
@@ -267,10 +329,8 @@ def compare(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train plain, reversed, and reversed + peeky models, as in the chapter, and draw their curves in one picture."""
-    from doldari.data import load_pairs
-    from doldari.data.pairs import split_pairs
     from doldari.report.curves import draw_accuracy
-    from doldari.training.run import Run, claim
+    from doldari.training.run import PICTURE_FILE, Run, claim
 
     name = Path(data).stem
     out = Path("runs") / f"compare-{name}" if out is None else out
@@ -281,16 +341,17 @@ def compare(
     }
     settings = configure(None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed)
     directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
-    training, held_out = split_pairs(load_pairs(data))
-    for directory in directories.values():
-        claim(directory, overwrite)
+    training, held_out = load_split(data)
+    configs = {variant: settings.replace(**changes) for variant, changes in variants.items()}
+    for variant, directory in directories.items():
+        claim(directory, configs[variant], overwrite)
     curves = {}
-    for variant, changes in variants.items():
-        stdout.print(f"[bold]{variant}[/]")
-        run = Run.prepare(settings.replace(**changes), training, held_out)
+    for variant in variants:
+        stdout.print(Text(variant, "bold"))
+        run = Run.prepare(configs[variant], training, held_out)
         stopped_by = train_and_draw(run, directories[variant], variant)
         curves[variant] = [epoch.accuracy for epoch in run.history]
-        draw_accuracy(out / "accuracy.png", curves, name)
+        draw_accuracy(out / PICTURE_FILE, curves, name)
         if stopped_by is not None:
             stderr.print(f"stopped; what there is, is in {out}")
             raise typer.Exit(128 + stopped_by)
@@ -299,16 +360,19 @@ def compare(
 
 def main() -> None:
     """Run the command line: users' mistakes end in one line on standard error and exit status 1."""
-    warnings.showwarning = lambda message, *_, **__: stderr.print(
-        Text.assemble(("warning: ", "yellow"), str(message))
-    )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
+    warnings.showwarning = lambda message, *_, **__: complain(str(message), "warning: ", "yellow")
     try:
         app()
     except DoldariError as error:
         fail(str(error))
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except MemoryError as error:
+        fail(f"not enough memory: {error}" if str(error) else "not enough memory")
+    except KeyboardInterrupt:
+        stderr.print("interrupted")
+        sys.exit(130)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 

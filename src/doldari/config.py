@@ -43,6 +43,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.shared_vocabulary and self.source_symbols != self.target_symbols:
+            raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ class Config:
     def from_toml(cls, path: Path) -> Self:
         """Read a TOML file with the tables [model] and [training]; what it leaves out keeps its default."""
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"{path}: cannot be read as TOML: {reason}") from error
@@ -91,10 +93,12 @@ class Config:
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed."""
         in_model = {item.name for item in dataclasses.fields(ModelConfig)}
+        in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
+        require_known(settings, (*in_model, *in_training), "setting")
         return dataclasses.replace(
             self,
             model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
-            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k not in in_model}),
+            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
         )
 
 
@@ -121,7 +125,7 @@ def check(config: ModelConfig | TrainingConfig) -> None:
         name: str = item.name
         value: Any = getattr(config, name)
         kind: Any = type(item.default)
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
             object.__setattr__(config, name, value)
         lowest = 0 if name == "seed" else 1
@@ -131,5 +135,11 @@ def check(config: ModelConfig | TrainingConfig) -> None:
             raise ConfigError(f"{name}={value}: must be one of {', '.join(CHOICES[name])}")
         if kind is float and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"{name}={value}: must be finite and greater than 0")
-        if kind is int and value < lowest:
-            raise ConfigError(f"{name}={value}: must be at least {lowest}")
+        if kind is int and not lowest <= value < 2**31:
+            raise ConfigError(f"{name}={value}: must be at least {lowest}, and below 2,147,483,648")
+    if (
+        isinstance(config, ModelConfig)
+        and config.shared_vocabulary
+        and config.source_symbols != config.target_symbols
+    ):
+        raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")

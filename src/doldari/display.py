@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from doldari.inference.metrics import Evaluation
@@ -62,24 +62,31 @@ class TrainingDisplay:
         self.hide()
         width = len(str(self.epochs))
         self.stdout.print(
-            f"epoch {epoch.epoch:{width}}/{self.epochs}   loss {epoch.loss:.4f}   "
-            f"accuracy [bold]{epoch.accuracy:7.2%}[/]   {epoch.seconds:.1f} s"
+            f"epoch {epoch.epoch:{width}}/{self.epochs}   loss {epoch.loss:.4f}   accuracy",
+            Text(f"{epoch.accuracy:7.2%}", "bold"),
+            f"  {epoch.seconds:.1f} s",
         )
         if epoch.epoch < self.epochs:
             self.show()
 
 
-def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Table:
+def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text:
     """Lay out some pairs, the first ten if not chosen, with the model's answers, right and wrong ones marked."""
-    table = Table.grid(padding=(0, 2))
-    for index in range(len(evaluation.pairs))[:SAMPLES] if chosen is None else chosen:
-        source, target = evaluation.pairs[index]
-        answer = Text(evaluation.answers[index])
-        if evaluation.right[index]:
-            table.add_row(Text("  ✓", "green"), Text(source), answer)
-        else:
-            table.add_row(Text("  ✗", "red"), Text(source), answer, Text(f"is {target}", "dim"))
-    return table
+    indices = range(len(evaluation.pairs))[:SAMPLES] if chosen is None else chosen
+    sources = [printable(evaluation.pairs[index].source) for index in indices]
+    width = max(map(cell_len, sources), default=0)
+    lines = []
+    for index, source in zip(indices, sources, strict=True):
+        answer, right = printable(evaluation.answers[index]), evaluation.right[index]
+        mark = ("  ✓  ", "green") if right else ("  ✗  ", "red")
+        target = "" if right else f"   is {printable(evaluation.pairs[index].target)}"
+        lines.append(Text.assemble(mark, source + " " * (width - cell_len(source) + 2), answer, (target, "dim")))
+    return Text("\n").join(lines)
+
+
+def printable(text: str) -> str:
+    """Write control characters, which a terminal would obey, as \\x1b."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class Stop:

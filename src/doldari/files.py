@@ -4,6 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
+UMASK = os.umask(0)
+os.umask(UMASK)
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and rename it into place: readers, and crashes, see the old one or the new."""
@@ -12,10 +15,10 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(beside, 0o666 & ~umask)  # mkstemp makes private files
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o666 & ~UMASK)  # mkstemp makes private files
         os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)
+        Path(beside).unlink(missing_ok=True)
         raise

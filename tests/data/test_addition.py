@@ -31,13 +31,21 @@ def test_all_there_are():
 def test_seeds_and_digits():
     assert addition_pairs(100, 5, seed=1) == addition_pairs(100, 5, seed=1)
     assert addition_pairs(100, 5, seed=1) != addition_pairs(100, 5, seed=2)
-    assert max(len(source) for source, _ in addition_pairs(1000, 18)) == 37
+    assert max(len(source) for source, _ in addition_pairs(2000, 25)) == 51
+    four = addition_pairs(3000, 4)
+    assert len({frozenset(source.split("+")) for source, _ in four}) == 3000
+    assert max(len(source) for source, _ in four) == 9
 
 
 @pytest.mark.parametrize(
     "arguments, message",
-    [((0, 3), "count=0"), ((56, 1), "from 1 to 55"), ((5, 0), "digits=0"), ((5, 19), "digits=19")],
+    [((0, 3), "count=0"), ((56, 1), "from 1 to 55"), ((5, 0), "digits=0"), ((50_005_001, 4), "count=")],
 )
 def test_out_of_range(arguments, message):
     with pytest.raises(ConfigError, match=message):
         addition_pairs(*arguments)
+
+
+def test_many_of_all_questions_come_quickly():
+    pairs = addition_pairs(count=500_500, digits=3)
+    assert len({frozenset(source.split("+")) for source, _ in pairs}) == 500_500

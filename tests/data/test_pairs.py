@@ -30,6 +30,7 @@ def test_chapter_lines(write):
     [
         ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more such lines\)"),
         ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
+        ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
         ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2"),
         ("1+1_2\n1+2\n", "pairs.tsv:2: no tab, and no _"),
@@ -58,8 +59,16 @@ def test_split():
     assert sorted(training + held_out) == sorted(pairs)
     assert split_pairs(pairs) == (training, held_out)
     assert list(map(len, split_pairs(pairs[:2]))) == [1, 1]
-    with pytest.raises(DataError, match="one pair only"):
-        split_pairs(pairs[:1])
+    with pytest.raises(DataError, match="one source only"):
+        split_pairs(pairs[:1] * 3)
+
+
+def test_no_source_is_on_both_sides():
+    pairs = [Pair(str(n % 20), str(n)) for n in range(100)]
+    training, held_out = split_pairs(pairs)
+    assert len(held_out) == 10
+    assert not {pair.source for pair in training} & {pair.source for pair in held_out}
+    assert sorted(training + held_out) == sorted(pairs)
 
 
 def test_chapter_lines_there_and_back(write):

@@ -47,3 +47,14 @@ def test_an_epoch_of_batches_has_every_example_once():
     for batch_x, batch_t in batches:
         width = batch_x.shape[1]
         np.testing.assert_array_equal(batch_x * 10, batch_t[:, :width])
+
+
+def test_batches_are_shuffled_anew_and_answers_keep_their_end():
+    x = np.arange(1, 21).reshape(20, 1)
+    t = np.hstack([x, x, np.zeros((20, 2), int)])
+    rng = np.random.default_rng(0)
+    epochs = [np.concatenate([batch for batch, _ in shuffled_batches(x, t, 6, 0, rng)]).tolist() for _ in range(2)]
+    assert epochs[0] != epochs[1] != sorted(epochs[1])
+    for _, batch_t in shuffled_batches(x, t, 6, 0, rng):
+        assert batch_t.shape[1] == 3
+        assert not batch_t[:, -1].any()

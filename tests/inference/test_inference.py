@@ -23,12 +23,12 @@ def make_predictor(**settings):
 
 
 @settings(max_examples=30, deadline=None)
-@given(texts=st.lists(st.text("abc", max_size=8), max_size=20), reverse=st.booleans(), batch_size=st.integers(1, 7))
-def test_each_answer_is_as_if_alone(texts, reverse, batch_size):
+@given(texts=st.lists(st.text("abc", max_size=8), max_size=20), reverse=st.booleans(), symbols=st.integers(1, 50))
+def test_each_answer_is_as_if_alone(texts, reverse, symbols):
     predictor = make_predictor(reverse=reverse)
     alone = [predictor(text) for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictor_module, "BATCH_SIZE", batch_size)
+        patch.setattr(predictor_module, "BATCH_SYMBOLS", symbols)
         assert predictor.predict(texts) == alone
 
 
@@ -42,8 +42,10 @@ def test_unknown_symbols_and_long_sources():
     with pytest.raises(UnknownSymbolError, match=r"'q' \(U\+0071\)"):
         predictor("aq")
     assert isinstance(predictor.predict(["aq"], unknown=True)[0], str)
-    with pytest.warns(LongSourceWarning, match="13 symbols, the longest in training had 8"):
+    with pytest.warns(LongSourceWarning, match="13 symbols, the longest in training had 8; distrust its answer$"):
         predictor("a" * 13)
+    with pytest.warns(LongSourceWarning, match=r"14 symbols.*\(and those of 1 others\)"):
+        predictor.predict(["a" * 13, "a", "a" * 14])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor("a" * 12)
@@ -72,3 +74,18 @@ def test_eval_seq2seq(capsys):
     spelled = "".join(letters[id] for id in answer[0].tolist())
     assert shown[0] == "Q ba"
     assert shown[2:] == [f"✗ {spelled}", "---"]
+
+
+def test_a_batch_takes_bounded_memory():
+    encoded = [[0] * length for length in (3, 60_000, 1, 9_000, 2)]
+    batches = list(predictor_module.batches_by_length(encoded))
+    assert batches == [[2, 4, 0], [3], [1]]
+    sizes = [7 * len(batch) for batch in predictor_module.batches_by_length([[0] * 7] * 5000)]
+    assert sum(sizes) == 7 * 5000
+    assert max(sizes) <= predictor_module.BATCH_SYMBOLS
+    assert list(predictor_module.batches_by_length([])) == []
+
+
+def test_one_text_is_not_a_list_of_texts():
+    with pytest.raises(TypeError, match="call the model"):
+        make_predictor().predict("ab")

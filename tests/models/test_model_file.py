@@ -59,11 +59,16 @@ def test_of_another_kind(path):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format": 2}, "newer doldari"),
+        ({"format": 2}, "another version of doldari"),
         ({"source": ["a"]}, r"encoder.embed.W is \(5, 3\), expected \(4, 3\)"),
-        ({"source": 3}, "damaged"),
-        ({"model": {"hidden_size": "x"}}, "damaged"),
-        ({"model": {"depth": 2}}, "damaged"),
+        ({"source": 3}, "not a whole doldari model"),
+        ({"source": [["a"], "b"]}, "different texts"),
+        ({"source": ["a", "a"]}, "different texts"),
+        ({"model": {"hidden_size": "x"}}, "hidden_size='x': must be a whole number"),
+        ({"model": {"hidden_size": 10**9}}, r"encoder.lstm.Wh is \(5, 20\), expected"),
+        ({"model": {"depth": 2}}, "depth: no such setting"),
+        ({"longest_target": -1}, "lengths"),
+        ({"longest_source": "x"}, "lengths"),
     ],
 )
 def test_damaged_description(path, changes, message):
@@ -87,3 +92,13 @@ def test_no_file(tmp_path):
         load(tmp_path)
     with pytest.raises(ModelFileError, match="no such model"):
         load(tmp_path / "none")
+
+
+def test_weights_that_are_no_numbers(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    weights = load_file(path)
+    for spoilt in (np.full_like(weights["decoder.affine.b"], np.nan), weights["decoder.affine.b"].astype(np.int32)):
+        save_file(weights | {"decoder.affine.b": spoilt}, path, header["__metadata__"])
+        with pytest.raises(ModelFileError, match=r"decoder\.affine\.b holds what is no finite number"):
+            load_model(path)

@@ -1,5 +1,7 @@
 """The whole models: against central differences, PyTorch, the book's own figures, and themselves in other batches."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +230,41 @@ def test_source_and_target_may_have_their_own_vocabularies():
     assert model.generate([[V - 1]], START, 4).max() < 3
     with pytest.raises(ValueError, match="ts: ids from 1 to 3, expected from 0 to 2"):
         model.forward([[V - 1]], [[1, 3]])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_learns_on_its_own(copied):
+    model = make_model(PeekySeq2seq, PAD)
+    x, t = make_batch()
+    twin = copied(model)
+    before = model.forward(x, t)
+    assert twin.forward(x, t) == before
+    Trainer(twin, Adam(0.1)).step(x, t)
+    assert twin.forward(x, t) < before == model.forward(x, t)
+
+
+@pytest.mark.parametrize("arguments", [{"vocab_size": 0}, {"hidden_size": 0}, {"pad_id": 9}, {"pad_id": -1}])
+def test_impossible_models(arguments):
+    with pytest.raises(ValueError, match=r"must be at least 1|is the id of no symbol"):
+        Seq2seq(**{"vocab_size": V, "wordvec_size": 4, "hidden_size": 6} | arguments)
+
+
+def test_misuse():
+    model = Seq2seq(V, 4, 6)
+    with pytest.raises(RuntimeError, match="needs a forward"):
+        model.backward()
+    with pytest.raises(ValueError, match="start_id=9"):
+        model.generate([[1]], 9, 2)
+
+
+@both_models
+def test_first_weights(model_class):
+    """Embeddings with a standard deviation of 0.01, the other matrices with 1 / sqrt(rows), as in the book."""
+    model = model_class(200, 100, 120, rng=np.random.default_rng(0))
+    for name, parameter in model.parameters.items():
+        value = parameter.value
+        if name.endswith(".b"):
+            assert not value.any()
+        else:
+            expected = 0.01 if name.endswith("embed.W") else value.shape[0] ** -0.5
+            assert value.std() == pytest.approx(expected, rel=0.03), name

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from doldari import SGD, Adam, PeekySeq2seq, Seq2seq, Trainer, TrainingError, load
+from doldari import SGD, Adam, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
@@ -28,8 +28,9 @@ def nothing(epoch, evaluation):
 
 def test_a_run_learns_and_leaves_everything(tmp_path):
     """A task small enough to be learnt in a second: copy one of four letters."""
-    pairs = [Pair(letter * (n % 3 + 1), letter) for n in range(200) for letter in "abcd"]
+    pairs = [Pair(letter * n, letter) for n in range(1, 101) for letter in "abcd"]
     config = SMALL.replace(epochs=4, learning_rate=2e-2)
+    claim(tmp_path, config, overwrite=False)
     assert train(run := make_run(config, pairs), tmp_path, no_stop, nothing)
     assert run.history[-1].accuracy == 1.0
     assert run.history[-1].loss < run.history[0].loss / 5
@@ -83,20 +84,24 @@ def test_vocabularies_come_from_the_training_pairs():
     run = Run.prepare(SMALL, [Pair("ab", "x y"), Pair("b", "y")], [Pair("c", "z")])
     assert run.predictor.text_model.source.symbols == ("a", "b")
     assert run.predictor.text_model.target.symbols == (" ", "x", "y")
-    shared = SMALL.replace(shared_vocabulary=True, target_symbols="whitespace")
+    shared = SMALL.replace(shared_vocabulary=True)
     run = Run.prepare(shared, [Pair("ab", "b c")], [])
     assert run.predictor.text_model.source.symbols == (" ", "a", "b", "c")
-    assert run.predictor.text_model.target.symbols == ("ab", "b", "c")
+    assert run.predictor.text_model.target.symbols == (" ", "a", "b", "c")
 
 
 def test_claim(tmp_path):
-    claim(tmp_path / "new" / "deep", overwrite=False)
-    (tmp_path / "config.toml").touch()
-    with pytest.raises(Exception, match="holds a run already"):
-        claim(tmp_path, overwrite=False)
-    claim(tmp_path, overwrite=True)
-    with pytest.raises(Exception, match="cannot be made a directory"):
-        claim(tmp_path / "config.toml", overwrite=True)
+    claim(tmp_path / "new" / "deep", SMALL, overwrite=False)
+    with pytest.raises(RunExistsError, match="holds a run already"):
+        claim(tmp_path / "new" / "deep", SMALL, overwrite=False)
+    (tmp_path / "accuracy.png").touch()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(RunExistsError, match="holds a run already"):
+        claim(tmp_path, SMALL, overwrite=False)
+    claim(tmp_path, SMALL, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "new", "notes.txt"]
+    with pytest.raises(RunExistsError, match="cannot be made a directory"):
+        claim(tmp_path / "config.toml", SMALL, overwrite=True)
 
 
 @pytest.mark.parametrize("model_class", [Seq2seq, PeekySeq2seq])
@@ -152,3 +157,69 @@ def test_one_cycle():
     assert all(np.diff(rates[200:]) < 0)
     assert one_cycle(1.0, steps=1)(0) > 0
     assert constant(0.3)(7) == 0.3
+
+
+def test_what_a_run_learns_from():
+    config = SMALL.replace(reverse=True)
+    run = Run.prepare(config, [Pair("abc", "xy"), Pair("b", "z")], [])
+    assert run.x.tolist() == [[5, 4, 3], [4, 0, 0]]
+    assert run.t.tolist() == [[1, 3, 4, 0], [1, 5, 0, 0]]
+    straight = Run.prepare(SMALL.replace(reverse=False), [Pair("abc", "xy"), Pair("b", "z")], [])
+    assert straight.x.tolist() == [[3, 4, 5], [4, 0, 0]]
+
+
+def test_a_run_follows_its_settings(tmp_path, monkeypatch):
+    given = []
+
+    def step(self, parameters, max_grad):
+        given.append((self.learning_rate, max_grad))
+        return 1.0
+
+    monkeypatch.setattr(Adam, "step", step)
+    train(make_run(SMALL.replace(max_grad=0.25, learning_rate=0.5)), tmp_path / "cycle", no_stop, nothing)
+    train(make_run(SMALL.replace(schedule="constant", learning_rate=0.5)), tmp_path / "constant", no_stop, nothing)
+    steps = len(given) // 2
+    rates = [rate for rate, _ in given]
+    assert {limit for _, limit in given[:steps]} == {0.25}
+    assert max(rates[:steps]) == pytest.approx(0.5, rel=0.02)
+    assert rates[0] == pytest.approx(0.5 / 25)
+    assert rates[steps - 1] < 0.02
+    assert set(rates[steps:]) == {0.5}
+
+
+def test_weights_ruined_by_the_last_step_are_not_kept(tmp_path):
+    """The loss is that of before the step; what the step did must not be saved as good."""
+    run = make_run(SMALL.replace(epochs=1, batch_size=1000, learning_rate=1e39, schedule="constant"))
+    before = run.predictor.text_model.model.parameters.values.copy()
+    with pytest.raises(TrainingError, match=r"weights became infinite at step 1 .*the untrained model"):
+        train(run, tmp_path, no_stop, nothing)
+    np.testing.assert_array_equal(load(tmp_path).text_model.model.parameters.values, before)
+
+
+def test_adam_clips():
+    """A step with a long gradient and a limit is the step with the gradient of that length."""
+    models = [Seq2seq(5, 3, 4, rng=np.random.default_rng(0)) for _ in range(2)]
+    optimizers = [Adam(0.01), Adam(0.01)]
+    rng = np.random.default_rng(1)
+    for length in (10.0, 0.5, 30.0):
+        gradient = rng.standard_normal(models[0].parameters.values.shape)
+        gradient *= length / np.linalg.norm(gradient)
+        models[0].parameters.gradients[...] = gradient
+        models[1].parameters.gradients[...] = gradient * min(1.0, 1.0 / length)
+        assert optimizers[0].step(models[0].parameters, max_grad=1.0) == pytest.approx(length, rel=1e-5)
+        optimizers[1].step(models[1].parameters)
+        np.testing.assert_allclose(models[0].parameters.values, models[1].parameters.values, atol=1e-6)
+    assert (
+        abs(models[0].parameters.values - Seq2seq(5, 3, 4, rng=np.random.default_rng(0)).parameters.values).max()
+        > 0.01
+    )
+
+
+def test_fit_prints_the_mean_loss_since_the_last_line(capsys):
+    x = np.random.default_rng(0).integers(0, 5, (60, 4))
+    models = [Seq2seq(5, 3, 4, rng=np.random.default_rng(0)) for _ in range(2)]
+    watched, printing = (Trainer(model, Adam(), rng=np.random.default_rng(1)) for model in models)
+    losses = list(watched.epoch(x, x, 10, 5.0))
+    printing.fit(x, x, 1, 10, 5.0, eval_interval=3)
+    shown = [line.split("loss ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [f"{losses[0]:.2f}", f"{np.mean(losses[1:4]):.2f}"]

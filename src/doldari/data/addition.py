@@ -1,39 +1,53 @@
 """The chapter's task: questions such as `16+75` and their answers, `91`."""
 
+import random
+
 import numpy as np
-from numpy.typing import NDArray
 
 from doldari.data.pairs import Pair
 from doldari.errors import ConfigError
+
+FEW_DIGITS = 3  # up to here all questions there are can be listed
 
 
 def addition_pairs(count: int = 50_000, digits: int = 3, seed: int = 0) -> list[Pair]:
     """Make `count` different additions of two numbers of one to `digits` digits.
 
     As in the book's file, a number is a row of one to `digits` random digits (so that 7 may come from 007), and no
-    two questions add the same two numbers in either order.
+    two questions add the same two numbers in either order.  Raises ConfigError where there are not that many.
     """
-    if not 1 <= digits <= 18:
-        raise ConfigError(f"digits={digits}: must be from 1 to 18")
-    possible = 10**digits * (10**digits + 1) // 2
-    if not 1 <= count <= possible:
-        raise ConfigError(
-            f"count={count}: must be from 1 to {possible:,}, the different questions of {digits} digits"
-        )
+    if digits < 1:
+        raise ConfigError(f"digits={digits}: must be at least 1")
+    there_are = 10**digits * (10**digits + 1) // 2
+    most = there_are if digits <= FEW_DIGITS else there_are // 2
+    if not 1 <= count <= most:
+        raise ConfigError(f"count={count}: must be from 1 to {most:,} with {digits} digits")
+    numbers = listed_numbers(count, digits, seed) if digits <= FEW_DIGITS else drawn_numbers(count, digits, seed)
+    return [Pair(f"{a}+{b}", str(a + b)) for a, b in numbers]
+
+
+def listed_numbers(count: int, digits: int, seed: int) -> list[tuple[int, int]]:
+    """Draw different pairs of numbers from the list of all.
+
+    To draw without repeats is to take the smallest of exponential keys, each divided by its pair's probability
+    (Efraimidis & Spirakis 2006).
+    """
     rng = np.random.default_rng(seed)
-    numbers = np.empty((0, 2), np.int64)
-    while len(numbers) < count:
-        draws = 2 * (count - len(numbers)) + 1000
-        limits = 10 ** rng.integers(1, digits + 1, (draws, 2))
-        numbers = without_repeats(np.concatenate([numbers, rng.integers(0, limits)]))
-    return [Pair(f"{a}+{b}", str(a + b)) for a, b in numbers[:count].tolist()]
+    rows = 10 ** np.arange(1, digits + 1)
+    probability = (1 / rows * (np.arange(10**digits)[:, None] < rows)).sum(axis=1) / digits
+    a, b = np.triu_indices(10**digits)
+    keys = rng.exponential(size=len(a)) / (probability[a] * probability[b] * np.where(a == b, 1, 2))
+    chosen = np.argsort(keys)[:count]
+    swapped = rng.random(count) < 0.5
+    first, second = np.where(swapped, b[chosen], a[chosen]), np.where(swapped, a[chosen], b[chosen])
+    return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
-def without_repeats(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Keep the first of the rows of numbers (N, 2) that hold the same two numbers."""
-    either_order = np.sort(numbers, axis=1)
-    order = np.lexsort(either_order.T)  # stable: of equal rows the first comes first
-    ordered = either_order[order]
-    new = np.ones(len(numbers), np.bool_)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return numbers[np.sort(order[new])]
+def drawn_numbers(count: int, digits: int, seed: int) -> list[tuple[int, int]]:
+    """Draw pairs of numbers until `count` are different."""
+    rng = random.Random(seed)
+    different: dict[frozenset[int], tuple[int, int]] = {}
+    while len(different) < count:
+        a, b = (rng.randrange(10 ** rng.randint(1, digits)) for _ in range(2))
+        different.setdefault(frozenset((a, b)), (a, b))
+    return list(different.values())

@@ -64,18 +64,24 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             raise DataError(
                 f"{path}:{number}: not UTF-8 (byte 0x{byte:02x} at {error.start + 1}); save it as UTF-8"
             ) from error
-        if text.strip():
+        if text.strip(" "):
             yield number, text
 
 
 def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[list[Pair], list[Pair]]:
-    """Shuffle and split into nine tenths to train on and a tenth, at least one pair, to validate with."""
-    if len(pairs) < 2:
-        raise DataError("one pair only: two are needed, one to train on and one to validate with")
+    """Shuffle and split into pairs to train on and, a tenth of the different sources with all of their pairs, others
+    to validate with.
+    """
     shuffled = list(pairs)
     random.Random(seed).shuffle(shuffled)
-    held_out = max(1, len(pairs) // 10)
-    return shuffled[:-held_out], shuffled[-held_out:]
+    sources = list(dict.fromkeys(pair.source for pair in shuffled))
+    if len(sources) < 2:
+        raise DataError("one source only: two are needed, one to train on and one to validate with")
+    held_out = set(sources[-max(1, len(sources) // 10) :])
+    return (
+        [pair for pair in shuffled if pair.source not in held_out],
+        [pair for pair in shuffled if pair.source in held_out],
+    )
 
 
 def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:

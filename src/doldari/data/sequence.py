@@ -54,7 +54,7 @@ def load_data(path: str | PathLike[str], seed: int | None = 1984) -> tuple[tuple
     if seed is not None:
         np.random.RandomState(seed).shuffle(order)
     x, t = x[order], t[order]
-    split_at = len(x) - len(x) // 10
+    split_at = len(x) - max(1, len(x) // 10)
     return (x[:split_at], t[:split_at]), (x[split_at:], t[split_at:])
 
 

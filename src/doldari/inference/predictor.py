@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from doldari.data.batches import pad
@@ -11,7 +11,7 @@ from doldari.errors import ModelFileError
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
-BATCH_SIZE = 512
+BATCH_SYMBOLS = 1 << 14  # of sources, padding included: bounds the memory that a batch takes
 
 
 class LongSourceWarning(UserWarning):
@@ -34,15 +34,15 @@ class Predictor:
         An answer ends at the latest where the longest in training did.  A symbol never seen in training is refused
         with UnknownSymbolError, or let through as unknown; a text much longer than any in training is warned about.
         """
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts; for the answer to one, call the model: model(text)")
         model, config, source, target, _, longest_target = self.text_model
         encoded = [source.encode(text, unknown) for text in texts]
         self._warn_of_long(encoded)
         if config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
         answers = [""] * len(encoded)
-        for start in range(0, len(order), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
+        for batch in batches_by_length(encoded):
             xs = pad([encoded[index] for index in batch], PADDING)
             for index, ids in zip(batch, model.generate(xs, START, longest_target).tolist(), strict=True):
                 answers[index] = target.decode(ids)
@@ -53,11 +53,26 @@ class Predictor:
         save_model(Path(path), self.text_model)
 
     def _warn_of_long(self, encoded: Sequence[Sequence[int]]) -> None:
-        longest = max(map(len, encoded), default=0)
         seen = self.text_model.longest_source
-        if longest > 1.5 * seen:
-            message = f"a source of {longest} symbols, the longest in training had {seen}: its answer means little"
-            warnings.warn(message, LongSourceWarning, stacklevel=3)
+        too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
+        if too_long:
+            message = (
+                f"a source of {max(too_long)} symbols, the longest in training had {seen}; do not trust the answer"
+            )
+            others = f" (nor those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
+            warnings.warn(message + others, LongSourceWarning, stacklevel=3)
+
+
+def batches_by_length(encoded: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Group the indices of sources of about one length into batches of at most BATCH_SYMBOLS, or of one source."""
+    batch: list[int] = []
+    for index in sorted(range(len(encoded)), key=lambda index: len(encoded[index])):
+        if batch and (len(batch) + 1) * len(encoded[index]) > BATCH_SYMBOLS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:

@@ -57,6 +57,9 @@ class Parameters:
     def __getitem__(self, name: str) -> Parameter:
         return self._named[name]
 
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Parameter]]]:
+        return type(self), (self._named,)  # copying and unpickling pack again, so that views stay views
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._named)
 

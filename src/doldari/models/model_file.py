@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -68,32 +70,46 @@ def load_model(path: Path) -> TextModel:
         raise ModelFileError(f"{path}: not a safetensors file, or cut short ({error})") from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (TypeError, AttributeError) as error:  # of a number format that NumPy lacks
+        raise ModelFileError(f"{path}: its weights are not float32 or float64 ({error})") from error
     if "doldari" not in metadata:
         raise ModelFileError(f"{path}: a safetensors file, but not a doldari model")
     try:
-        description = json.loads(metadata["doldari"])
-        if description["format"] > FORMAT:
-            raise ModelFileError(
-                f"{path}: written by a newer doldari (format {description['format']}); upgrade to read it"
-            )
-        config: ModelConfig = from_table(ModelConfig, description["model"])
-        source = Vocabulary(config.source_symbols, tuple(description["source"]))
-        target = Vocabulary(config.target_symbols, tuple(description["target"]))
-        text_model = TextModel(
-            build_model(config, source, target),
-            config,
-            source,
-            target,
-            description["longest_source"],
-            description["longest_target"],
-        )
-        expected = dict(text_model.model.parameters.items())
-        if weights.keys() != expected.keys():
-            raise ModelFileError(f"{path}: its weights are not those of its configuration")
-        for name, parameter in expected.items():
-            if weights[name].shape != parameter.value.shape:
-                raise ModelFileError(f"{path}: {name} is {weights[name].shape}, expected {parameter.value.shape}")
-            parameter.value[...] = weights[name]
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
-        raise ModelFileError(f"{path}: its description is damaged ({error!r})") from error
+        text_model = described_model(json.loads(metadata["doldari"]), weights)
+    except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
+        raise ModelFileError(f"{path}: not a whole doldari model: {error}") from error
+    for name, parameter in text_model.model.parameters.items():
+        parameter.value[...] = weights[name]
     return text_model
+
+
+def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[Any]]) -> TextModel:
+    """Make the model that a file describes, its weights still random; ValueError where the weights do not fit."""
+    if description["format"] != FORMAT:
+        raise ValueError(f"format {description['format']}, expected {FORMAT}; another version of doldari wrote it")
+    config: ModelConfig = from_table(ModelConfig, description["model"])
+    lengths = description["longest_source"], description["longest_target"]
+    if not all(type(length) is int and 0 <= length < 2**31 for length in lengths):
+        raise ValueError(f"lengths {lengths}")
+    source = Vocabulary(config.source_symbols, checked_symbols(description["source"]))
+    target = Vocabulary(config.target_symbols, checked_symbols(description["target"]))
+    H = config.hidden_size
+    if weights["encoder.lstm.Wh"].shape != (H, 4 * H):  # before a model of any size is made
+        raise ValueError(f"encoder.lstm.Wh is {weights['encoder.lstm.Wh'].shape}, expected {(H, 4 * H)}")
+    model = build_model(config, source, target)
+    if weights.keys() != set(model.parameters):
+        raise ValueError("the weights are not those of its configuration")
+    for name, parameter in model.parameters.items():
+        array = weights[name]
+        if array.shape != parameter.value.shape:
+            raise ValueError(f"{name} is {array.shape}, expected {parameter.value.shape}")
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"{name} holds what is no finite number")
+    return TextModel(model, config, source, target, *lengths)
+
+
+def checked_symbols(symbols: list[str]) -> tuple[str, ...]:
+    """Take the symbols of a vocabulary: different texts."""
+    if not all(isinstance(symbol, str) for symbol in symbols) or len(set(symbols)) != len(symbols):
+        raise ValueError("its symbols are not different texts")
+    return tuple(symbols)

@@ -42,6 +42,11 @@ class Seq2seq:
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size or vocab_size)
+        if min(sizes) < 1:
+            raise ValueError(f"sizes {sizes}: must be at least 1")
+        if pad_id is not None and not 0 <= pad_id < min(vocab_size, target_vocab_size or vocab_size):
+            raise ValueError(f"pad_id={pad_id}: is the id of no symbol")
         rng = np.random.default_rng() if rng is None else rng
         self.pad_id = pad_id
         self.vocab_size = vocab_size
@@ -69,7 +74,8 @@ class Seq2seq:
 
     def backward(self) -> None:
         """Add the gradient of the last `forward`'s loss to `parameters.gradients`."""
-        assert self._cache is not None, "backward() follows forward()"
+        if self._cache is None:
+            raise RuntimeError("backward() needs a forward() before it")
         cache, self._cache = self._cache, None
         dscores = self.loss.backward(cache.loss)
         dh = self.decoder.backward(dscores, cache.decoder)
@@ -91,6 +97,8 @@ class Seq2seq:
 
         With pad_id set, an answer ends at its first padding, and padding follows.
         """
+        if not 0 <= start_id < self.target_vocab_size:
+            raise ValueError(f"start_id={start_id}: is the id of no symbol")
         return self.decoder.greedy(self.encode(xs), start_id, self.pad_id, sample_size)
 
     def _mask(self, ids: Ids) -> Mask | None:

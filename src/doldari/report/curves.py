@@ -1,10 +1,13 @@
 """The accuracy plot: the right share of the validation answers after every epoch (chapter 7.3.4)."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from doldari.files import write_whole
+
+CJK_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 
 
 def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str) -> None:
@@ -22,7 +25,7 @@ def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str)
                 f"{accuracies[-1]:.1%}", (epochs[-1], accuracies[-1]), (6, 0), textcoords="offset points", va="center"
             )
     axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
-    axes.set_title(title, loc="left")
+    axes.set_title(title, loc="left", parse_math=False, fontfamily=installed_fonts())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)
@@ -30,5 +33,17 @@ def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str)
     if len(curves) > 1:
         axes.legend(frameon=False)
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(image, format="png", dpi=150)
+    if any("missing from font" in str(warning.message) for warning in caught):
+        warnings.warn(f"no installed font can draw {title!r}: install one of {', '.join(CJK_FONTS)}", stacklevel=2)
     write_whole(path, image.getvalue())
+
+
+def installed_fonts() -> list[str]:
+    """Name the default font and, for what it lacks, the fonts with Hangul that are installed."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in CJK_FONTS if name in installed)]

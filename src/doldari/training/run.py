@@ -25,6 +25,7 @@ from doldari.training.trainer import Trainer
 
 CONFIG_FILE = "config.toml"
 HISTORY_FILE = "history.jsonl"
+PICTURE_FILE = "accuracy.png"
 
 
 @dataclass
@@ -70,9 +71,8 @@ class Run:
         return math.ceil(len(self.x) / self.config.training.batch_size)
 
     def save(self, directory: Path) -> None:
-        """Write the model, its settings and its history."""
+        """Write the model and its history."""
         self.predictor.save(directory / MODEL_FILE)
-        write_whole(directory / CONFIG_FILE, self.config.to_toml().encode())
         write_history(directory / HISTORY_FILE, self.history)
 
 
@@ -87,13 +87,19 @@ def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabu
     )
 
 
-def claim(directory: Path, overwrite: bool) -> None:
-    """Make the directory of a new run; one that holds a run already is refused unless it may be overwritten."""
-    held = [name for name in (MODEL_FILE, CONFIG_FILE, HISTORY_FILE) if (directory / name).exists()]
+def claim(directory: Path, config: Config, overwrite: bool) -> None:
+    """Make the directory of a new run and put its settings there.
+
+    A directory that holds a run is refused, or with `overwrite` emptied of it.
+    """
+    held = [directory / name for name in (MODEL_FILE, HISTORY_FILE, PICTURE_FILE, CONFIG_FILE)]
+    held = [path for path in held if path.exists()]
     if held and not overwrite:
-        raise RunExistsError(f"{directory}: holds a run already ({held[0]}); give another --out, or --overwrite")
+        raise RunExistsError(f"{directory}: holds a run already ({held[0].name}); give another --out, or --overwrite")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        for path in held:
+            path.unlink()
+        write_whole(directory / CONFIG_FILE, config.to_toml().encode())
     except OSError as error:
         raise RunExistsError(f"{directory}: cannot be made a directory for the run: {error.strerror}") from error
 
@@ -120,6 +126,8 @@ def train(
                 if after_step(loss):
                     run.save(directory)
                     return False
+            if not np.isfinite(parameters.values).all():
+                raise TrainingError(f"weights became infinite at step {run.trainer.steps:,} (epoch {number})")
         except TrainingError as error:
             parameters.values[...] = good
             run.save(directory)
@@ -128,7 +136,8 @@ def train(
                 f"{error}; try a learning rate lower than {settings.learning_rate:g}. {directory} keeps {kept}"
             ) from error
         seconds = time.perf_counter() - start
-        evaluation = evaluate(run.predictor, run.validation, unknown=True)
+        with np.errstate(all="ignore"):
+            evaluation = evaluate(run.predictor, run.validation, unknown=True)
         rate = run.trainer.optimizer.learning_rate
         epoch = Epoch(number, sum(losses) / len(losses), evaluation.accuracy, rate, seconds)
         run.history.append(epoch)

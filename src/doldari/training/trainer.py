@@ -69,7 +69,7 @@ class Trainer:
             losses: list[float] = []
             for batch, loss in enumerate(self.epoch(x, t, batch_size, max_grad), start=1):
                 losses.append(loss)
-                if eval_interval is not None and (batch % eval_interval == 1 or eval_interval == 1):
+                if eval_interval and (batch - 1) % eval_interval == 0:
                     seconds = time.perf_counter() - start
                     mean = sum(losses) / len(losses)
                     print(
@@ -94,5 +94,7 @@ class Trainer:
             if not math.isfinite(loss):
                 raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
             self.model.backward()
-            self.optimizer.step(self.model.parameters, max_grad)
+            norm = self.optimizer.step(self.model.parameters, max_grad)
+        if not math.isfinite(norm):
+            raise TrainingError(f"the gradient's norm became {norm} at step {self.steps:,} (epoch {self.epochs})")
         return loss
