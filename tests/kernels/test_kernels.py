@@ -85,9 +85,7 @@ class Problem:
     def greedy(self, k, pad_id=None):
         N, T, _, _ = self.shape
         answers = np.full((N, T), -1, np.int32)
-        k.lstm_greedy(
-            self.table, self.context, self.Wh, self.W, self.bias, self.h0, self.c0, 0, pad_id, answers
-        )
+        k.lstm_greedy(self.table, self.context, self.Wh, self.W, self.bias, self.h0, self.c0, 0, pad_id, answers)
         return answers
 
     def everything(self, k):
@@ -190,7 +188,11 @@ def test_loss_gradient_agrees_with_finite_differences(implementation):
 def test_add_product_takes_any_view(implementation, shape):
     M, N, K = shape
     rng = np.random.default_rng(0)
-    for a in rng.standard_normal((M, K)), rng.standard_normal((K, M)).T, rng.standard_normal((2 * M, 3 * K))[::2, ::-3]:
+    for a in (
+        rng.standard_normal((M, K)),
+        rng.standard_normal((K, M)).T,
+        rng.standard_normal((2 * M, 3 * K))[::2, ::-3],
+    ):
         for b in rng.standard_normal((K, N)), rng.standard_normal((N, K)).T:
             out = rng.standard_normal((M, N))
             expected = out + a @ b
@@ -216,7 +218,9 @@ def test_first_state_may_be_a_slice_of_hidden_states(implementation):
     problem.c0 = np.stack([problem.c0, problem.dh], axis=1)[:, 0]
     assert not problem.h0.flags.c_contiguous
     results = problem.forward(implementation), problem.backward(implementation), problem.greedy(implementation)
-    for result, right in zip(results[0] + results[1] + results[2:], expected[0] + expected[1] + expected[2:], strict=True):
+    for result, right in zip(
+        results[0] + results[1] + results[2:], expected[0] + expected[1] + expected[2:], strict=True
+    ):
         np.testing.assert_array_equal(result, right)
 
 
@@ -257,7 +261,7 @@ def test_what_is_not_a_number_reaches_the_loss(implementation, dtype, poison):
     assert np.isnan(loss) == (poison != -np.inf)
     problem.h0[3, 1] = poison
     problem.Wh[1] = np.abs(problem.Wh[1])
-    gates, hs, cs = problem.forward(implementation)
+    _, hs, cs = problem.forward(implementation)
     if np.isnan(poison):
         assert np.isnan(hs[3]).all() and np.isnan(cs[3]).all()
     assert np.isfinite(hs[:3]).all() and np.isfinite(hs[4:]).all()
@@ -292,8 +296,8 @@ ARRAYS = {
     "adam": "values gradients m v",
     "clip_gradients": "gradients",
 }
-WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores", "values", "gradients", "m", "v"}
-READ_ONLY_FINE = {("lstm_backward", "gates"), ("lstm_backward", "hs"), ("lstm_backward", "cs"), ("scatter_rows", "dgates")}
+WRITTEN = set("out gates hs cs dh dc dgates dWh answers dtable dscores values gradients m v".split())
+READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")} | {("scatter_rows", "dgates")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -303,7 +307,8 @@ def arguments_of(function):
     arrays = vars(problem) | {
         "gates": np.ones((N, T, 4 * H), F4), "hs": np.ones((N, T, H), F4), "cs": np.ones((N, T, H), F4),
         "dgates": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
-        "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows, "dscores": np.ones((N, T, R), F4),
+        "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
+        "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
@@ -368,7 +373,9 @@ def test_read_only_results_are_refused_by_name(function, name):
 
 
 @needs_native
-@pytest.mark.parametrize("function, name", [("lstm_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")])
+@pytest.mark.parametrize(
+    "function, name", [("lstm_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")]
+)
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_ids_outside_the_table_are_refused(function, name, wrong):
     arguments = arguments_of(function)

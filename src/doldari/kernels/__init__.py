@@ -6,6 +6,7 @@ how many threads the native kernels use; without it they use the cores that this
 """
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from doldari.arrays import Floats, empty
@@ -22,7 +23,7 @@ def _choose() -> str:
     if wanted == "reference":
         return wanted
     try:
-        from doldari.kernels import _native  # noqa: F401
+        import_module("doldari.kernels._native")
     except ImportError as error:
         if wanted == "native":
             raise ConfigError(

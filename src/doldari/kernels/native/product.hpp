@@ -136,7 +136,7 @@ template <class Real>
 void ragged_panel_tile(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long width) {
     if (width == PANEL<Real>) return ragged_tile<Real, TILE>(a, rows, b, K, true, out, 0);
     Real whole[TILE][PANEL<Real>];
-    Real* starts[TILE];
+    Real* starts[TILE] = {};
     for (long r = 0; r < rows; ++r) {
         starts[r] = whole[r];
         copy_panel(whole[r], out[r], width);
