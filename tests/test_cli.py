@@ -51,7 +51,8 @@ def pairs(tmp_path):
 
 def test_train_evaluate_predict(cli, pairs, tmp_path):
     done = cli(
-        f"train {pairs.name} --epochs 9 --hidden-size 16 --batch-size 2 --learning-rate 0.02 --no-reverse --decoder plain --seed 3"
+        f"train {pairs.name} --epochs 9 --hidden-size 16 --batch-size 2 --learning-rate 0.02",
+        "--no-reverse --decoder plain --seed 3",
     )
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()

@@ -296,7 +296,8 @@ ARRAYS = {
     "adam": "values gradients m v",
     "clip_gradients": "gradients",
 }
-WRITTEN = set("out gates hs cs dh dc dgates dWh answers dtable dscores values gradients m v".split())
+WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
+WRITTEN |= {"values", "gradients", "m", "v"}
 READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")} | {("scatter_rows", "dgates")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 

@@ -56,10 +56,8 @@ class Predictor:
         seen = self.text_model.longest_source
         too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
         if too_long:
-            message = (
-                f"a source of {max(too_long)} symbols, the longest in training had {seen}; do not trust the answer"
-            )
-            others = f" (nor those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
+            message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
+            others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
             warnings.warn(message + others, LongSourceWarning, stacklevel=3)
 
 
