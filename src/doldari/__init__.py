@@ -26,6 +26,7 @@ from doldari.errors import (
 if TYPE_CHECKING:
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
+    from doldari.kernels import set_num_threads
     from doldari.models import PeekySeq2seq, Seq2seq
     from doldari.training.optimizers import SGD, Adam
     from doldari.training.trainer import Trainer
@@ -48,6 +49,7 @@ __all__ = [
     "UnknownSymbolError",
     "eval_seq2seq",
     "load",
+    "set_num_threads",
 ]
 __version__ = "0.1.0"
 
@@ -62,6 +64,7 @@ _HOMES = {
     "Trainer": "training.trainer",
     "eval_seq2seq": "inference.metrics",
     "load": "inference.predictor",
+    "set_num_threads": "kernels",
 }
 
 

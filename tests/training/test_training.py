@@ -1,15 +1,17 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
 
-from doldari import SGD, Adam, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, load
+from doldari import SGD, Adam, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, kernels, load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
 from doldari.training.history import read_history
 from doldari.training.run import Run, claim, train
 from doldari.training.schedules import constant, one_cycle
+from doldari.training.trainer import SlowKernelsWarning
 
 SMALL = Config().replace(hidden_size=16, epochs=2, batch_size=16)
 
@@ -223,3 +225,14 @@ def test_fit_prints_the_mean_loss_since_the_last_line(capsys):
     printing.fit(x, x, 1, 10, 5.0, eval_interval=3)
     shown = [line.split("loss ")[1] for line in capsys.readouterr().out.splitlines()]
     assert shown == [f"{losses[0]:.2f}", f"{np.mean(losses[1:4]):.2f}"]
+
+
+def test_missing_native_kernels_are_named_once(monkeypatch):
+    monkeypatch.setattr(kernels, "name", "reference")
+    monkeypatch.delenv("DOLDARI_KERNELS", raising=False)
+    with pytest.warns(SlowKernelsWarning, match=r"without a C\+\+ compiler"):
+        Trainer(Seq2seq(5, 3, 4), Adam())
+    monkeypatch.setenv("DOLDARI_KERNELS", "reference")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Trainer(Seq2seq(5, 3, 4), Adam())

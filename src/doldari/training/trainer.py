@@ -1,19 +1,26 @@
 """The training step and the epoch: shuffled batches, forward, backward, clip, update (chapter 7.3.4)."""
 
 import math
+import os
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
 from doldari.errors import TrainingError
 from doldari.layers import Parameters
 from doldari.models import Seq2seq
 from doldari.training.schedules import Schedule
+
+
+class SlowKernelsWarning(UserWarning):
+    """The native kernels are not there."""
 
 
 class Optimizer(Protocol):
@@ -43,6 +50,9 @@ class Trainer:
         self.rng = np.random.default_rng() if rng is None else rng
         self.steps = 0
         self.epochs = 0
+        if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
+            message = "training with the NumPy kernels: doldari was installed without a C++ compiler, and is slower"
+            warnings.warn(message, SlowKernelsWarning, stacklevel=2)
 
     def fit(
         self,
