@@ -17,10 +17,10 @@ Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
-SMALL = 1 << 14  # bytes: below this an array is simply allocated
-MOST_KEPT = 1 << 30  # bytes in all blocks; the least recently used are given back first
+SMALL = 1 << 15  # bytes: below this an array is simply allocated
+MOST_KEPT = 1 << 30  # bytes: when the blocks come to more, they are let go, and live on only where they are in use
 
-_blocks: list[NDArray[np.uint8]] = []
+_blocks: dict[int, list[NDArray[np.uint8]]] = {}  # by size
 _lock = threading.Lock()
 
 
@@ -38,13 +38,13 @@ def _free_block(size: int) -> NDArray[np.uint8]:
     """Find a block of at least `size` bytes, and at most a quarter more, to which no array refers, or make one."""
     step = 1 << (size.bit_length() - 3)
     capacity = -(-size // step) * step
-    for index in range(len(_blocks)):
+    blocks = _blocks.setdefault(capacity, [])
+    for index in range(len(blocks)):
         # Arrays hold a reference to their block; of a free one there are two, the list's and that of this call.
-        if _blocks[index].size == capacity and sys.getrefcount(_blocks[index]) == 2:
-            _blocks.append(_blocks.pop(index))
-            return _blocks[-1]
+        if sys.getrefcount(blocks[index]) == 2:
+            return blocks[index]
+    if sum(size * len(blocks) for size, blocks in _blocks.items()) + capacity > MOST_KEPT:
+        _blocks.clear()
     block = np.empty(capacity, np.uint8)
-    _blocks.append(block)
-    while len(_blocks) > 1 and sum(block.size for block in _blocks) > MOST_KEPT:
-        del _blocks[0]
+    _blocks.setdefault(capacity, []).append(block)
     return block

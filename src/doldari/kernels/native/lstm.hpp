@@ -302,6 +302,7 @@ void lstm_greedy(const LstmGreedy<Real>& p) {
 
 template <class Real>
 void add_product(const AddProduct<Real>& p) {
+    if (p.a.column_stride == 1) return add_rows_product(p.out, p.M, p.N, p.K, p.a, p.b);
     add_product(
         p.out, p.M, p.N, p.K,
         [&](long k, long row, long height, Real* to) {

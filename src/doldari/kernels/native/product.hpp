@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernels.hpp"
 #include "threads.hpp"
 #include "vector.hpp"
 
@@ -131,6 +132,22 @@ inline void copy_panel(Real* to, const Real* from, long width) {
     }
 }
 
+/// Add the product of rows of a and a packed panel to `columns` columns of out, of which there may be fewer.
+template <class Real>
+void add_panel_product(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long column,
+                       long columns) {
+    if (columns >= PANEL<Real>) return panel_product(a, rows, b, K, true, out, column);
+    Real whole[TILE][PANEL<Real>];
+    Real* starts[TILE];
+    for (long r = 0; r < TILE; ++r) starts[r] = whole[r];
+    for (long r = 0; r < rows; r += TILE) {
+        const long height = rows - r < TILE ? rows - r : TILE;
+        panel_product(a + r, height, b, K, false, starts, 0);
+        for (long i = 0; i < height; ++i)
+            for (long j = 0; j < columns; ++j) out[r + i][column + j] += whole[i][j];
+    }
+}
+
 /// A tile over a transposed packed a (K x TILE) that is added to `width` columns of out, up to a panel.
 template <class Real>
 void ragged_panel_tile(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long width) {
@@ -158,16 +175,58 @@ inline void copy_tile(Real* to, const Real* from, long height) {
 /// Pack panel `panel` of b (K x columns), b[k][j] = from[k * row_stride + j * column_stride], zeros past the columns.
 template <class Real>
 void pack_panel(const Real* from, long row_stride, long column_stride, long K, long columns, long panel, Real* to) {
+    // Of a transpose, 16 numbers of a column at a time: taken one by one across the columns, which often lie a multiple
+    // of 2 KiB apart, they would push each other out of the first-level cache.
+    constexpr long RUN = 16;
     const long start = panel * PANEL<Real>;
     const long width = columns - start < PANEL<Real> ? columns - start : PANEL<Real>;
     from += start * column_stride;
-    for (long k = 0; k < K; ++k, from += row_stride, to += PANEL<Real>) {
-        if (column_stride == 1) {
-            copy_panel(to, from, width);
-        } else {
-            for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * column_stride] : 0;
-        }
+    if (column_stride == 1) {
+        for (long k = 0; k < K; ++k) copy_panel(to + k * PANEL<Real>, from + k * row_stride, width);
+        return;
     }
+    for (long run = 0; run < K; run += RUN) {
+        const long end = K < run + RUN ? K : run + RUN;
+        for (long j = 0; j < PANEL<Real>; ++j)
+            for (long k = run; k < end; ++k)
+                to[k * PANEL<Real> + j] = j < width ? from[k * row_stride + j * column_stride] : 0;
+    }
+}
+
+/// out (M x N) += a (M x K) b (K x N), with a's rows dense: only b is packed, by the thread that uses it.
+template <class Real>
+void add_rows_product(Real* out, long M, long N, long K, const View<Real>& a, const View<Real>& b) {
+    constexpr long ROWS = 4 * TILE, MOST_PACKED = 1 << 15;  // numbers of b: with ROWS of a they fit the second-level cache
+    const long panels = ceil_divide(N, PANEL<Real>), panel_size = K * PANEL<Real>;
+    if (M == 0 || panel_size == 0) return;
+    const long parts = part_count(panels > M ? panels : M, 2.0 * M * N * K);
+    const bool by_panels = panels >= 4 * parts;
+    const long group = MOST_PACKED > panel_size ? MOST_PACKED / panel_size : 1;
+    const Buffer<Real> packed(parts * group * panel_size);
+    parallel(parts, [&](long part) {
+        const auto share = [&](long items, long at) { return items * at / parts; };
+        const long last_panel = by_panels ? share(panels, part + 1) : panels;
+        const long first_row = by_panels ? 0 : share(M, part), last_row = by_panels ? M : share(M, part + 1);
+        Real* mine = packed + part * group * panel_size;
+        for (long start = by_panels ? share(panels, part) : 0; start < last_panel; start += group) {
+            const long count = last_panel - start < group ? last_panel - start : group;
+            for (long i = 0; i < count; ++i)
+                pack_panel(b.data, b.row_stride, b.column_stride, K, N, start + i, mine + i * panel_size);
+            for (long row = first_row; row < last_row; row += ROWS) {
+                const long rows = last_row - row < ROWS ? last_row - row : ROWS;
+                const Real* a_rows[ROWS];
+                Real* out_rows[ROWS];
+                for (long r = 0; r < rows; ++r) {
+                    a_rows[r] = a.at(row + r, 0);
+                    out_rows[r] = out + (row + r) * N;
+                }
+                for (long i = 0; i < count; ++i) {
+                    const long column = (start + i) * PANEL<Real>;
+                    add_panel_product(a_rows, rows, mine + i * panel_size, K, out_rows, column, N - column);
+                }
+            }
+        }
+    });
 }
 
 // How many panels of b are packed at once for `add_product`: 512 KiB, half of which each of two threads uses.
