@@ -193,12 +193,23 @@ void pack_panel(const Real* from, long row_stride, long column_stride, long K, l
     }
 }
 
+/// to[j] += factor * from[j].
+template <class Real>
+inline void add_scaled(Real* __restrict to, const Real* __restrict from, Real factor, long size) {
+    for (long j = 0; j < size; ++j) to[j] += factor * from[j];
+}
+
 /// out (M x N) += a (M x K) b (K x N), with a's rows dense: only b is packed, by the thread that uses it.
 template <class Real>
 void add_rows_product(Real* out, long M, long N, long K, const View<Real>& a, const View<Real>& b) {
     constexpr long ROWS = 4 * TILE, MOST_PACKED = 1 << 15;  // numbers of b: with ROWS of a they fit the second-level cache
     const long panels = ceil_divide(N, PANEL<Real>), panel_size = K * PANEL<Real>;
     if (M == 0 || panel_size == 0) return;
+    if (M < 4 && b.column_stride == 1) {  // to pack b would take longer than the product
+        for (long row = 0; row < M; ++row)
+            for (long k = 0; k < K; ++k) add_scaled(out + row * N, b.at(k, 0), *a.at(row, k), N);
+        return;
+    }
     const long parts = part_count(panels > M ? panels : M, 2.0 * M * N * K);
     const bool by_panels = panels >= 4 * parts;
     const long group = MOST_PACKED > panel_size ? MOST_PACKED / panel_size : 1;
