@@ -32,7 +32,7 @@ def lstm_forward(
 
     table (R, 4H), rows (N, T), context (N, 4H) or None, Wh (H, 4H), h0 and c0 (N, H).
     mask (N, T) is False at padding, where h and c pass through unchanged; None means no padding.
-    Writes gates (N, T, 4H), the activated f, g, i, o; hs and cs (N, T, H).
+    Writes gates (N, T, 4H), the activated f, g, i, o, of no meaning at padding; hs and cs (N, T, H).
     """
     N, T = rows.shape
     H = Wh.shape[0]
