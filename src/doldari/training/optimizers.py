@@ -21,10 +21,14 @@ class SGD:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015, Algorithm 1): steps scaled by running moments of the gradient."""
+    """Adam (Kingma & Ba 2015, Algorithm 1): steps scaled by running moments of the gradient.
+
+    eps is larger than the paper's 1e-8, with which weights whose gradients are still tiny take full steps in any
+    direction: the chapter's reversed model then reaches 35 % of the additions in 25 epochs rather than 50 %.
+    """
 
     def __init__(
-        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-6
     ) -> None:
         self.learning_rate, self.beta1, self.beta2, self.eps = learning_rate, beta1, beta2, eps
         self.steps = 0
