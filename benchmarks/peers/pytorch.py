@@ -15,7 +15,7 @@ class TorchSeq2seq(nn.Module):
         self.encoder_embed, self.decoder_embed = nn.Embedding(V, D), nn.Embedding(V, D)
         self.encoder, self.decoder = nn.LSTM(D, H, batch_first=True), nn.LSTM(C + D, H, batch_first=True)
         self.affine = nn.Linear(C + H, V)
-        self.optimizer = torch.optim.Adam(self.parameters(), lr=1e-3, eps=1e-6, fused=True)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
     def encode(self, x):
         xs = self.encoder_embed(x)

@@ -67,8 +67,8 @@ def test_ten_training_steps_equal_pytorchs(model_class, pad_id):
 
     model = make_model(model_class, pad_id, np.float32, H=32)
     theirs = TorchSeq2seq(model)
-    their_optimizer = torch.optim.Adam([p for p in theirs.parameters() if p.requires_grad], lr=1e-2, eps=1e-6)
-    trainer = Trainer(model, Adam(1e-2))
+    their_optimizer = torch.optim.Adam([p for p in theirs.parameters() if p.requires_grad], lr=1e-2, eps=1e-12)
+    trainer = Trainer(model, Adam(1e-2, eps=1e-12))
     losses, their_losses = [], []
     for step in range(10):
         x, t = make_batch(N=32, seed=step)

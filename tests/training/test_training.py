@@ -127,7 +127,7 @@ def test_adam_equals_pytorchs():
     torch = pytest.importorskip("torch")
     model = Seq2seq(5, 3, 4, rng=np.random.default_rng(0), dtype=np.float64)
     theirs = torch.nn.Parameter(torch.from_numpy(model.parameters.values.copy()))
-    ours, optimizer = Adam(0.01), torch.optim.Adam([theirs], lr=0.01, eps=1e-6)
+    ours, optimizer = Adam(0.01, eps=1e-12), torch.optim.Adam([theirs], lr=0.01, eps=1e-12)
     rng = np.random.default_rng(1)
     for _ in range(10):
         gradient = rng.standard_normal(theirs.shape)

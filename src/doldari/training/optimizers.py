@@ -1,5 +1,7 @@
 """Optimizers: how a gradient changes the parameters."""
 
+import math
+
 import numpy as np
 
 from doldari import kernels
@@ -21,14 +23,16 @@ class SGD:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015, Algorithm 1): steps scaled by running moments of the gradient.
+    """Adam (Kingma & Ba 2015): steps scaled by running moments of the gradient.
 
-    eps is larger than the paper's 1e-8, with which weights whose gradients are still tiny take full steps in any
-    direction: the chapter's reversed model then reaches 35 % of the additions in 25 epochs rather than 50 %.
+    eps stands beside the uncorrected second moment, as at the end of the paper's section 2 and in the book: in the
+    first steps it weighs up to 30 times as much as in Algorithm 1, and keeps weights whose gradients are still tiny
+    from taking full steps in any direction.  With Algorithm 1 and 1e-8 the chapter's reversed model reached 40 % of
+    the additions in 25 epochs rather than 50 %.
     """
 
     def __init__(
-        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-6
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-7
     ) -> None:
         self.learning_rate, self.beta1, self.beta2, self.eps = learning_rate, beta1, beta2, eps
         self.steps = 0
@@ -48,7 +52,7 @@ class Adam:
             self.learning_rate,
             self.beta1,
             self.beta2,
-            self.eps,
+            self.eps / math.sqrt(1 - self.beta2**self.steps),
             self.steps,
             max_grad,
         )
