@@ -1,83 +1,124 @@
-"""The same models as a PyTorch user would write them: nn.LSTM over packed sequences, cross-entropy, autograd."""
+"""The same models as a PyTorch user would write them: nn.LSTM or nn.GRU over packed sequences, autograd."""
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from doldari.layers import TimeBidirectional
 
 torch.set_num_threads(1)  # at these sizes more threads are slower, and much slower on a busy machine
 
 
 def to_torch_gates(array):
-    """Reorder the last axis from f, g, i, o to PyTorch's i, f, g, o."""
+    """Reorder the last axis, of an LSTM, from f, g, i, o to PyTorch's i, f, g, o."""
     f, g, i, o = np.split(array, 4, axis=-1)
     return np.concatenate([i, f, g, o], axis=-1)
 
 
 def from_torch_gates(array):
-    """Reorder the last axis from PyTorch's i, f, g, o to f, g, i, o."""
+    """Reorder the last axis, of an LSTM, from PyTorch's i, f, g, o to f, g, i, o."""
     i, f, g, o = np.split(array, 4, axis=-1)
     return np.concatenate([f, g, i, o], axis=-1)
 
 
+def same(array):
+    """Leave as it is: a GRU's gates stand in PyTorch's order."""
+    return array
+
+
 class TorchSeq2seq(nn.Module):
-    """The plain or peeky encoder-decoder with the weights of a doldari model; padding stands on the right."""
+    """The encoder-decoder with the weights of a doldari model; padding stands on the right."""
 
     def __init__(self, model):
         super().__init__()
         self.pad_id, self.peeky = model.pad_id, model.decoder.peeks
-        values = {name: parameter.value for name, parameter in model.parameters.items()}
-        dtype = torch.from_numpy(model.parameters.values).dtype
-        V, D = values["encoder.embed.W"].shape
-        W, H = values["decoder.affine.W"], values["encoder.lstm.Wh"].shape[0]
-        self.encoder_embed, self.decoder_embed = (
-            nn.Embedding(V, D, dtype=dtype),
-            nn.Embedding(W.shape[1], D, dtype=dtype),
-        )
-        self.encoder_lstm = nn.LSTM(D, H, batch_first=True, dtype=dtype)
-        self.decoder_lstm = nn.LSTM(values["decoder.lstm.Wx"].shape[0], H, batch_first=True, dtype=dtype)
-        self.affine = nn.Linear(*W.shape, dtype=dtype)
+        self.rate, self.smoothing = model.encoder.stack.dropout.rate, model.loss.smoothing
+        self.dtype = torch.from_numpy(model.parameters.values).dtype
+        self.values = {name: parameter.value for name, parameter in model.parameters.items()}
         self.ours = {}
-        for side in ("encoder", "decoder"):
-            embed, lstm = getattr(self, f"{side}_embed"), getattr(self, f"{side}_lstm")
-            self.ours |= {
-                f"{side}.embed.W": (embed.weight, lambda a: a, lambda a: a),
-                f"{side}.lstm.Wx": (
-                    lstm.weight_ih_l0,
-                    lambda a: to_torch_gates(a).T,
-                    lambda a: from_torch_gates(a.T),
-                ),
-                f"{side}.lstm.Wh": (
-                    lstm.weight_hh_l0,
-                    lambda a: to_torch_gates(a).T,
-                    lambda a: from_torch_gates(a.T),
-                ),
-                f"{side}.lstm.b": (lstm.bias_ih_l0, to_torch_gates, from_torch_gates),
-            }
-            nn.init.zeros_(lstm.bias_hh_l0)
-            lstm.bias_hh_l0.requires_grad_(False)
-        self.ours["decoder.affine.W"] = (self.affine.weight, np.transpose, np.transpose)
-        self.ours["decoder.affine.b"] = (self.affine.bias, lambda a: a, lambda a: a)
+        self.tensors = nn.ParameterDict()
+        for name in self.values:
+            if "embed" in name or "affine" in name or "attention" in name or "combine" in name:
+                self.tensors[name.replace(".", "_")] = tensor = nn.Parameter(torch.empty(self.values[name].shape))
+                tensor.data = tensor.data.to(self.dtype)
+                self.ours[name] = (tensor, same, same)
+        self.encoder_layers = self.layers("encoder", model.encoder)
+        self.decoder_layers = self.layers("decoder", model.decoder)
         with torch.no_grad():
             for name, (tensor, there, _) in self.ours.items():
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(there(values[name]))))
+                tensor.copy_(torch.from_numpy(np.ascontiguousarray(there(self.values[name]))))
 
-    def forward(self, x, t):
+    def layers(self, side, part):
+        layers = nn.ModuleList()
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[part.cell]
+        there, back = (to_torch_gates, from_torch_gates) if part.cell == "lstm" else (same, same)
+        for number, ours in enumerate(part.stack.layers, start=1):
+            both = isinstance(ours, TimeBidirectional)
+            D, H = (ours.ahead if both else ours).Wx.value.shape[0], (ours.ahead if both else ours).Wh.value.shape[0]
+            layer = kind(D, H, batch_first=True, bidirectional=both, dtype=self.dtype)
+            name = f"{side}.{part.cell}." + (f"{number}." if number > 1 else "")
+            for direction, suffix in [("ahead.", ""), ("back.", "_reverse")] if both else [("", "")]:
+                for weight, torchs in [("Wx", "weight_ih_l0"), ("Wh", "weight_hh_l0")]:
+                    tensor = getattr(layer, torchs + suffix)
+                    self.ours[name + direction + weight] = (
+                        tensor,
+                        lambda a: there(a).T,
+                        lambda a: back(a.T),
+                    )
+                self.ours[name + direction + "b"] = (getattr(layer, "bias_ih_l0" + suffix), there, back)
+                second_bias = getattr(layer, "bias_hh_l0" + suffix)
+                nn.init.zeros_(second_bias)
+                second_bias.requires_grad_(False)
+            layers.append(layer)
+        return layers
+
+    def tensor(self, name):
+        return self.tensors[name.replace(".", "_")] if name in self.values else None
+
+    def drop(self, xs, rng):
+        if rng is None or self.rate == 0.0:
+            return xs
+        kept = rng.random((xs.shape[0], 1, xs.shape[2]), np.float32) >= self.rate
+        return xs * torch.from_numpy(kept).to(self.dtype) / (1.0 - self.rate)
+
+    def encode(self, x, rng):
+        hs, lasts = self.tensor("encoder.embed.W")[x], []
+        lengths = torch.full((len(x),), x.shape[1]) if self.pad_id is None else (x != self.pad_id).sum(dim=1)
+        for layer in self.encoder_layers:
+            packed = pack_padded_sequence(self.drop(hs, rng), lengths, batch_first=True, enforce_sorted=False)
+            hs, last = layer(packed)
+            hs, _ = pad_packed_sequence(hs, batch_first=True, total_length=x.shape[1])
+            h = last[0] if isinstance(last, tuple) else last
+            lasts.append(torch.cat(list(h), dim=1))
+        return hs, lasts
+
+    def forward(self, x, t, rng=None):
         x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
         decoder_x, target = t[:, :-1], t[:, 1:]
-        embedded = self.encoder_embed(x)
-        if self.pad_id is not None:
-            lengths = (x != self.pad_id).sum(dim=1)
-            embedded = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-        _, (h, _) = self.encoder_lstm(embedded)
-        vectors = self.decoder_embed(decoder_x)
-        everywhere = h[0][:, None].expand(-1, vectors.shape[1], -1)
-        if self.peeky:
-            vectors = torch.cat([everywhere, vectors], dim=2)
-        hs, _ = self.decoder_lstm(vectors, (h, torch.zeros_like(h)))
-        scores = self.affine(torch.cat([everywhere, hs], dim=2) if self.peeky else hs)
+        memory, lasts = self.encode(x, rng)
+        hs = self.tensor("decoder.embed.W")[decoder_x]
+        everywhere = lasts[-1][:, None].expand(-1, hs.shape[1], -1)
+        for number, (layer, h) in enumerate(zip(self.decoder_layers, lasts, strict=True)):
+            hs = self.drop(hs, rng)
+            if self.peeky and number == 0:
+                hs = torch.cat([everywhere, hs], dim=2)
+            h = h[None].contiguous()
+            hs, _ = layer(hs, (h, torch.zeros_like(h)) if isinstance(layer, nn.LSTM) else h)
+        if "decoder.combine.W" in self.values:
+            W = self.tensor("decoder.attention.W")
+            scores = (hs if W is None else hs @ W) @ memory.transpose(1, 2)
+            if self.pad_id is not None:
+                scores = scores.masked_fill((x == self.pad_id)[:, None], -torch.inf)
+            contexts = scores.softmax(dim=2) @ memory
+            combined = torch.cat([contexts, hs], dim=2) @ self.tensor("decoder.combine.W")
+            hs = torch.tanh(combined + self.tensor("decoder.combine.b"))
+        hs = self.drop(hs, rng)
+        W = self.tensor("decoder.affine.W")
+        W = self.tensor("decoder.embed.W").T if W is None else W
+        scores = (torch.cat([everywhere, hs], dim=2) if self.peeky else hs) @ W + self.tensor("decoder.affine.b")
         counts = torch.ones_like(target, dtype=torch.bool) if self.pad_id is None else decoder_x != self.pad_id
-        return nn.functional.cross_entropy(scores[counts], target[counts])
+        return nn.functional.cross_entropy(scores[counts], target[counts], label_smoothing=self.smoothing)
 
     def gradient(self, name):
         tensor, _, back = self.ours[name]

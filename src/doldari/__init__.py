@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
-    from doldari.models import PeekySeq2seq, Seq2seq
+    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
     from doldari.training.optimizers import SGD, Adam
     from doldari.training.trainer import Trainer
 
 __all__ = [
     "SGD",
     "Adam",
+    "AttentionSeq2seq",
     "ConfigError",
     "DataError",
     "DoldariError",
+    "DotAttentionSeq2seq",
     "LongSourceWarning",
     "MissingPackageError",
     "ModelFileError",
@@ -57,6 +59,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "SGD": "training.optimizers",
     "Adam": "training.optimizers",
+    "AttentionSeq2seq": "models",
+    "DotAttentionSeq2seq": "models",
     "LongSourceWarning": "inference.predictor",
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",

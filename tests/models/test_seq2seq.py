@@ -10,10 +10,11 @@ from checks import answers, assert_gradient, ragged_ids
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer
+from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq, Trainer
 
 pytestmark = pytest.mark.usefixtures("implementation")
-both_models = pytest.mark.parametrize("model_class", [Seq2seq, PeekySeq2seq])
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
+every_model = pytest.mark.parametrize("model_class", MODELS)
 PAD, START, V = 0, 1, 9
 
 
@@ -29,7 +30,7 @@ def make_batch(N=5, S=6, T=4, seed=11, shortest=1):
     return ragged_ids(rng, N, S, V, PAD, shortest), answers(rng, N, T, V, PAD, START)
 
 
-@both_models
+@every_model
 @pytest.mark.parametrize("pad_id", [None, PAD])
 @pytest.mark.parametrize("S, T", [(6, 4), (1, 0)])
 def test_gradients(model_class, pad_id, S, T):
@@ -41,7 +42,7 @@ def test_gradients(model_class, pad_id, S, T):
     assert_gradient(lambda: model.forward(x, t), arrays, gradients, np.random.default_rng(0))
 
 
-@both_models
+@every_model
 @pytest.mark.parametrize("pad_id", [None, PAD])
 def test_loss_and_gradients_equal_pytorchs(model_class, pad_id):
     pytest.importorskip("torch")
@@ -59,7 +60,7 @@ def test_loss_and_gradients_equal_pytorchs(model_class, pad_id):
         np.testing.assert_allclose(parameter.gradient, theirs.gradient(name), rtol=1e-9, atol=1e-11, err_msg=name)
 
 
-@both_models
+@every_model
 @pytest.mark.parametrize("pad_id", [None, PAD])
 def test_ten_training_steps_equal_pytorchs(model_class, pad_id):
     torch = pytest.importorskip("torch")
@@ -97,7 +98,7 @@ def test_the_books_figures():
         np.testing.assert_array_equal(model.generate(x, int(t[0, 0]), 4), figures["generated"])
 
 
-@both_models
+@every_model
 def test_generate_is_the_argmax_of_forwards_scores(model_class):
     """Feeding a generated answer back in must score each of its symbols highest."""
     model = make_model(model_class, None)
@@ -108,7 +109,7 @@ def test_generate_is_the_argmax_of_forwards_scores(model_class):
     np.testing.assert_array_equal(generated, scores.argmax(axis=2))
 
 
-@both_models
+@every_model
 def test_step_continues_forward(model_class):
     model = make_model(model_class, PAD)
     x, t = make_batch()
@@ -150,7 +151,7 @@ invariance = settings(max_examples=25, deadline=None, suppress_health_check=[Hea
 
 @invariance
 @given(
-    model_class=st.sampled_from([Seq2seq, PeekySeq2seq]),
+    model_class=st.sampled_from(MODELS),
     seed=st.integers(0, 10_000),
     batch_size=st.integers(1, 12),
     left=st.integers(0, 3),
@@ -187,12 +188,12 @@ def test_padding_may_stand_in_front():
     """A row's result is that of the row without its padding, wherever the padding stands."""
     model = make_model(Seq2seq, PAD)
     short = np.array([[3, 5, 4]], np.int32)
-    expected = model.encode(short).lstm.h
+    expected = model.encode(short).layers[0].h
     for padded in ([[0, 0, 3, 5, 4]], [[3, 5, 4, 0, 0]], [[0, 3, 5, 4, 0]]):
-        np.testing.assert_array_equal(model.encode(padded).lstm.h, expected)
+        np.testing.assert_array_equal(model.encode(padded).layers[0].h, expected)
 
 
-@both_models
+@every_model
 def test_a_batch_of_nothing(model_class):
     model = make_model(model_class, PAD)
     assert model.generate(np.zeros((0, 4), np.int32), START, 3).shape == (0, 3)
@@ -257,7 +258,7 @@ def test_misuse():
         model.generate([[1]], 9, 2)
 
 
-@both_models
+@every_model
 def test_first_weights(model_class):
     """Embeddings with a standard deviation of 0.01, the other matrices with 1 / sqrt(rows), as in the book."""
     model = model_class(200, 100, 120, rng=np.random.default_rng(0))

@@ -1,21 +1,29 @@
-"""The chapter's layers, one a file: NumPy in, NumPy out, every backward written by hand.
+"""The chapter's layers and those of real tasks, one a file: NumPy in, NumPy out, every backward written by hand.
 
 `forward` returns its results and a cache; `backward` takes the results' gradients and the cache, adds to the
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 """
 
-from doldari.layers.affine import TimeAffine
+from doldari.layers.affine import TimeAffine, TimeTiedAffine
+from doldari.layers.attention import TimeAttention
+from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Parameter, Parameters
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
+from doldari.layers.stack import TimeBidirectional, TimeStack
 
 __all__ = [
     "LSTMState",
     "Parameter",
     "Parameters",
     "TimeAffine",
+    "TimeAttention",
+    "TimeBidirectional",
+    "TimeDropout",
     "TimeEmbedding",
     "TimeLSTM",
     "TimeSoftmaxWithLoss",
+    "TimeStack",
+    "TimeTiedAffine",
 ]

@@ -31,13 +31,16 @@ class TimeAffine:
     def forward(self, xs: Floats, constant: Floats | None = None) -> tuple[Floats, AffineCache]:
         """Map xs (N, T, H), and constant (N, C), to ys (N, T, V), cache."""
         N, T, H = xs.shape
-        W = self.W.value
-        C, V = W.shape[0] - H, W.shape[1]
-        ys = kernels.product(xs.reshape(N * T, H), W[C:]).reshape(N, T, V)
-        ys += self.b.value
-        if constant is not None:
-            ys += kernels.product(constant, W[:C])[:, None]
+        W, bias = self.split(H, constant)
+        ys = kernels.product(xs.reshape(N * T, H), W).reshape(N, T, W.shape[1])
+        ys += bias if constant is None else bias[:, None]
         return ys, AffineCache(xs, constant)
+
+    def split(self, H: int, constant: Floats | None) -> tuple[Floats, Floats]:
+        """Split what xs meets, W (H, V), from what is the same at every step: (V,), or of constant (N, C), (N, V)."""
+        W, b = self.W.value, self.b.value
+        C = W.shape[0] - H
+        return W[C:], b if constant is None else kernels.product(constant, W[:C]) + b
 
     def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, Floats | None]:
         """Add to the gradients of W and b; dys (N, T, V) -> dxs (N, T, H), dconstant (N, C) or None."""
@@ -54,3 +57,28 @@ class TimeAffine:
         dys_sum = dys.sum(axis=1)
         kernels.add_product(constant.T, dys_sum, dW[:C])
         return dxs, kernels.product(dys_sum, W[:C].T)
+
+
+class TimeTiedAffine(TimeAffine):
+    """Scores every step by the rows of an embedding: ys[n, t] = xs[n, t] W^T + b, with W (V, H) and b (V,).
+
+    W is the decoder's own embedding, so that a symbol is read and written by one vector (Press & Wolf 2017,
+    arXiv:1608.05859).
+    """
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Name the parameter that is its own; W is the embedding's."""
+        return {"b": self.b}
+
+    def split(self, H: int, constant: Floats | None) -> tuple[Floats, Floats]:
+        """Give what xs meets, W^T (H, V), and what is the same at every step, (V,)."""
+        return self.W.value.T, self.b.value
+
+    def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, None]:
+        """Add to the gradients of W and b; dys (N, T, V) -> dxs (N, T, H), None."""
+        N, T, V = dys.shape
+        H = self.W.value.shape[1]
+        dys_rows = dys.reshape(N * T, V)
+        kernels.add_product(dys_rows.T, cache.xs.reshape(N * T, H), self.W.gradient)
+        self.b.gradient += dys_rows.sum(axis=0)
+        return kernels.product(dys_rows, self.W.value).reshape(N, T, H), None

@@ -43,6 +43,10 @@ class TimeLSTM:
         """Name every parameter."""
         return {"Wx": self.Wx, "Wh": self.Wh, "b": self.b}
 
+    def state(self, h: Floats) -> LSTMState:
+        """Make a state of a hidden state (N, H), with an empty cell."""
+        return LSTMState(h, np.zeros_like(h))
+
     def forward(
         self,
         xs: Floats,

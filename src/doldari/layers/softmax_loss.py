@@ -16,7 +16,14 @@ class LossCache(NamedTuple):
 
 
 class TimeSoftmaxWithLoss:
-    """Mean cross-entropy, in nats, of the right ids under the softmax of the scores, over unmasked positions."""
+    """Mean cross-entropy, in nats, of the right ids under the softmax of the scores, over unmasked positions.
+
+    With label smoothing (Szegedy et al. 2016, section 7; here as in PyTorch) the right id is given 1 - smoothing of
+    the probability asked for, and all V ids alike share the rest.
+    """
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        self.smoothing = smoothing
 
     def forward(self, scores: Floats, targets: Ids, mask: Mask | None = None) -> tuple[float, LossCache]:
         """Compare scores (N, T, V) with targets (N, T): loss, cache.
@@ -26,7 +33,17 @@ class TimeSoftmaxWithLoss:
         positions = targets.size if mask is None else int(mask.sum())
         dscores = np.empty_like(scores)
         loss = kernels.softmax_loss(scores, targets, mask, dscores)
+        if self.smoothing > 0.0:
+            loss += self._smooth(scores, targets, np.ones_like(targets, np.bool_) if mask is None else mask, dscores)
         return loss / max(positions, 1), LossCache(dscores, positions)
+
+    def _smooth(self, scores: Floats, targets: Ids, mask: Mask, dscores: Floats) -> float:
+        """Add to the summed loss's gradient what smoothing adds, smoothing (right - mean score), and return that."""
+        n, t = np.nonzero(mask)
+        right = n, t, targets[n, t]
+        dscores[n, t] -= self.smoothing / scores.shape[2]
+        dscores[right] += self.smoothing
+        return self.smoothing * float((scores[right] - scores[n, t].mean(axis=1)).sum(dtype=np.float64))
 
     def backward(self, cache: LossCache, dloss: float = 1.0) -> Floats:
         """Gradient of `dloss` times the loss: dscores (N, T, V), exactly 0 at masked positions."""

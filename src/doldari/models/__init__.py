@@ -1,7 +1,17 @@
 """Encoder, decoders and the models joined from them."""
 
-from doldari.models.decoder import Decoder, PeekyDecoder
+from doldari.models.decoder import AttentionDecoder, Decoder, DotAttentionDecoder, PeekyDecoder
 from doldari.models.encoder import Encoder
-from doldari.models.seq2seq import PeekySeq2seq, Seq2seq
+from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 
-__all__ = ["Decoder", "Encoder", "PeekyDecoder", "PeekySeq2seq", "Seq2seq"]
+__all__ = [
+    "AttentionDecoder",
+    "AttentionSeq2seq",
+    "Decoder",
+    "DotAttentionDecoder",
+    "DotAttentionSeq2seq",
+    "Encoder",
+    "PeekyDecoder",
+    "PeekySeq2seq",
+    "Seq2seq",
+]

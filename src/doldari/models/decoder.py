@@ -1,40 +1,59 @@
-"""The decoders: a vector h in, scores for a sequence of ids out (chapter 7.3.2).
+"""The decoders: what the encoder made in, scores for a sequence of ids out (chapter 7.3.2).
 
 A decoder reads the id before each position (the right one in training, its own choice when generating) and
-scores what stands there.  The plain decoder is given h once, as its LSTM's first hidden state; the peeky decoder
-also looks at it in every step, in the LSTM and in the scores.
+scores what stands there.  All start from the encoder's last hidden states.  The peeky decoder also looks at the
+last one in every step, in the recurrent layers and in the scores; the attention decoder looks in every step at the
+encoder's states of all positions.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import LSTMState, Parameter, TimeAffine, TimeEmbedding, TimeLSTM
+from doldari.layers import (
+    Parameter,
+    TimeAffine,
+    TimeAttention,
+    TimeDropout,
+    TimeEmbedding,
+    TimeLSTM,
+    TimeTiedAffine,
+)
 from doldari.layers.affine import AffineCache
-from doldari.layers.lstm import LSTMCache
+from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
+from doldari.layers.stack import StackCache
+from doldari.models.encoder import Encoded, EncodedGradient
+from doldari.models.recurrent import recurrent_stack
 
 
 class DecoderState(NamedTuple):
-    """What a decoder carries from step to step: its LSTM's state, and what it peeks at, (N, H) or None."""
+    """What a decoder carries from step to step.
 
-    lstm: LSTMState
+    Every layer's state; and, the same in every step, the h (N, H) that a peeky decoder looks at and the memory of
+    attention, None for the other decoders.
+    """
+
+    layers: tuple[Any, ...]
     peeked: Floats | None
+    memory: Memory | None
 
 
 class DecoderCache(NamedTuple):
     """What `Decoder.backward` needs of its `forward`."""
 
     embed: Ids | None
-    lstm: LSTMCache
+    stack: StackCache
+    look: Any
+    dropout: Floats | None
     affine: AffineCache
 
 
 class Decoder:
-    """Embedding, LSTM and affine scores; h is the LSTM's first hidden state, its first cell is zero."""
+    """Embedding, recurrent layers and affine scores; each layer's first hidden state is the encoder's last."""
 
     peeks = False
 
@@ -44,72 +63,111 @@ class Decoder:
         wordvec_size: int,
         hidden_size: int,
         *,
+        cell: str = "lstm",
+        layers: int = 1,
+        dropout: float = 0.0,
+        tie: bool = False,
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
         V, D, H = vocab_size, wordvec_size, hidden_size
         C = H if self.peeks else 0
+        self.cell = cell
         self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), 0.01, dtype))
-        self.lstm = TimeLSTM(
-            Wx=Parameter.normal(rng, (C + D, 4 * H), (C + D) ** -0.5, dtype),
-            Wh=Parameter.normal(rng, (H, 4 * H), H**-0.5, dtype),
-            b=Parameter.zeros((4 * H,), dtype),
+        self.stack = recurrent_stack(
+            cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
         )
-        self.affine = TimeAffine(
-            W=Parameter.normal(rng, (C + H, V), (C + H) ** -0.5, dtype),
-            b=Parameter.zeros((V,), dtype),
-        )
+        self.dropout = TimeDropout(dropout)
+        size = C + self.add_look(D, H, tie, rng, dtype)
+        b = Parameter.zeros((V,), dtype)
+        if not tie:
+            self.affine = TimeAffine(Parameter.normal(rng, (size, V), size**-0.5, dtype), b)
+        elif size == D:
+            self.affine = TimeTiedAffine(self.embed.W, b)
+        else:
+            raise ValueError(f"tie: the scores are of {size} features, the embedding of {D}: must be as many")
+
+    def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
+        """Make the layers that `look` needs; return how many features it makes."""
+        return H
 
     def parameters(self) -> dict[str, Parameter]:
-        """Name every parameter: embed.W, lstm.Wx, lstm.Wh, lstm.b, affine.W, affine.b."""
+        """Name every parameter: embed.W, lstm.Wx, lstm.Wh, lstm.b, affine.W, affine.b; more layers as `TimeStack`."""
         return (
             prefixed("embed", self.embed.parameters())
-            | prefixed("lstm", self.lstm.parameters())
+            | prefixed(self.cell, self.stack.parameters())
             | prefixed("affine", self.affine.parameters())
         )
 
-    def start(self, h: Floats) -> DecoderState:
-        """Cross the bridge: the state before the first step, from the encoder's h (N, H)."""
-        return DecoderState(LSTMState(h, np.zeros_like(h)), h if self.peeks else None)
+    def start(self, encoded: Encoded) -> DecoderState:
+        """Cross the bridge: the state before the first step."""
+        return DecoderState(self.stack.first_states(encoded.last), encoded.last[-1] if self.peeks else None, None)
 
     def forward(
-        self, xs: Ids, state: DecoderState, mask: Mask | None = None
+        self, xs: Ids, state: DecoderState, mask: Mask | None = None, rng: np.random.Generator | None = None
     ) -> tuple[Floats, DecoderState, DecoderCache]:
         """Read the ids before each position, xs (N, T) -> scores (N, T, V), state after the last, cache.
 
-        Where mask (N, T) is False xs is padding: the state passes unchanged and the scores are exactly 0.
+        Where mask (N, T) is False xs is padding: the state passes unchanged and the scores are exactly 0.  With rng
+        there is dropout: of every recurrent layer's input and of the features that are scored.
         """
         table, rows, embed_cache = self.embed.forward_table(xs)
-        hs, last, lstm_cache = self.lstm.forward_table(table, rows, state.lstm, mask, state.peeked)
-        scores, affine_cache = self.affine.forward(hs, state.peeked)
+        hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
+        features, look_cache = self.look(hs, state.memory)
+        features, dropout_cache = self.dropout.forward(features, rng)
+        scores, affine_cache = self.affine.forward(features, state.peeked)
         if mask is not None:
             scores[~mask] = 0.0
-        return scores, DecoderState(last, state.peeked), DecoderCache(embed_cache, lstm_cache, affine_cache)
+        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, affine_cache)
+        return scores, state._replace(layers=lasts), cache
+
+    def backward(self, dscores: Floats, cache: DecoderCache) -> EncodedGradient:
+        """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
+        dfeatures, dpeeked = self.affine.backward(dscores, cache.affine)
+        dfeatures = self.dropout.backward(dfeatures, cache.dropout)
+        dhs, dmemory = self.look_backward(dfeatures, cache.look)
+        dtable, dfirsts, dpeeked_below = self.stack.backward_table(dhs, cache.stack)
+        self.embed.backward_table(dtable, cache.embed)
+        dlast = tuple(dfirst.h for dfirst in dfirsts)
+        if dpeeked is not None and dpeeked_below is not None:
+            dlast[-1][...] += dpeeked + dpeeked_below
+        return EncodedGradient(dlast, dmemory)
+
+    def look(self, hs: Floats, memory: Memory | None) -> tuple[Floats, Any]:
+        """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache."""
+        return hs, None
+
+    def look_backward(self, dfeatures: Floats, cache: Any) -> tuple[Floats, Floats | None]:
+        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
+        return dfeatures, None
 
     def greedy(self, state: DecoderState, start_id: int, pad_id: int | None, steps: int) -> Ids:
         """Read its own choices: at each step the id with the highest score -> ids (N, steps).
 
         With pad_id, an answer ends at its first padding, and padding follows.
         """
-        h, c = state.lstm
-        N, H = h.shape
-        table, context = self.lstm.products(self.embed.W.value, state.peeked)
-        W, bias = self.affine.W.value[-H:], np.tile(self.affine.b.value, (N, 1))
-        if state.peeked is not None:
-            bias += state.peeked @ self.affine.W.value[:-H]
+        N = len(state.layers[0].h)
         answers = np.empty((N, steps), np.int32)
-        kernels.lstm_greedy(table, context, self.lstm.Wh.value, W, bias, h, c, start_id, pad_id, answers)
+        layer = self.stack.layers[0]
+        if isinstance(layer, TimeLSTM) and len(self.stack.layers) == 1 and state.memory is None:
+            h, c = state.layers[0]
+            table, context = layer.products(self.embed.W.value, state.peeked)
+            W, bias = self.affine.split(h.shape[1], state.peeked)
+            W, bias = np.ascontiguousarray(W), np.ascontiguousarray(np.broadcast_to(bias, (N, W.shape[1])))
+            kernels.lstm_greedy(table, context, layer.Wh.value, W, bias, h, c, start_id, pad_id, answers)
+            return answers
+        ids, ended = np.full(N, start_id, np.int32), np.zeros(N, np.bool_)
+        for t in range(steps):
+            scores, state, _ = self.forward(ids[:, None], state)
+            ids = scores[:, 0].argmax(axis=1).astype(np.int32)
+            if pad_id is not None:
+                ids[ended] = pad_id
+                ended |= ids == pad_id
+            answers[:, t] = ids
+            if ended.all():
+                answers[:, t:] = ids[:, None]
+                break
         return answers
-
-    def backward(self, dscores: Floats, cache: DecoderCache) -> Floats:
-        """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return dh (N, H)."""
-        dhs, dpeeked_affine = self.affine.backward(dscores, cache.affine)
-        dtable, dfirst, dpeeked_lstm = self.lstm.backward_table(dhs, cache.lstm)
-        self.embed.backward_table(dtable, cache.embed)
-        dh = dfirst.h
-        if dpeeked_affine is not None and dpeeked_lstm is not None:
-            dh += dpeeked_affine + dpeeked_lstm
-        return dh
 
 
 class PeekyDecoder(Decoder):
@@ -119,3 +177,59 @@ class PeekyDecoder(Decoder):
     """
 
     peeks = True
+
+
+class AttentionDecoder(Decoder):
+    """A decoder that looks, in every step, at the encoder's hidden states, each as much as fits.
+
+    Its scores are of the features tanh([context, h] W + b) (Luong et al. 2015, equation 5), as many as h has, or,
+    tied, as many as the embedding has.  What fits is told by the "general" score.
+    """
+
+    general = True
+
+    def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
+        """Make the layers that `look` needs; return how many features it makes."""
+        size = D if tie else H
+        self.attention = TimeAttention(Parameter.normal(rng, (H, H), H**-0.5, dtype) if self.general else None)
+        self.combine = TimeAffine(
+            Parameter.normal(rng, (2 * H, size), (2 * H) ** -0.5, dtype), Parameter.zeros((size,), dtype)
+        )
+        return size
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Name every parameter: those of `Decoder`, attention.W where it has one, combine.W, combine.b."""
+        return (
+            super().parameters()
+            | prefixed("attention", self.attention.parameters())
+            | prefixed("combine", self.combine.parameters())
+        )
+
+    def start(self, encoded: Encoded) -> DecoderState:
+        """Cross the bridge: the state before the first step."""
+        return super().start(encoded)._replace(memory=self.attention.remember(encoded.hs, encoded.mask))
+
+    def look(self, hs: Floats, memory: Memory | None) -> tuple[Floats, Any]:
+        """Attend to the memory: features (N, T, D or H), and a cache, of which the first is attention's."""
+        assert memory is not None
+        contexts, attention_cache = self.attention.forward(hs, memory)
+        features, combine_cache = self.combine.forward(np.concatenate([contexts, hs], axis=2))
+        np.tanh(features, out=features)
+        return features, (attention_cache, combine_cache, features)
+
+    def look_backward(
+        self, dfeatures: Floats, cache: tuple[AttentionCache, AffineCache, Floats]
+    ) -> tuple[Floats, Floats | None]:
+        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states (N, S, H)."""
+        attention_cache, combine_cache, features = cache
+        dlooked, _ = self.combine.backward(dfeatures * (1.0 - features * features), combine_cache)
+        H = dlooked.shape[2] // 2
+        dhs, dvalues = self.attention.backward(dlooked[:, :, :H], attention_cache)
+        dhs += dlooked[:, :, H:]
+        return dhs, dvalues
+
+
+class DotAttentionDecoder(AttentionDecoder):
+    """An attention decoder that tells what fits by the "dot" score, without weights of its own."""
+
+    general = False

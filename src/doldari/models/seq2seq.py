@@ -9,7 +9,14 @@ from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameters, TimeSoftmaxWithLoss
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
+from doldari.models.decoder import (
+    AttentionDecoder,
+    Decoder,
+    DecoderCache,
+    DecoderState,
+    DotAttentionDecoder,
+    PeekyDecoder,
+)
 from doldari.models.encoder import Encoder, EncoderCache
 
 
@@ -22,11 +29,15 @@ class Seq2seqCache(NamedTuple):
 
 
 class Seq2seq:
-    """LSTM encoder-decoder (Sutskever et al. 2014; Cho et al. 2014): ids (N, S) to ids (N, T).
+    """Encoder-decoder (Sutskever et al. 2014; Cho et al. 2014): ids (N, S) to ids (N, T).
 
     pad_id is the id of padding: the encoder passes over it at either end, the loss leaves it out where it is the
     decoder's input, and the first after an answer is the end signal.  None makes padding a symbol like any other,
     as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.
+
+    cell is "lstm" or "gru"; encoder and decoder have as many `layers` of it, of hidden_size units each, which a
+    bidirectional encoder shares out between its two directions.  tie: what is read and what is written has one
+    embedding.  dropout, in [0, 1), and label_smoothing, in [0, 1), are of training.
     """
 
     decoder_class: type[Decoder] = Decoder
@@ -39,35 +50,66 @@ class Seq2seq:
         *,
         target_vocab_size: int | None = None,
         pad_id: int | None = None,
+        cell: str = "lstm",
+        layers: int = 1,
+        bidirectional: bool = False,
+        tie: bool = False,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size or vocab_size)
+        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size or vocab_size, layers)
         if min(sizes) < 1:
             raise ValueError(f"sizes {sizes}: must be at least 1")
         if pad_id is not None and not 0 <= pad_id < min(vocab_size, target_vocab_size or vocab_size):
             raise ValueError(f"pad_id={pad_id}: is the id of no symbol")
+        if not (0.0 <= dropout < 1.0 and 0.0 <= label_smoothing < 1.0):
+            raise ValueError(f"dropout={dropout}, label_smoothing={label_smoothing}: must be in [0, 1)")
         rng = np.random.default_rng() if rng is None else rng
         self.pad_id = pad_id
         self.vocab_size = vocab_size
         self.target_vocab_size = target_vocab_size or vocab_size
-        self.encoder = Encoder(vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype)
-        self.decoder = self.decoder_class(self.target_vocab_size, wordvec_size, hidden_size, rng=rng, dtype=dtype)
-        self.loss = TimeSoftmaxWithLoss()
+        self.encoder = Encoder(
+            vocab_size,
+            wordvec_size,
+            hidden_size,
+            cell=cell,
+            layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.decoder = self.decoder_class(
+            self.target_vocab_size,
+            wordvec_size,
+            hidden_size,
+            cell=cell,
+            layers=layers,
+            dropout=dropout,
+            tie=tie,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.loss = TimeSoftmaxWithLoss(label_smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
         )
         self._cache: Seq2seqCache | None = None
 
-    def forward(self, xs: ArrayLike, ts: ArrayLike) -> float:
-        """Mean loss, in nats a symbol, of the answers ts (N, T), start symbol first, to the questions xs (N, S)."""
+    def forward(self, xs: ArrayLike, ts: ArrayLike, rng: np.random.Generator | None = None) -> float:
+        """Mean loss, in nats a symbol, of the answers ts (N, T), start symbol first, to the questions xs (N, S).
+
+        With rng, as in training, there is dropout, if the model has any.
+        """
         xs, ts = check_ids("xs", xs, self.vocab_size), check_ids("ts", ts, self.target_vocab_size)
         if len(xs) != len(ts):
             raise ValueError(f"{len(xs)} questions xs and {len(ts)} answers ts: must be as many")
         decoder_xs, targets = np.ascontiguousarray(ts[:, :-1]), np.ascontiguousarray(ts[:, 1:])
         mask = self._mask(decoder_xs)
-        h, encoder_cache = self.encoder.forward(xs, self._mask(xs))
-        scores, _, decoder_cache = self.decoder.forward(decoder_xs, self.decoder.start(h), mask)
+        encoded, encoder_cache = self.encoder.forward(xs, self._mask(xs), rng)
+        scores, _, decoder_cache = self.decoder.forward(decoder_xs, self.decoder.start(encoded), mask, rng)
         loss, loss_cache = self.loss.forward(scores, targets, mask)
         self._cache = Seq2seqCache(encoder_cache, decoder_cache, loss_cache)
         return loss
@@ -78,18 +120,18 @@ class Seq2seq:
             raise RuntimeError("backward() needs a forward() before it")
         cache, self._cache = self._cache, None
         dscores = self.loss.backward(cache.loss)
-        dh = self.decoder.backward(dscores, cache.decoder)
-        self.encoder.backward(dh, cache.encoder)
+        gradient = self.decoder.backward(dscores, cache.decoder)
+        self.encoder.backward(gradient, cache.encoder)
 
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the decoder's state before its first step."""
         xs = check_ids("xs", xs, self.vocab_size)
-        h, _ = self.encoder.forward(xs, self._mask(xs))
-        return self.decoder.start(h)
+        encoded, _ = self.encoder.forward(xs, self._mask(xs))
+        return self.decoder.start(encoded)
 
     def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
         """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
-        scores, state, _ = self.decoder.forward(ids[:, None], state)
+        scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state)
         return scores[:, 0], state
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
@@ -125,3 +167,15 @@ class PeekySeq2seq(Seq2seq):
     """A `Seq2seq` whose decoder looks at the encoder's h in every step."""
 
     decoder_class = PeekyDecoder
+
+
+class AttentionSeq2seq(Seq2seq):
+    """A `Seq2seq` whose decoder looks, in every step, at the encoder's hidden states; by the general score."""
+
+    decoder_class = AttentionDecoder
+
+
+class DotAttentionSeq2seq(Seq2seq):
+    """An `AttentionSeq2seq` by the dot score."""
+
+    decoder_class = DotAttentionDecoder

@@ -35,7 +35,8 @@ class Optimizer(Protocol):
 class Trainer:
     """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
 
-    Without a schedule the optimizer's learning rate is left as it is; without rng the shuffling differs every time.
+    Without a schedule the optimizer's learning rate is left as it is; without rng shuffling and dropout differ every
+    time.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Trainer:
         *,
         schedule: Schedule | None = None,
         rng: np.random.Generator | None = None,
+        dropout_rng: np.random.Generator | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
         self.rng = np.random.default_rng() if rng is None else rng
+        self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
         self.steps = 0
         self.epochs = 0
         if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
@@ -100,7 +103,7 @@ class Trainer:
         self.steps += 1
         self.model.parameters.gradients[...] = 0.0
         with np.errstate(all="ignore"):  # what overflows shows in the loss
-            loss = self.model.forward(x, t)
+            loss = self.model.forward(x, t, self.dropout_rng)
             if not math.isfinite(loss):
                 raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
             self.model.backward()

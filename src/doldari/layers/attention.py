@@ -1,0 +1,89 @@
+"""Attention: at every step of the decoder, an average of the encoder's states, weighted by how well each fits."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from doldari import kernels
+from doldari.arrays import Floats, Mask
+from doldari.layers.parameters import Parameter
+
+
+class Memory(NamedTuple):
+    """What attention looks at: values (N, S, M), the keys (N, S, H) they are found by, and where they are padding.
+
+    mask (N, S) is False at padding, or None if there is none.
+    """
+
+    values: Floats
+    keys: Floats
+    mask: Mask | None
+
+
+class AttentionCache(NamedTuple):
+    """What `TimeAttention.backward` needs; weights (N, T, S) is also what a picture of attention shows."""
+
+    queries: Floats
+    memory: Memory
+    weights: Floats
+
+
+class TimeAttention:
+    """Global attention of Luong et al. 2015 (arXiv:1508.04025), equations 7 and 8.
+
+        weights = softmax over s of score(h_t, value_s);  context_t = sum over s of weights_s value_s
+
+    With W (H, M) the score is "general", h_t W value_s; without, "dot", h_t value_s, and H must be M.  Padding gets
+    a weight of exactly 0.
+    """
+
+    def __init__(self, W: Parameter | None = None) -> None:
+        self.W = W
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Name every parameter."""
+        return {} if self.W is None else {"W": self.W}
+
+    def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
+        """Take the values (N, S, M) to look at, once for all steps."""
+        if self.W is None:
+            return Memory(values, values, mask)
+        N, S, M = values.shape
+        keys = kernels.product(values.reshape(N * S, M), self.W.value.T)
+        return Memory(values, keys.reshape(N, S, keys.shape[1]), mask)
+
+    def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
+        """Look for queries (N, T, H) in the memory -> contexts (N, T, M), cache.
+
+        Where all of a memory is padding, the context is 0.
+        """
+        weights = queries @ memory.keys.swapaxes(1, 2)
+        softmax(weights, memory.mask)
+        return weights @ memory.values, AttentionCache(queries, memory, weights)
+
+    def backward(self, dcontexts: Floats, cache: AttentionCache) -> tuple[Floats, Floats]:
+        """Add to the gradient of W; dcontexts (N, T, M) -> dqueries (N, T, H), dvalues (N, S, M)."""
+        queries, (values, keys, _), weights = cache
+        dvalues = weights.swapaxes(1, 2) @ dcontexts
+        dscores = dcontexts @ values.swapaxes(1, 2)
+        dscores -= (dscores * weights).sum(axis=2, keepdims=True)
+        dscores *= weights
+        dqueries = dscores @ keys
+        dkeys = dscores.swapaxes(1, 2) @ queries
+        if self.W is None:
+            dvalues += dkeys
+        else:
+            dkeys_rows = dkeys.reshape(-1, dkeys.shape[2])
+            kernels.add_product(dkeys_rows.T, values.reshape(-1, values.shape[2]), self.W.gradient)
+            dvalues += kernels.product(dkeys_rows, self.W.value).reshape(values.shape)
+        return dqueries, dvalues
+
+
+def softmax(scores: Floats, mask: Mask | None) -> None:
+    """Turn scores (N, T, S) into weights that sum to 1, in place; where mask (N, S) is False they are exactly 0."""
+    if mask is not None:
+        np.copyto(scores, -np.inf, where=~mask[:, None])
+    finite = np.finfo(scores.dtype)  # for rows of nothing but padding: all of their weights are 0
+    scores -= scores.max(axis=2, keepdims=True, initial=finite.min)
+    np.exp(scores, out=scores)
+    scores /= np.maximum(scores.sum(axis=2, keepdims=True), finite.tiny)

@@ -1,0 +1,29 @@
+"""Dropout: in training, leave out a random part of every vector, so that no unit is relied upon alone."""
+
+import numpy as np
+
+from doldari.arrays import Floats
+
+
+class TimeDropout:
+    """Sets each of a vector's numbers to 0 with probability `rate` and divides the others by 1 - rate.
+
+    The same numbers at every step of a sequence, as the input of a recurrent layer needs it (Gal & Ghahramani 2016,
+    arXiv:1512.05287); dividing in training leaves nothing to do in use (inverted dropout, Srivastava et al. 2014).
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def forward(self, xs: Floats, rng: np.random.Generator | None) -> tuple[Floats, Floats | None]:
+        """Drop from xs (N, T, D) -> ys (N, T, D), cache; without rng, in use, and at rate 0, ys is xs."""
+        if rng is None or self.rate == 0.0:
+            return xs, None
+        N, _, D = xs.shape
+        kept = rng.random((N, 1, D), np.float32) >= self.rate
+        scale = kept.astype(xs.dtype) / xs.dtype.type(1.0 - self.rate)
+        return xs * scale, scale
+
+    def backward(self, dys: Floats, cache: Floats | None) -> Floats:
+        """Turn dys (N, T, D) into dxs (N, T, D)."""
+        return dys if cache is None else dys * cache
