@@ -111,7 +111,6 @@ def test_ten_training_steps_equal_pytorchs(combination):
         their_optimizer.step()
         their_losses.append(their_loss.item())
     np.testing.assert_allclose(losses, their_losses, atol=1e-4, rtol=0)
-    assert losses[-1] < losses[0]
 
 
 @every_combination

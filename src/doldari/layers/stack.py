@@ -114,12 +114,13 @@ def turned(array: Array) -> Array:
 
 
 class StackCache(NamedTuple):
-    """What `TimeStack.backward_table` needs: each layer's cache and its input's dropout; the rows that came in."""
+    """What `TimeStack.backward_table` needs: each layer's cache and its input's dropout; what came in."""
 
     layers: list[Any]
     dropouts: list[Floats | None]
     rows: Ids
     height: int
+    mask: Mask | None
 
 
 class TimeStack:
@@ -155,27 +156,26 @@ class TimeStack:
         `TimeLSTM.forward`.  Without rng nothing is dropped.
         """
         lasts, caches, dropouts = [], [], []
-        layer_table, layer_rows = table, rows
+        hs: Floats | None = None
         for number, layer in enumerate(self.layers):
             scale = None
             if rng is not None and self.dropout.rate > 0.0:
-                xs, scale = self.dropout.forward(layer_table[layer_rows], rng)
-                layer_table, layer_rows = by_position(xs)
+                hs, scale = self.dropout.forward(table[rows] if hs is None else hs, rng)
+            layer_table, layer_rows = (table, rows) if hs is None else by_position(hs, mask)
             state = None if first is None else first[number]
             hs, last, cache = layer.forward_table(
                 layer_table, layer_rows, state, mask, constant if number == 0 else None
             )
-            layer_table, layer_rows = by_position(hs)
             lasts.append(last)
             caches.append(cache)
             dropouts.append(scale)
-        return hs, tuple(lasts), StackCache(caches, dropouts, rows, len(table))
+        assert hs is not None
+        return hs, tuple(lasts), StackCache(caches, dropouts, rows, len(table), mask)
 
     def backward_table(
         self, dhs: Floats | None, cache: StackCache, dlasts: Sequence[Any] | None = None
     ) -> tuple[Floats, tuple[Any, ...], Floats | None]:
         """Run `forward_table` backwards -> dtable (R, D), every layer's dfirst, dconstant or None."""
-        N, T = cache.rows.shape
         dfirsts: list[Any] = []
         for number in reversed(range(len(self.layers))):
             dlast = None if dlasts is None else dlasts[number]
@@ -183,14 +183,28 @@ class TimeStack:
             dfirsts.insert(0, dfirst)
             scale = cache.dropouts[number]
             if number > 0 or scale is not None:
-                dhs = self.dropout.backward(dtable.reshape(N, T, dtable.shape[1]), scale)
+                dhs = self.dropout.backward(at_positions(dtable, cache.rows.shape, cache.mask), scale)
         if scale is not None and dhs is not None:
             dtable = np.zeros((cache.height, dhs.shape[2]), dhs.dtype)
             kernels.scatter_rows(dhs, cache.rows, dtable)
         return dtable, tuple(dfirsts), dconstant
 
 
-def by_position(xs: Floats) -> tuple[Floats, Ids]:
-    """Write vectors xs (N, T, D) as a table with a row for each position, (N T, D), and the rows (N, T) of it."""
+def by_position(xs: Floats, mask: Mask | None) -> tuple[Floats, Ids]:
+    """Write vectors xs (N, T, D) as a table with a row for each position that is not padding, and the rows (N, T)."""
     N, T, D = xs.shape
-    return xs.reshape(N * T, D), np.arange(N * T, dtype=np.int32).reshape(N, T)
+    if mask is None:
+        return xs.reshape(N * T, D), np.arange(N * T, dtype=np.int32).reshape(N, T)
+    rows = np.cumsum(mask, dtype=np.int32).reshape(N, T) - np.int32(1)
+    table = xs[mask]
+    return (table, np.maximum(rows, 0)) if len(table) > 0 else (np.zeros((1, D), xs.dtype), np.zeros_like(rows))
+
+
+def at_positions(table: Floats, shape: tuple[int, ...], mask: Mask | None) -> Floats:
+    """Undo `by_position` for a table's gradient: vectors (N, T, D), 0 at padding; shape is (N, T)."""
+    if mask is None:
+        return table.reshape(*shape, table.shape[1])
+    xs = np.zeros((*shape, table.shape[1]), table.dtype)
+    if mask.any():
+        xs[mask] = table
+    return xs

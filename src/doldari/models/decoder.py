@@ -25,7 +25,7 @@ from doldari.layers import (
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
-from doldari.layers.stack import StackCache
+from doldari.layers.stack import StackCache, at_positions, by_position
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import recurrent_stack
 
@@ -113,7 +113,7 @@ class Decoder:
         """
         table, rows, embed_cache = self.embed.forward_table(xs)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
-        features, look_cache = self.look(hs, state.memory)
+        features, look_cache = self.look(hs, state.memory, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
         scores, affine_cache = self.affine.forward(features, state.peeked)
         if mask is not None:
@@ -133,40 +133,31 @@ class Decoder:
             dlast[-1][...] += dpeeked + dpeeked_below
         return EncodedGradient(dlast, dmemory)
 
-    def look(self, hs: Floats, memory: Memory | None) -> tuple[Floats, Any]:
-        """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache."""
+    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+        """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache.
+
+        Where mask (N, T) is False they do not matter.
+        """
         return hs, None
 
     def look_backward(self, dfeatures: Floats, cache: Any) -> tuple[Floats, Floats | None]:
         """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
         return dfeatures, None
 
-    def greedy(self, state: DecoderState, start_id: int, pad_id: int | None, steps: int) -> Ids:
-        """Read its own choices: at each step the id with the highest score -> ids (N, steps).
+    def greedy(self, state: DecoderState, start_id: int, pad_id: int | None, steps: int) -> Ids | None:
+        """Write greedily, as `models.greedy.greedy` does but in one call of a kernel: ids (N, steps).
 
-        With pad_id, an answer ends at its first padding, and padding follows.
+        None if the kernel does not know such a decoder: it knows those of one LSTM without attention.
         """
-        N = len(state.layers[0].h)
-        answers = np.empty((N, steps), np.int32)
         layer = self.stack.layers[0]
-        if isinstance(layer, TimeLSTM) and len(self.stack.layers) == 1 and state.memory is None:
-            h, c = state.layers[0]
-            table, context = layer.products(self.embed.W.value, state.peeked)
-            W, bias = self.affine.split(h.shape[1], state.peeked)
-            W, bias = np.ascontiguousarray(W), np.ascontiguousarray(np.broadcast_to(bias, (N, W.shape[1])))
-            kernels.lstm_greedy(table, context, layer.Wh.value, W, bias, h, c, start_id, pad_id, answers)
-            return answers
-        ids, ended = np.full(N, start_id, np.int32), np.zeros(N, np.bool_)
-        for t in range(steps):
-            scores, state, _ = self.forward(ids[:, None], state)
-            ids = scores[:, 0].argmax(axis=1).astype(np.int32)
-            if pad_id is not None:
-                ids[ended] = pad_id
-                ended |= ids == pad_id
-            answers[:, t] = ids
-            if ended.all():
-                answers[:, t:] = ids[:, None]
-                break
+        if len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM) or state.memory is not None:
+            return None
+        h, c = state.layers[0]
+        table, context = layer.products(self.embed.W.value, state.peeked)
+        W, bias = self.affine.split(h.shape[1], state.peeked)
+        W, bias = np.ascontiguousarray(W), np.ascontiguousarray(np.broadcast_to(bias, (len(h), W.shape[1])))
+        answers = np.empty((len(h), steps), np.int32)
+        kernels.lstm_greedy(table, context, layer.Wh.value, W, bias, h, c, start_id, pad_id, answers)
         return answers
 
 
@@ -177,6 +168,15 @@ class PeekyDecoder(Decoder):
     """
 
     peeks = True
+
+
+class LookCache(NamedTuple):
+    """What `AttentionDecoder.look_backward` needs; attention.weights is what a picture of attention shows."""
+
+    attention: AttentionCache
+    combine: AffineCache
+    features: Floats
+    mask: Mask | None
 
 
 class AttentionDecoder(Decoder):
@@ -209,22 +209,25 @@ class AttentionDecoder(Decoder):
         """Cross the bridge: the state before the first step."""
         return super().start(encoded)._replace(memory=self.attention.remember(encoded.hs, encoded.mask))
 
-    def look(self, hs: Floats, memory: Memory | None) -> tuple[Floats, Any]:
-        """Attend to the memory: features (N, T, D or H), and a cache, of which the first is attention's."""
+    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+        """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
         contexts, attention_cache = self.attention.forward(hs, memory)
-        features, combine_cache = self.combine.forward(np.concatenate([contexts, hs], axis=2))
+        looked, _ = by_position(np.concatenate([contexts, hs], axis=2), mask)
+        features, combine_cache = self.combine.forward(looked[:, None])
         np.tanh(features, out=features)
-        return features, (attention_cache, combine_cache, features)
+        cache = LookCache(attention_cache, combine_cache, features, mask)
+        return at_positions(features[:, 0], hs.shape[:2], mask), cache
 
-    def look_backward(
-        self, dfeatures: Floats, cache: tuple[AttentionCache, AffineCache, Floats]
-    ) -> tuple[Floats, Floats | None]:
+    def look_backward(self, dfeatures: Floats, cache: LookCache) -> tuple[Floats, Floats | None]:
         """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states (N, S, H)."""
-        attention_cache, combine_cache, features = cache
-        dlooked, _ = self.combine.backward(dfeatures * (1.0 - features * features), combine_cache)
+        features, mask = cache.features, cache.mask
+        dcombined, _ = by_position(dfeatures, mask)
+        dcombined = dcombined[:, None] * (1.0 - features * features)
+        dlooked, _ = self.combine.backward(dcombined, cache.combine)
+        dlooked = at_positions(dlooked[:, 0], dfeatures.shape[:2], mask)
         H = dlooked.shape[2] // 2
-        dhs, dvalues = self.attention.backward(dlooked[:, :, :H], attention_cache)
+        dhs, dvalues = self.attention.backward(dlooked[:, :, :H], cache.attention)
         dhs += dlooked[:, :, H:]
         return dhs, dvalues
 

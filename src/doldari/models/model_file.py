@@ -15,16 +15,17 @@ from doldari.config import ModelConfig, from_table
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
-from doldari.models.seq2seq import PeekySeq2seq, Seq2seq
+from doldari.models.ensemble import Ensemble
+from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 
 FORMAT = 1
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq}
+MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq}
 
 
 class TextModel(NamedTuple):
     """A model and all that is needed to ask it in text; the lengths, in symbols, are the longest in training."""
 
-    model: Seq2seq
+    model: Seq2seq | Ensemble
     config: ModelConfig
     source: Vocabulary
     target: Vocabulary
@@ -33,15 +34,33 @@ class TextModel(NamedTuple):
 
 
 def build_model(
-    config: ModelConfig, source: Vocabulary, target: Vocabulary, rng: np.random.Generator | None = None
+    config: ModelConfig,
+    source: Vocabulary,
+    target: Vocabulary,
+    *,
+    dropout: float = 0.0,
+    label_smoothing: float = 0.0,
+    rng: np.random.Generator | None = None,
 ) -> Seq2seq:
-    """Make the untrained model that a configuration and two vocabularies ask for."""
-    return MODELS[config.decoder](
+    """Make the untrained model, or a member of the ensemble, that a configuration and two vocabularies ask for.
+
+    dropout and label_smoothing are of training.
+    """
+    model_class = MODELS[config.decoder]
+    if model_class is AttentionSeq2seq and config.attention == "dot":
+        model_class = DotAttentionSeq2seq
+    return model_class(
         len(source),
         config.wordvec_size,
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
+        cell=config.cell,
+        layers=config.layers,
+        bidirectional=config.bidirectional,
+        tie=config.tie,
+        dropout=dropout,
+        label_smoothing=label_smoothing,
         rng=rng,
     )
 
@@ -56,7 +75,7 @@ def save_model(path: Path, text_model: TextModel) -> None:
         "longest_source": text_model.longest_source,
         "longest_target": text_model.longest_target,
     }
-    weights = {name: parameter.value for name, parameter in text_model.model.parameters.items()}
+    weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
     write_whole(path, save(weights, {"doldari": json.dumps(description, ensure_ascii=False)}))
 
 
@@ -78,7 +97,7 @@ def load_model(path: Path) -> TextModel:
         text_model = described_model(json.loads(metadata["doldari"]), weights)
     except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a whole doldari model: {error}") from error
-    for name, parameter in text_model.model.parameters.items():
+    for name, parameter in text_model.model.weights().items():
         parameter.value[...] = weights[name]
     return text_model
 
@@ -93,19 +112,31 @@ def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[A
         raise ValueError(f"lengths {lengths}")
     source = Vocabulary(config.source_symbols, checked_symbols(description["source"]))
     target = Vocabulary(config.target_symbols, checked_symbols(description["target"]))
-    H = config.hidden_size
-    if weights["encoder.lstm.Wh"].shape != (H, 4 * H):  # before a model of any size is made
-        raise ValueError(f"encoder.lstm.Wh is {weights['encoder.lstm.Wh'].shape}, expected {(H, 4 * H)}")
-    model = build_model(config, source, target)
-    if weights.keys() != set(model.parameters):
+    check_sizes(config, weights)
+    members = [build_model(config, source, target) for _ in range(config.ensemble)]
+    model = Ensemble(members) if config.ensemble > 1 else members[0]
+    named = model.weights()
+    if weights.keys() != named.keys():
         raise ValueError("the weights are not those of its configuration")
-    for name, parameter in model.parameters.items():
+    for name, parameter in named.items():
         array = weights[name]
         if array.shape != parameter.value.shape:
             raise ValueError(f"{name} is {array.shape}, expected {parameter.value.shape}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{name} holds what is no finite number")
     return TextModel(model, config, source, target, *lengths)
+
+
+def check_sizes(config: ModelConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse a configuration of which the weights are not there, before a model of any size is made."""
+    matrices = [name for name in weights if name.endswith(".Wh")]
+    directions = 2 if config.bidirectional else 1
+    if len(matrices) != config.ensemble * config.layers * (directions + 1):
+        raise ValueError("the weights are not those of its configuration")
+    for name in matrices:
+        H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
+        if weights[name].ndim != 2 or weights[name].shape[0] != H:
+            raise ValueError(f"{name} is {weights[name].shape}, expected {H} rows")
 
 
 def checked_symbols(symbols: list[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameters, TimeSoftmaxWithLoss
+from doldari.layers import Parameter, Parameters, TimeSoftmaxWithLoss
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
 from doldari.models.decoder import (
@@ -18,6 +18,7 @@ from doldari.models.decoder import (
     PeekyDecoder,
 )
 from doldari.models.encoder import Encoder, EncoderCache
+from doldari.models.greedy import greedy
 
 
 class Seq2seqCache(NamedTuple):
@@ -141,7 +142,16 @@ class Seq2seq:
         """
         if not 0 <= start_id < self.target_vocab_size:
             raise ValueError(f"start_id={start_id}: is the id of no symbol")
-        return self.decoder.greedy(self.encode(xs), start_id, self.pad_id, sample_size)
+        state = self.encode(xs)
+        answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size)
+        if answers is None:
+            N = len(state.layers[0].h)
+            answers = greedy(self.step, state, N, start_id, self.pad_id, sample_size)
+        return answers
+
+    def weights(self) -> dict[str, Parameter]:
+        """Name every parameter."""
+        return dict(self.parameters.items())
 
     def _mask(self, ids: Ids) -> Mask | None:
         """Tell padding from symbols: False where ids (N, T) are padding; None if nothing is."""

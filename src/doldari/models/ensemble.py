@@ -1,0 +1,51 @@
+"""Several models that answer together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from doldari.arrays import Floats, Ids
+from doldari.layers import Parameter
+from doldari.layers.parameters import prefixed
+from doldari.models.decoder import DecoderState
+from doldari.models.greedy import greedy
+from doldari.models.seq2seq import Seq2seq
+
+
+class Ensemble:
+    """Models over the same ids: a symbol's score is the mean of the log-probabilities that they give it."""
+
+    def __init__(self, members: Sequence[Seq2seq]) -> None:
+        self.members = list(members)
+        self.pad_id = self.members[0].pad_id
+        self.target_vocab_size = self.members[0].target_vocab_size
+
+    def weights(self) -> dict[str, Parameter]:
+        """Name every parameter: those of the first member are 0.encoder.embed.W and so on."""
+        named: dict[str, Parameter] = {}
+        for number, member in enumerate(self.members):
+            named |= prefixed(str(number), member.weights())
+        return named
+
+    def encode(self, xs: ArrayLike) -> tuple[DecoderState, ...]:
+        """Read questions xs (N, S) -> every member's state before the first step."""
+        return tuple(member.encode(xs) for member in self.members)
+
+    def step(self, ids: Ids, states: tuple[DecoderState, ...]) -> tuple[Floats, tuple[DecoderState, ...]]:
+        """Read one more id each, ids (N,) -> mean log-probabilities (N, V) of what follows, next states."""
+        steps = [member.step(ids, state) for member, state in zip(self.members, states, strict=True)]
+        scores = np.mean([log_softmax(scores) for scores, _ in steps], axis=0)
+        return scores, tuple(state for _, state in steps)
+
+    def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
+        """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
+        states = self.encode(xs)
+        return greedy(self.step, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Turn scores (N, V) into log-probabilities (N, V)."""
+    scores = scores - scores.max(axis=1, keepdims=True)
+    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return scores
