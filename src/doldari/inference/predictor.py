@@ -4,18 +4,31 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from doldari.data.batches import pad
-from doldari.data.vocabulary import PADDING, START
-from doldari.errors import ModelFileError
+from doldari.arrays import Floats
+from doldari.data.vocabulary import PADDING, START, cut
+from doldari.errors import ConfigError, ModelFileError
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
+END = "⏎"  # how the end of an answer is shown
 BATCH_SYMBOLS = 1 << 14  # of sources, padding included: bounds the memory that a batch takes
 
 
 class LongSourceWarning(UserWarning):
     """A source is much longer than any in training."""
+
+
+class Attention(NamedTuple):
+    """Where a model looked: weights (T, S), for each symbol of its answer and the end how much it saw of each source
+    symbol; a row sums to 1.
+    """
+
+    source: list[str]
+    answer: list[str]
+    weights: Floats
 
 
 class Predictor:
@@ -47,6 +60,21 @@ class Predictor:
             for index, ids in zip(batch, model.generate(xs, START, longest_target).tolist(), strict=True):
                 answers[index] = target.decode(ids)
         return answers
+
+    def attention(self, text: str, *, unknown: bool = False) -> Attention:
+        """Answer one text, and tell where the model looked; only of models with the attention decoder."""
+        model, config, source, target, _, longest_target = self.text_model
+        if config.decoder != "attention":
+            raise ConfigError(f"decoder={config.decoder}: this model has no attention; train one: --decoder attention")
+        ids = source.encode(text, unknown)
+        xs = pad([ids[::-1] if config.reverse else ids], PADDING)
+        answer = model.generate(xs, START, longest_target)[0].tolist()
+        answer = answer[: answer.index(PADDING)] if PADDING in answer else answer
+        weights = model.attention(xs, pad([[START, *answer]], PADDING))[0]
+        if config.reverse:
+            weights = weights[:, ::-1]
+        symbols = [target.decode([id]) for id in answer]
+        return Attention(list(cut(text, source.kind)), [*symbols, END], weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""

@@ -43,6 +43,10 @@ class Ensemble:
         states = self.encode(xs)
         return greedy(self.step, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
 
+    def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
+        """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
+        return np.mean([member.attention(xs, read) for member in self.members], axis=0)
+
 
 def log_softmax(scores: Floats) -> Floats:
     """Turn scores (N, V) into log-probabilities (N, V)."""

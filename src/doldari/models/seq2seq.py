@@ -15,6 +15,7 @@ from doldari.models.decoder import (
     DecoderCache,
     DecoderState,
     DotAttentionDecoder,
+    LookCache,
     PeekyDecoder,
 )
 from doldari.models.encoder import Encoder, EncoderCache
@@ -148,6 +149,18 @@ class Seq2seq:
             N = len(state.layers[0].h)
             answers = greedy(self.step, state, N, start_id, self.pad_id, sample_size)
         return answers
+
+    def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
+        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+
+        Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
+        TypeError if the decoder has no attention.
+        """
+        read = check_ids("read", read, self.target_vocab_size)
+        _, _, cache = self.decoder.forward(read, self.encode(xs))
+        if not isinstance(cache.look, LookCache):
+            raise TypeError(f"{type(self.decoder).__name__} has no attention")
+        return cache.look.attention.weights
 
     def weights(self) -> dict[str, Parameter]:
         """Name every parameter."""

@@ -1,13 +1,9 @@
 """The accuracy plot: the right share of the validation answers after every epoch (chapter 7.3.4)."""
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from doldari.files import write_whole
-
-CJK_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
+from doldari.report.pictures import installed_fonts, write_png
 
 
 def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str) -> None:
@@ -32,18 +28,4 @@ def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str)
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1:
         axes.legend(frameon=False)
-    image = io.BytesIO()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        figure.savefig(image, format="png", dpi=150)
-    if any("missing from font" in str(warning.message) for warning in caught):
-        warnings.warn(f"no installed font can draw {title!r}: install one of {', '.join(CJK_FONTS)}", stacklevel=2)
-    write_whole(path, image.getvalue())
-
-
-def installed_fonts() -> list[str]:
-    """Name the default font and, for what it lacks, the fonts with Hangul that are installed."""
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *(name for name in CJK_FONTS if name in installed)]
+    write_png(path, figure)
