@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 
 from doldari import ConfigError
-from doldari.config import Config
+from doldari.config import Config, ModelConfig, TrainingConfig
 
 
 def test_there_and_back(tmp_path):
@@ -49,3 +51,9 @@ def test_settings_that_contradict_each_other():
     for setting in ({"epochs": 2**31}, {"learning_rate": 10**400}):
         with pytest.raises(ConfigError, match="must be"):
             Config().replace(**setting)
+
+
+def test_every_setting_is_explained():
+    for table in (ModelConfig, TrainingConfig):
+        for item in dataclasses.fields(table):
+            assert item.metadata["help"].endswith("."), item.name

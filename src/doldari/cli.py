@@ -19,6 +19,7 @@ from rich.text import Text
 
 import doldari
 from doldari.errors import ConfigError, DataError, DoldariError, TrainingError, UnknownSymbolError
+from doldari.options import with_settings
 
 if TYPE_CHECKING:
     from doldari.config import Config
@@ -51,8 +52,6 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
 ]
-Decoder = Literal["plain", "peeky"]
-Symbols = Literal["characters", "whitespace"]
 
 
 @app.callback(invoke_without_command=True)
@@ -66,6 +65,7 @@ def version(
 
 
 @app.command()
+@with_settings
 def train(
     data: DataArgument,
     out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
@@ -73,44 +73,8 @@ def train(
         Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
     ] = None,
     config: ConfigOption = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.", show_default="10")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pairs in a training step.", show_default="128")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest learning rate of the schedule.", show_default="0.005")
-    ] = None,
-    schedule: Annotated[
-        Literal["one-cycle", "constant"] | None,
-        typer.Option(help="one-cycle: the learning rate rises, then falls to 0.", show_default="one-cycle"),
-    ] = None,
-    max_grad: Annotated[
-        float | None, typer.Option(help="Gradients longer than this are shortened to it.", show_default="5")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of first weights and shuffling.", show_default="0")] = None,
-    decoder: Annotated[
-        Decoder | None, typer.Option(help="peeky: sees the encoder's last state in every step.", show_default="peeky")
-    ] = None,
-    reverse: Annotated[
-        bool | None, typer.Option("--reverse/--no-reverse", help="Read sources backwards.", show_default="reverse")
-    ] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM.", show_default="128")] = None,
-    wordvec_size: Annotated[
-        int | None, typer.Option(help="Size of the vector a symbol becomes.", show_default="16")
-    ] = None,
-    source_symbols: Annotated[
-        Symbols | None, typer.Option(help="How sources are cut into symbols.", show_default="characters")
-    ] = None,
-    target_symbols: Annotated[
-        Symbols | None, typer.Option(help="How targets are cut into symbols.", show_default="characters")
-    ] = None,
-    shared_vocabulary: Annotated[
-        bool | None,
-        typer.Option(
-            "--shared-vocabulary/--own-vocabularies",
-            help="One set of symbols for both sides.",
-            show_default="own-vocabularies",
-        ),
-    ] = None,
     overwrite: OverwriteOption = False,
+    **settings: Any,
 ) -> None:
     """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
 
@@ -122,30 +86,15 @@ def train(
     from doldari.data.pairs import read_pairs
     from doldari.training.run import Run, claim
 
-    settings = configure(
-        config,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        max_grad=max_grad,
-        seed=seed,
-        decoder=decoder,
-        reverse=reverse,
-        hidden_size=hidden_size,
-        wordvec_size=wordvec_size,
-        source_symbols=source_symbols,
-        target_symbols=target_symbols,
-        shared_vocabulary=shared_vocabulary,
-    )
+    chosen = configure(config, **settings)
     name = Path(data).stem
     out = Path("runs") / name if out is None else out
     if validation is None:
         training, held_out = load_split(data)
     else:
         training, held_out = load_pairs(data), read_pairs(validation)
-    run = Run.prepare(settings, training, held_out)
-    claim(out, settings, overwrite)
+    run = Run.prepare(chosen, training, held_out)
+    claim(out, chosen, overwrite)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
     if stopped_by is not None:

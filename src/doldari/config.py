@@ -6,6 +6,8 @@ hidden_size = 128
 
 [training]
 epochs = 10
+
+A setting is said once, below: its type, default, help text and range.  The command line makes its options of that.
 """
 
 import dataclasses
@@ -14,32 +16,35 @@ import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 import tomli_w
 
 from doldari.errors import ConfigError
 
-CHOICES = {
-    "decoder": ("plain", "peeky"),
-    "source_symbols": ("characters", "whitespace"),
-    "target_symbols": ("characters", "whitespace"),
-    "schedule": ("one-cycle", "constant"),
-}
+Symbols = Literal["characters", "whitespace"]
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def setting(default: Any, help: str, *, at_least: float | None = None, below: float = math.inf) -> Any:
+    """Declare a setting.
+
+    Numbers lie in [at_least, below); without at_least whole ones are at least 1, others greater than 0.
+    """
+    return field(default=default, metadata={"help": help, "at_least": at_least, "below": below})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
-    decoder: str = "peeky"
-    reverse: bool = True
-    wordvec_size: int = 16
-    hidden_size: int = 128
-    source_symbols: str = "characters"
-    target_symbols: str = "characters"
-    shared_vocabulary: bool = False
+    decoder: Literal["plain", "peeky"] = setting("peeky", "peeky: sees the encoder's last state in every step.")
+    reverse: bool = setting(True, "Read sources backwards.")
+    wordvec_size: int = setting(16, "Size of the vector a symbol becomes.")
+    hidden_size: int = setting(128, "Units of each LSTM.")
+    source_symbols: Symbols = setting("characters", "How sources are cut into symbols.")
+    target_symbols: Symbols = setting("characters", "How targets are cut into symbols.")
+    shared_vocabulary: bool = setting(False, "One set of symbols for both sides.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -49,14 +54,16 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained; learning_rate is the peak of a one-cycle schedule."""
+    """How a model is trained."""
 
-    epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 5e-3
-    schedule: str = "one-cycle"
-    max_grad: float = 5.0
-    seed: int = 0
+    epochs: int = setting(10, "Passes over the training pairs.")
+    batch_size: int = setting(128, "Pairs in a training step.")
+    learning_rate: float = setting(5e-3, "The highest learning rate of the schedule.")
+    schedule: Literal["one-cycle", "constant"] = setting(
+        "one-cycle", "one-cycle: the learning rate rises, then falls to 0."
+    )
+    max_grad: float = setting(5.0, "Gradients longer than this are shortened to it.")
+    seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -122,24 +129,31 @@ def require_known(given: dict[str, Any], known: tuple[str, ...], what: str) -> N
 def check(config: ModelConfig | TrainingConfig) -> None:
     """Refuse a value of the wrong type or out of range."""
     for item in dataclasses.fields(config):
-        name: str = item.name
-        value: Any = getattr(config, name)
-        kind: Any = type(item.default)
+        name, value = item.name, getattr(config, item.name)
+        kind: Any = item.type
+        if get_origin(kind) is Literal:
+            if value not in get_args(kind):
+                raise ConfigError(f"{name}={value}: must be one of {', '.join(get_args(kind))}")
+            continue
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
             object.__setattr__(config, name, value)
-        lowest = 0 if name == "seed" else 1
         if type(value) is not kind:
             raise ConfigError(f"{name}={value!r}: must be {KIND_NAMES[kind]}")
-        if name in CHOICES and value not in CHOICES[name]:
-            raise ConfigError(f"{name}={value}: must be one of {', '.join(CHOICES[name])}")
-        if kind is float and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"{name}={value}: must be finite and greater than 0")
-        if kind is int and not lowest <= value < 2**31:
-            raise ConfigError(f"{name}={value}: must be at least {lowest}, and below 2,147,483,648")
-    if (
-        isinstance(config, ModelConfig)
-        and config.shared_vocabulary
-        and config.source_symbols != config.target_symbols
-    ):
-        raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
+        if kind in (int, float):
+            check_range(name, value, item.metadata["at_least"], item.metadata["below"])
+
+
+def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
+    """Refuse a number out of its range, which is as in `setting`."""
+    if isinstance(value, int):
+        lowest, highest = 1 if at_least is None else int(at_least), min(below, 2**31)
+        if not lowest <= value < highest:
+            raise ConfigError(f"{name}={value}: must be at least {lowest}, and below {highest:,}")
+    elif at_least is None:
+        if not 0 < value < below:
+            upper = "finite" if below == math.inf else f"below {below:g}"
+            raise ConfigError(f"{name}={value}: must be {upper} and greater than 0")
+    elif not at_least <= value < below:
+        upper = "finite" if below == math.inf else f"below {below:g}"
+        raise ConfigError(f"{name}={value}: must be {upper} and at least {at_least:g}")

@@ -1,0 +1,25 @@
+"""Every setting is an option, and an option that is not given changes nothing."""
+
+import dataclasses
+import inspect
+
+from doldari.cli import train
+from doldari.config import Config, ModelConfig, TrainingConfig
+
+
+def test_every_setting_is_an_option():
+    parameters = inspect.signature(train).parameters
+    for panel, table in (("Model", ModelConfig), ("Training", TrainingConfig)):
+        for item in dataclasses.fields(table):
+            option = parameters[item.name].default
+            assert (option.default, option.help, option.rich_help_panel) == (None, item.metadata["help"], panel)
+    assert "settings" not in parameters
+
+
+def test_the_help_shows_the_defaults():
+    parameters = inspect.signature(train).parameters
+    shown = {
+        name: parameters[name].default.show_default for name in ("epochs", "learning_rate", "decoder", "reverse")
+    }
+    assert shown == {"epochs": "10", "learning_rate": "0.005", "decoder": "peeky", "reverse": "yes"}
+    assert Config().training.learning_rate == 0.005
