@@ -131,7 +131,7 @@ def describe(run: "Run") -> None:
     stdout.print(
         f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with; "
         f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols; "
-        f"{text_model.model.parameters.values.size:,} weights"
+        f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
     )
 
 
@@ -227,6 +227,22 @@ def predict(
         print("\n".join(answers), flush=True)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def attend(
+    model: ModelArgument,
+    text: Annotated[str, typer.Argument(help="A source.")],
+    out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    unknown: UnknownOption = False,
+) -> None:
+    """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
+    from doldari.inference.predictor import load
+    from doldari.report.attention import draw_attention
+
+    attention = load(model).attention(text, unknown=unknown)
+    draw_attention(out, attention)
+    stdout.print(f"{text} -> {''.join(attention.answer[:-1])}; the picture is in {out}")
 
 
 def stdin_lines() -> Iterator[list[bytes]]:

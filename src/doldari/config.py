@@ -38,10 +38,20 @@ def setting(default: Any, help: str, *, at_least: float | None = None, below: fl
 class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
-    decoder: Literal["plain", "peeky"] = setting("peeky", "peeky: sees the encoder's last state in every step.")
+    decoder: Literal["plain", "peeky", "attention"] = setting(
+        "peeky",
+        "What it sees of the source in every step: plain, nothing; peeky, the encoder's last state; attention, all "
+        "of its states.",
+    )
+    attention: Literal["general", "dot"] = setting("general", "How attention scores a state: h W v, or h v.")
+    cell: Literal["lstm", "gru"] = setting("lstm", "The recurrent layers.")
+    layers: int = setting(1, "Recurrent layers of encoder and of decoder.")
+    bidirectional: bool = setting(False, "The encoder reads in both directions, with half of its units each.")
+    tie: bool = setting(False, "Read and write target symbols by the same vectors.")
     reverse: bool = setting(True, "Read sources backwards.")
     wordvec_size: int = setting(16, "Size of the vector a symbol becomes.")
-    hidden_size: int = setting(128, "Units of each LSTM.")
+    hidden_size: int = setting(128, "Units of each recurrent layer.")
+    ensemble: int = setting(1, "Models, of as many seeds, that answer together.")
     source_symbols: Symbols = setting("characters", "How sources are cut into symbols.")
     target_symbols: Symbols = setting("characters", "How targets are cut into symbols.")
     shared_vocabulary: bool = setting(False, "One set of symbols for both sides.")
@@ -50,6 +60,21 @@ class ModelConfig:
         check(self)
         if self.shared_vocabulary and self.source_symbols != self.target_symbols:
             raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
+        if self.attention != "general" and self.decoder != "attention":
+            raise ConfigError(
+                f"attention={self.attention}: decoder={self.decoder} has none; decoder must be attention"
+            )
+        if self.bidirectional and self.hidden_size % 2 != 0:
+            raise ConfigError(
+                f"hidden_size={self.hidden_size}: must be even, half for each direction of bidirectional"
+            )
+        if self.tie and self.decoder == "peeky":
+            raise ConfigError("tie=True: goes with decoder plain or attention, not peeky, which scores more than h")
+        if self.tie and self.decoder == "plain" and self.wordvec_size != self.hidden_size:
+            raise ConfigError(
+                f"tie=True: decoder plain scores by vectors of hidden_size={self.hidden_size}, so that wordvec_size="
+                f"{self.wordvec_size} must be as large; or take decoder attention"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +88,10 @@ class TrainingConfig:
         "one-cycle", "one-cycle: the learning rate rises, then falls to 0."
     )
     max_grad: float = setting(5.0, "Gradients longer than this are shortened to it.")
+    dropout: float = setting(0.0, "How much of each layer's input is left out at random.", at_least=0, below=1)
+    label_smoothing: float = setting(
+        0.0, "How much probability all symbols share beside the right one.", at_least=0, below=1
+    )
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
 
     def __post_init__(self) -> None:

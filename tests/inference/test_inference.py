@@ -17,7 +17,7 @@ from doldari.models.model_file import TextModel, build_model
 def make_predictor(**settings):
     config = ModelConfig(hidden_size=8, wordvec_size=4, **settings)
     source, target = Vocabulary("characters", tuple("abc")), Vocabulary("characters", tuple("xyz"))
-    model = build_model(config, source, target, np.random.default_rng(0))
+    model = build_model(config, source, target, rng=np.random.default_rng(0))
     model.parameters.values[...] = np.random.default_rng(2).standard_normal(model.parameters.values.size)
     return Predictor(TextModel(model, config, source, target, longest_source=8, longest_target=5))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from doldari.data.batches import pad
 from doldari.arrays import Floats
+from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, cut
 from doldari.errors import ConfigError, ModelFileError
 from doldari.models.model_file import TextModel, load_model, save_model
@@ -65,7 +65,9 @@ class Predictor:
         """Answer one text, and tell where the model looked; only of models with the attention decoder."""
         model, config, source, target, _, longest_target = self.text_model
         if config.decoder != "attention":
-            raise ConfigError(f"decoder={config.decoder}: this model has no attention; train one: --decoder attention")
+            raise ConfigError(
+                f"decoder={config.decoder}: this model has no attention; train one: --decoder attention"
+            )
         ids = source.encode(text, unknown)
         xs = pad([ids[::-1] if config.reverse else ids], PADDING)
         answer = model.generate(xs, START, longest_target)[0].tolist()

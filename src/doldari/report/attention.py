@@ -15,9 +15,9 @@ def draw_attention(path: Path, attention: Attention) -> None:
     figure = Figure(figsize=(max(2.6, 1.2 + cell * S), max(1.8, 1.0 + cell * T)), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(attention.weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
-    fonts = {"fontfamily": installed_fonts(), "parse_math": False}
-    axes.set_xticks(range(S), list(map(visible, attention.source)), **fonts)
-    axes.set_yticks(range(T), list(map(visible, attention.answer)), **fonts)
+    fonts = installed_fonts()
+    axes.set_xticks(range(S), list(map(visible, attention.source)), fontfamily=fonts, parse_math=False)
+    axes.set_yticks(range(T), list(map(visible, attention.answer)), fontfamily=fonts, parse_math=False)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -26,7 +26,7 @@ def draw_attention(path: Path, attention: Attention) -> None:
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[0.0, 0.5, 1.0])
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     write_png(path, figure)
 
 

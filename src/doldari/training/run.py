@@ -44,7 +44,8 @@ class Run:
     def prepare(cls, config: Config, training: Sequence[Pair], validation: Sequence[Pair]) -> "Run":
         """Build the vocabularies, from the training pairs alone, and the untrained model."""
         settings = config.training
-        initial_rng, shuffle_rng = map(np.random.default_rng, np.random.SeedSequence(settings.seed).spawn(2))
+        sequences = np.random.SeedSequence(settings.seed).spawn(3)
+        initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
         source, target = build_vocabularies(config, training)
         encoded_x = [source.encode(pair.source) for pair in training]
         encoded_t = [target.encode(pair.target) for pair in training]
@@ -52,14 +53,21 @@ class Run:
         if config.model.reverse:
             encoded_x = [ids[::-1] for ids in encoded_x]
         t = pad([[START, *ids] for ids in encoded_t], PADDING, longest_target + 2)
-        model = build_model(config.model, source, target, initial_rng)
+        model = build_model(
+            config.model,
+            source,
+            target,
+            dropout=settings.dropout,
+            label_smoothing=settings.label_smoothing,
+            rng=initial_rng,
+        )
         steps = settings.epochs * math.ceil(len(training) / settings.batch_size)
         rate = settings.learning_rate
         schedule = one_cycle(rate, steps) if settings.schedule == "one-cycle" else constant(rate)
         return cls(
             config,
             Predictor(TextModel(model, config.model, source, target, longest_source, longest_target)),
-            Trainer(model, Adam(rate), schedule=schedule, rng=shuffle_rng),
+            Trainer(model, Adam(rate), schedule=schedule, rng=shuffle_rng, dropout_rng=dropout_rng),
             pad(encoded_x, PADDING),
             t,
             validation,
@@ -116,7 +124,7 @@ def train(
     returned.  If the loss is no longer a number, the model from before that epoch is saved and TrainingError raised.
     """
     settings = run.config.training
-    parameters = run.predictor.text_model.model.parameters
+    parameters = run.trainer.model.parameters
     for number in range(len(run.history) + 1, settings.epochs + 1):
         good = parameters.values.copy()
         start, losses = time.perf_counter(), []
