@@ -61,13 +61,9 @@ class ModelConfig:
         if self.shared_vocabulary and self.source_symbols != self.target_symbols:
             raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
         if self.attention != "general" and self.decoder != "attention":
-            raise ConfigError(
-                f"attention={self.attention}: decoder={self.decoder} has none; decoder must be attention"
-            )
+            raise ConfigError(f"attention={self.attention}: needs decoder=attention, not {self.decoder}")
         if self.bidirectional and self.hidden_size % 2 != 0:
-            raise ConfigError(
-                f"hidden_size={self.hidden_size}: must be even, half for each direction of bidirectional"
-            )
+            raise ConfigError(f"hidden_size={self.hidden_size}: bidirectional halves it, so that it must be even")
         if self.tie and self.decoder == "peeky":
             raise ConfigError("tie=True: goes with decoder plain or attention, not peeky, which scores more than h")
         if self.tie and self.decoder == "plain" and self.wordvec_size != self.hidden_size:

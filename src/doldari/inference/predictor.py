@@ -65,9 +65,7 @@ class Predictor:
         """Answer one text, and tell where the model looked; only of models with the attention decoder."""
         model, config, source, target, _, longest_target = self.text_model
         if config.decoder != "attention":
-            raise ConfigError(
-                f"decoder={config.decoder}: this model has no attention; train one: --decoder attention"
-            )
+            raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         ids = source.encode(text, unknown)
         xs = pad([ids[::-1] if config.reverse else ids], PADDING)
         answer = model.generate(xs, START, longest_target)[0].tolist()

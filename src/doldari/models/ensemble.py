@@ -45,7 +45,8 @@ class Ensemble:
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
-        return np.mean([member.attention(xs, read) for member in self.members], axis=0)
+        weights = [member.attention(xs, read) for member in self.members]
+        return sum(weights[1:], weights[0]) / len(weights)
 
 
 def log_softmax(scores: Floats) -> Floats:

@@ -137,6 +137,9 @@ def check_sizes(config: ModelConfig, weights: Mapping[str, NDArray[Any]]) -> Non
         H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
         if weights[name].ndim != 2 or weights[name].shape[0] != H:
             raise ValueError(f"{name} is {weights[name].shape}, expected {H} rows")
+    for name, array in weights.items():
+        if name.endswith("embed.W") and array.shape[1:] != (config.wordvec_size,):
+            raise ValueError(f"{name} is {array.shape}, expected {config.wordvec_size} columns")
 
 
 def checked_symbols(symbols: list[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from doldari.report.pictures import installed_fonts, write_png
 
 
 def draw_attention(path: Path, attention: Attention) -> None:
-    """Draw the weights as a heat map into a PNG file: a column for each source symbol, a row for each of the answer."""
+    """Draw the weights as a heat map into a PNG file: columns for source symbols, rows for the answer's."""
     from matplotlib.figure import Figure
 
     T, S = attention.weights.shape
