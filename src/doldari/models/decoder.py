@@ -9,7 +9,7 @@ encoder's states of all positions.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
@@ -40,6 +40,15 @@ class DecoderState(NamedTuple):
     layers: tuple[Any, ...]
     peeked: Floats | None
     memory: Memory | None
+
+    def select(self, rows: NDArray[np.intp], questions: NDArray[np.intp] | None) -> "DecoderState":
+        """Take rows, and of the memory those of `questions`, or all: each serves as many rows, side by side."""
+        memory = self.memory
+        if memory is not None and questions is not None and len(questions) < len(memory.values):
+            mask = None if memory.mask is None else memory.mask[questions]
+            memory = Memory(memory.values[questions], memory.keys[questions], mask)
+        layers = tuple(type(layer)(*(array[rows] for array in layer)) for layer in self.layers)
+        return DecoderState(layers, None if self.peeked is None else self.peeked[rows], memory)
 
 
 class DecoderCache(NamedTuple):
@@ -212,8 +221,10 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
-        contexts, attention_cache = self.attention.forward(hs, memory)
-        looked, _ = by_position(np.concatenate([contexts, hs], axis=2), mask)
+        shared = len(hs) // max(1, len(memory.values))  # so many rows, of a beam, look at the same memory
+        queries = hs.reshape(len(memory.values), shared * hs.shape[1], hs.shape[2])
+        contexts, attention_cache = self.attention.forward(queries, memory)
+        looked, _ = by_position(np.concatenate([contexts.reshape(hs.shape), hs], axis=2), mask)
         features, combine_cache = self.combine.forward(looked[:, None])
         np.tanh(features, out=features)
         cache = LookCache(attention_cache, combine_cache, features, mask)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
@@ -37,6 +37,15 @@ class Ensemble:
         steps = [member.step(ids, state) for member, state in zip(self.members, states, strict=True)]
         scores = np.mean([log_softmax(scores) for scores, _ in steps], axis=0)
         return scores, tuple(state for _, state in steps)
+
+    def select(
+        self,
+        states: tuple[DecoderState, ...],
+        rows: NDArray[np.intp],
+        questions: NDArray[np.intp] | None = None,
+    ) -> tuple[DecoderState, ...]:
+        """Take rows of every member's state, as `Seq2seq.select`."""
+        return tuple(state.select(rows, questions) for state in states)
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""

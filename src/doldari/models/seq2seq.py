@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, Parameters, TimeSoftmaxWithLoss
@@ -135,6 +135,12 @@ class Seq2seq:
         """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
         scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state)
         return scores[:, 0], state
+
+    def select(
+        self, state: DecoderState, rows: NDArray[np.intp], questions: NDArray[np.intp] | None = None
+    ) -> DecoderState:
+        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        return state.select(rows, questions)
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
         """Answer questions xs (N, S) greedily, the highest score at each step -> ids (N, sample_size).
