@@ -6,16 +6,19 @@ gradients of the parameters, and returns the gradients of the inputs.  Layers ke
 
 from doldari.layers.affine import TimeAffine
 from doldari.layers.embedding import TimeEmbedding
+from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Parameter, Parameters
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 
 __all__ = [
+    "GRUState",
     "LSTMState",
     "Parameter",
     "Parameters",
     "TimeAffine",
     "TimeEmbedding",
+    "TimeGRU",
     "TimeLSTM",
     "TimeSoftmaxWithLoss",
 ]
