@@ -61,6 +61,9 @@ class Problem:
         self.h0, self.c0 = draw(N, H), draw(N, H)
         self.dhs, self.dh, self.dc, self.dWh = draw(N, T, H), draw(N, H), draw(N, H), draw(H, 4 * H)
         self.dtable = draw(R, 4 * H)
+        for name in ("table", "context", "Wh", "dWh"):  # for the GRU, which has three gates to the LSTM's four
+            array = getattr(self, name)
+            setattr(self, f"gru_{name}", None if array is None else array[:, : 3 * H].copy())
         self.W, self.bias = draw(H, R), draw(N, R)
         self.scores = draw(N, T, R) * 5
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
@@ -82,6 +85,21 @@ class Problem:
         k.lstm_backward(self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh)
         return dh, dc, dgates, dWh
 
+    def gru_forward(self, k):
+        N, T, H, _ = self.shape
+        gates, hs = np.empty((N, T, 4 * H), self.dtype), np.empty((N, T, H), self.dtype)
+        k.gru_forward(self.gru_table, self.rows, self.gru_context, self.gru_Wh, self.mask, self.h0, gates, hs)
+        if self.mask is not None:
+            gates[~self.mask] = 0
+        return gates, hs
+
+    def gru_backward(self, k, forward=None, dhs=True):
+        N, T, H, _ = self.shape
+        gates, hs = forward or self.gru_forward(reference)
+        dh, dWh, dgates = self.dh.copy(), self.gru_dWh.copy(), np.full((N, T, 3 * H), np.nan, self.dtype)
+        k.gru_backward(self.gru_Wh, self.mask, self.h0, gates, hs, self.dhs if dhs else None, dh, dgates, dWh)
+        return dh, dgates, dWh
+
     def greedy(self, k, pad_id=None):
         N, T, _, _ = self.shape
         answers = np.full((N, T), -1, np.int32)
@@ -91,6 +109,8 @@ class Problem:
     def everything(self, k):
         forward = self.forward(k)
         backward = self.backward(k, forward)
+        gru = self.gru_forward(k)
+        gru_backward = *self.gru_backward(k, gru), *self.gru_backward(k, gru, dhs=False)
         dtable = self.dtable.copy()
         k.scatter_rows(backward[2], self.rows, dtable)
         dscores = np.full_like(self.scores, np.nan)
@@ -103,8 +123,9 @@ class Problem:
         k.add_product(self.Wh.T, self.W, small)
         k.add_product(self.big[0], self.big[1].T, big)
         return (
-            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss), dscores,
-            values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
+            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, *gru, *gru_backward, dtable,
+            np.array(loss), dscores, values, gradients, m, v, clipped, np.array(norms), self.greedy(k),
+            self.greedy(k, pad_id=1),
         )  # fmt: skip
 
 
@@ -148,18 +169,25 @@ def test_same_bits_for_any_number_of_threads(shape, dtype):
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("N, T, H", [(3, 4, 7), (2, 1, 1), (1, 3, 33), (14, 2, 5)])
-def test_gradients_agree_with_finite_differences(implementation, N, T, H, masked):
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_gradients_agree_with_finite_differences(implementation, cell, N, T, H, masked):
     problem = Problem(N, T, H, dtype=F8, masked=masked, peeky=True)
     rng = np.random.default_rng(1)
 
     def value():
-        _, hs, cs = problem.forward(implementation)
-        return (hs * problem.dhs).sum() + (hs[:, -1] * problem.dh).sum() + (cs[:, -1] * problem.dc).sum()
+        _, hs, *cs = problem.forward(implementation) if cell == "lstm" else problem.gru_forward(implementation)
+        last = sum((c[:, -1] * problem.dc).sum() for c in cs)
+        return (hs * problem.dhs).sum() + (hs[:, -1] * problem.dh).sum() + last
 
-    dh, dc, dgates, dWh = problem.backward(implementation, problem.forward(implementation))
-    dtable = np.zeros_like(problem.table)
-    implementation.scatter_rows(dgates, problem.rows, dtable)
-    gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc, "table": dtable, "context": dgates.sum(axis=1)}
+    if cell == "lstm":
+        dh, dc, dgates, dWh = problem.backward(implementation, problem.forward(implementation))
+        gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc, "context": dgates.sum(axis=1)}
+    else:
+        dh, dgates, dWh = problem.gru_backward(implementation, problem.gru_forward(implementation))
+        gradients = {"gru_Wh": dWh - problem.gru_dWh, "h0": dh, "gru_context": dgates.sum(axis=1)}
+    table = "table" if cell == "lstm" else "gru_table"
+    gradients[table] = np.zeros_like(getattr(problem, table))
+    implementation.scatter_rows(dgates, problem.rows, gradients[table])
     for name, gradient in gradients.items():
         array = getattr(problem, name)
         direction = rng.standard_normal(array.shape)
@@ -203,24 +231,24 @@ def test_add_product_takes_any_view(implementation, shape):
 def test_padding_passes_state_through_and_gets_no_gradient(implementation):
     problem = Problem(N=20, masked=True)
     _, hs, cs = problem.forward(implementation)
-    dgates = problem.backward(implementation)[2]
+    _, gru_hs = problem.gru_forward(implementation)
     assert not problem.mask[0].any()
-    np.testing.assert_array_equal(hs[0], np.broadcast_to(problem.h0[0], hs[0].shape))
-    np.testing.assert_array_equal(cs[0], np.broadcast_to(problem.c0[0], cs[0].shape))
-    assert not dgates[~problem.mask].any()
-    assert dgates[problem.mask].all()
+    for states, first in (hs, problem.h0), (cs, problem.c0), (gru_hs, problem.h0):
+        np.testing.assert_array_equal(states[0], np.broadcast_to(first[0], states[0].shape))
+    gru_dh, gru_dgates, _ = problem.gru_backward(implementation, dhs=False)
+    np.testing.assert_array_equal(gru_dh[0], problem.dh[0])
+    for dgates in problem.backward(implementation)[2], gru_dgates:
+        assert not dgates[~problem.mask].any()
+        assert dgates[problem.mask].all()
 
 
 def test_first_state_may_be_a_slice_of_hidden_states(implementation):
     problem = Problem(N=9)
-    expected = problem.forward(implementation), problem.backward(implementation), problem.greedy(implementation)
+    expected = problem.everything(implementation)
     problem.h0 = np.stack([problem.c0, problem.h0], axis=1)[:, 1]
     problem.c0 = np.stack([problem.c0, problem.dh], axis=1)[:, 0]
     assert not problem.h0.flags.c_contiguous
-    results = problem.forward(implementation), problem.backward(implementation), problem.greedy(implementation)
-    for result, right in zip(
-        results[0] + results[1] + results[2:], expected[0] + expected[1] + expected[2:], strict=True
-    ):
+    for result, right in zip(problem.everything(implementation), expected, strict=True):
         np.testing.assert_array_equal(result, right)
 
 
@@ -262,9 +290,11 @@ def test_what_is_not_a_number_reaches_the_loss(implementation, dtype, poison):
     problem.h0[3, 1] = poison
     problem.Wh[1] = np.abs(problem.Wh[1])
     _, hs, cs = problem.forward(implementation)
+    _, gru_hs = problem.gru_forward(implementation)
     if np.isnan(poison):
-        assert np.isnan(hs[3]).all() and np.isnan(cs[3]).all()
-    assert np.isfinite(hs[:3]).all() and np.isfinite(hs[4:]).all()
+        assert np.isnan(hs[3]).all() and np.isnan(cs[3]).all() and np.isnan(gru_hs[3]).all()
+    for states in hs, gru_hs:
+        assert np.isfinite(states[:3]).all() and np.isfinite(states[4:]).all()
     problem.greedy(implementation)
     problem.gradients[7] = poison
     assert not np.isfinite(implementation.clip_gradients(problem.gradients, 1.0))
@@ -290,6 +320,8 @@ ARRAYS = {
     "lstm_forward": "table rows context Wh mask h0 c0 gates hs cs",
     "lstm_backward": "Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
     "lstm_greedy": "table context Wh W bias h0 c0 answers",
+    "gru_forward": "table rows context Wh mask h0 gates hs",
+    "gru_backward": "Wh mask h0 gates hs dhs dh dgates dWh",
     "add_product": "a b out",
     "scatter_rows": "dgates rows dtable",
     "softmax_loss": "scores targets mask dscores",
@@ -298,7 +330,8 @@ ARRAYS = {
 }
 WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
 WRITTEN |= {"values", "gradients", "m", "v"}
-READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")} | {("scatter_rows", "dgates")}
+READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")}
+READ_ONLY_FINE |= {("gru_backward", "gates"), ("gru_backward", "hs"), ("scatter_rows", "dgates")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -311,6 +344,9 @@ def arguments_of(function):
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
+    if function.startswith("gru"):
+        arrays |= {name: arrays[f"gru_{name}"] for name in ("table", "context", "Wh", "dWh")}
+        arrays["dgates"] = np.ones((N, T, 3 * H), F4)
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
         "adam": dict(learning_rate=0.1, beta1=0.9, beta2=0.9, eps=1e-8, step=1, max_grad=None),
@@ -329,7 +365,12 @@ def swap_bytes(array):
     return array.astype(array.dtype.newbyteorder("S"))
 
 
-ANY_LENGTH = {("lstm_forward", "table"), ("scatter_rows", "dtable"), ("clip_gradients", "gradients")}
+ANY_LENGTH = {
+    ("lstm_forward", "table"),
+    ("gru_forward", "table"),
+    ("scatter_rows", "dtable"),
+    ("clip_gradients", "gradients"),
+}
 BAD = {
     "integers": lambda array: array.astype(np.int64),
     "swapped bytes": swap_bytes,
@@ -375,7 +416,8 @@ def test_read_only_results_are_refused_by_name(function, name):
 
 @needs_native
 @pytest.mark.parametrize(
-    "function, name", [("lstm_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")]
+    "function, name",
+    [("lstm_forward", "rows"), ("gru_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")],
 )
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_ids_outside_the_table_are_refused(function, name, wrong):

@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 from checks import assert_gradient
 
-from doldari.layers import LSTMState, Parameter, TimeAffine, TimeEmbedding, TimeLSTM, TimeSoftmaxWithLoss
+from doldari.layers import (
+    GRUState,
+    LSTMState,
+    Parameter,
+    TimeAffine,
+    TimeEmbedding,
+    TimeGRU,
+    TimeLSTM,
+    TimeSoftmaxWithLoss,
+)
 
 pytestmark = pytest.mark.usefixtures("implementation")
+CELLS = {"lstm": (TimeLSTM, LSTMState, 4), "gru": (TimeGRU, GRUState, 3)}  # layer, state, gates
 
 
 @pytest.fixture
@@ -16,6 +26,16 @@ def rng():
 
 def parameter(rng, *shape):
     return Parameter(rng.standard_normal(shape))
+
+
+def recurrent(rng, cell, D, H):
+    layer, _, gates = CELLS[cell]
+    return layer(parameter(rng, D, gates * H), parameter(rng, H, gates * H), parameter(rng, gates * H))
+
+
+def random_state(rng, cell, N, H):
+    _, state, _ = CELLS[cell]
+    return state(*(rng.standard_normal((N, H)) for _ in state._fields))
 
 
 @pytest.mark.parametrize("V", [4, 300])
@@ -95,16 +115,17 @@ def test_softmax_loss_of_huge_scores_is_finite():
 @pytest.mark.parametrize("N, T, C", [(3, 1, 0), (3, 5, 0), (3, 5, 2), (1, 1, 2)])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("form", ["vectors", "table"])
-def test_lstm(rng, N, T, C, masked, form):
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent(rng, cell, N, T, C, masked, form):
     """Weights, inputs, first state and constant, by way of every step's h and the last state."""
     D, H, R = 3, 4, 6
-    layer = TimeLSTM(parameter(rng, C + D, 4 * H), parameter(rng, H, 4 * H), parameter(rng, 4 * H))
+    layer = recurrent(rng, cell, C + D, H)
     xs = rng.standard_normal((R, D) if form == "table" else (N, T, D))
     rows = rng.integers(0, R, (N, T)).astype(np.int32)
-    first = LSTMState(rng.standard_normal((N, H)), rng.standard_normal((N, H)))
+    first = random_state(rng, cell, N, H)
     constant = rng.standard_normal((N, C)) if C else None
     mask = rng.random((N, T)) < 0.6 if masked else None
-    weights, weights_h, weights_c = (rng.standard_normal(shape) for shape in ((N, T, H), (N, H), (N, H)))
+    weights, last_weights = rng.standard_normal((N, T, H)), random_state(rng, cell, N, H)
 
     def forward():
         if form == "table":
@@ -113,36 +134,39 @@ def test_lstm(rng, N, T, C, masked, form):
 
     def loss():
         hs, last, _ = forward()
-        return (hs * weights).sum() + (last.h * weights_h).sum() + (last.c * weights_c).sum()
+        return (hs * weights).sum() + sum((x * w).sum() for x, w in zip(last, last_weights, strict=True))
 
     backward = layer.backward_table if form == "table" else layer.backward
-    dxs, dfirst, dconstant = backward(weights, forward()[2], LSTMState(weights_h, weights_c))
+    dxs, dfirst, dconstant = backward(weights, forward()[2], last_weights)
     weights_of_layer = (layer.Wx, layer.Wh, layer.b)
-    arrays = [*(p.value for p in weights_of_layer), xs, first.h, first.c]
+    arrays = [*(p.value for p in weights_of_layer), xs, *first]
     gradients = [*(p.gradient for p in weights_of_layer), dxs, *dfirst]
     if C:
         arrays, gradients = [*arrays, constant], [*gradients, dconstant]
     assert_gradient(loss, arrays, gradients, rng)
 
 
-def test_lstm_passes_its_state_through_padding(rng):
-    layer = TimeLSTM(parameter(rng, 2, 12), parameter(rng, 3, 12), parameter(rng, 12))
+@pytest.mark.parametrize("cell", CELLS)
+def test_state_passes_through_padding(rng, cell):
+    layer = recurrent(rng, cell, 2, 3)
     xs = rng.standard_normal((1, 5, 2))
     mask = np.array([[False, True, True, False, False]])
-    first = LSTMState(rng.standard_normal((1, 3)), rng.standard_normal((1, 3)))
+    first = random_state(rng, cell, 1, 3)
     hs, last, _ = layer.forward(xs, first, mask)
     unpadded, unpadded_last, _ = layer.forward(xs[:, 1:3], first)
     np.testing.assert_array_equal(hs[:, 0], first.h)
     np.testing.assert_array_equal(hs[:, 1:3], unpadded)
-    np.testing.assert_array_equal(last.h, unpadded_last.h)
-    np.testing.assert_array_equal(last.c, unpadded_last.c)
+    for state, unpadded_state in zip(last, unpadded_last, strict=True):
+        np.testing.assert_array_equal(state, unpadded_state)
 
 
-def test_lstm_without_last_gradient_and_without_steps(rng):
-    layer = TimeLSTM(parameter(rng, 2, 12), parameter(rng, 3, 12), parameter(rng, 12))
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_without_gradient_of_steps_and_without_steps(rng, cell):
+    layer = recurrent(rng, cell, 2, 3)
     hs, last, cache = layer.forward(np.zeros((2, 0, 2)))
     assert hs.shape == (2, 0, 3)
-    assert not last.h.any()
-    dxs, dfirst, _ = layer.backward(None, cache, LSTMState(np.ones((2, 3)), np.ones((2, 3))))
+    assert not np.any(last)
+    dlast = random_state(rng, cell, 2, 3)
+    dxs, dfirst, _ = layer.backward(None, cache, dlast)
     assert dxs.shape == (2, 0, 2)
-    np.testing.assert_array_equal(dfirst.h, np.ones((2, 3)))
+    np.testing.assert_array_equal(dfirst, dlast)

@@ -1,9 +1,10 @@
 """The hot loops in NumPy: the definition that every other implementation is checked against.
 
 Arrays are allocated by the caller and written in place; nothing here keeps state.  Shapes: N batch, T time,
-H hidden size, R rows of the input table, V vocabulary.  The gates stand side by side in the order f, g, i, o.
+H hidden size, R rows of the input table, V vocabulary.  Gates stand side by side: an LSTM's in the order f, g, i, o,
+a GRU's in the order r, z, n.
 
-An LSTM's input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
+The input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
 a small vocabulary the table has a row for each symbol; with arbitrary vectors it has a row for each position.
 """
 
@@ -168,6 +169,84 @@ def lstm_greedy(
         if ended.all():
             answers[:, t:] = ids[:, None]
             break
+
+
+def gru_forward(
+    table: Floats,
+    rows: Ids,
+    context: Floats | None,
+    Wh: Floats,
+    mask: Mask | None,
+    h0: Floats,
+    gates: Floats,
+    hs: Floats,
+) -> None:
+    """Run a GRU over time (Cho et al. 2014), with the reset gate after the recurrent product, as cuDNN and PyTorch.
+
+        x = table[rows[:, t]] + context
+        r, z = sigmoid(x_r + h Ur), sigmoid(x_z + h Uz)
+        u = h Un;  n = tanh(x_n + r * u)
+        h = (1 - z) * n + z * h
+
+    table (R, 3H), rows (N, T), context (N, 3H) or None, Wh = [Ur, Uz, Un] (H, 3H), h0 (N, H).
+    mask (N, T) is False at padding, where h passes through unchanged; None means no padding.
+    Writes gates (N, T, 4H): r, z, n and u, of no meaning at padding; and hs (N, T, H).
+    """
+    T, H = rows.shape[1], Wh.shape[0]
+    h = h0
+    for t in range(T):
+        x = table[rows[:, t]]
+        if context is not None:
+            x += context
+        r, z, n, u = np.split(gates[:, t], 4, axis=1)
+        products = h @ Wh
+        u[:] = products[:, 2 * H :]
+        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
+            gates[:, t, : 2 * H] = 1.0 / (1.0 + np.exp(-(x + products)[:, : 2 * H]))
+        np.tanh(x[:, 2 * H :] + r * u, out=n)
+        h_next = n + z * (h - n)
+        if mask is not None:
+            padding = ~mask[:, t]
+            h_next[padding] = h[padding]
+        hs[:, t] = h = h_next
+
+
+def gru_backward(
+    Wh: Floats,
+    mask: Mask | None,
+    h0: Floats,
+    gates: Floats,
+    hs: Floats,
+    dhs: Floats | None,
+    dh: Floats,
+    dgates: Floats,
+    dWh: Floats,
+) -> None:
+    """Run `gru_forward` backwards (backpropagation through time, Werbos 1990).
+
+    dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
+    dh (N, H) comes in as the gradient of the last state and goes out as that of the first.
+    Writes dgates (N, T, 3H), the gradient of x, exactly 0 at padding; adds to dWh (H, 3H).
+    """
+    WhT = np.ascontiguousarray(Wh.T)
+    for t in reversed(range(hs.shape[1])):
+        r, z, n, u = np.split(gates[:, t], 4, axis=1)
+        h_previous = hs[:, t - 1] if t > 0 else h0
+        if dhs is not None:
+            dh += dhs[:, t]
+        dx = dgates[:, t]
+        dx_r, dx_z, dx_n = np.split(dx, 3, axis=1)
+        dx_n[:] = dh * (1.0 - z) * (1.0 - n * n)
+        dx_z[:] = dh * (h_previous - n) * z * (1.0 - z)
+        dx_r[:] = dx_n * u * r * (1.0 - r)
+        dproducts = np.concatenate([dx_r, dx_z, dx_n * r], axis=1)  # of h Wh: dx but for u, which r scales
+        dh_next = dh * z + dproducts @ WhT
+        if mask is not None:
+            padding = ~mask[:, t]
+            dx[padding] = dproducts[padding] = 0.0
+            dh_next[padding] = dh[padding]
+        dh[:] = dh_next
+        dWh += h_previous.T @ dproducts
 
 
 def add_product(a: Floats, b: Floats, out: Floats) -> None:

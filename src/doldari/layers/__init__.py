@@ -8,12 +8,14 @@ from doldari.layers.affine import TimeAffine, TimeTiedAffine
 from doldari.layers.attention import TimeAttention
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
+from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Parameter, Parameters
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeBidirectional, TimeStack
 
 __all__ = [
+    "GRUState",
     "LSTMState",
     "Parameter",
     "Parameters",
@@ -22,6 +24,7 @@ __all__ = [
     "TimeBidirectional",
     "TimeDropout",
     "TimeEmbedding",
+    "TimeGRU",
     "TimeLSTM",
     "TimeSoftmaxWithLoss",
     "TimeStack",

@@ -6,7 +6,7 @@ import numpy as np
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
-from doldari.layers.parameters import Parameter
+from doldari.layers.recurrent import Recurrent
 
 
 class LSTMState(NamedTuple):
@@ -29,19 +29,8 @@ class LSTMCache(NamedTuple):
     cs: Floats
 
 
-class TimeLSTM:
-    """An LSTM with weights Wx (C + D, 4H), Wh (H, 4H), b (4H,); gates in the order f, g, i, o.
-
-    The input of a step is [constant, x]: a vector of size C that is the same at every step (what a peeky decoder
-    looks at; none and C = 0 otherwise), and the step's own of size D.
-    """
-
-    def __init__(self, Wx: Parameter, Wh: Parameter, b: Parameter) -> None:
-        self.Wx, self.Wh, self.b = Wx, Wh, b
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Name every parameter."""
-        return {"Wx": self.Wx, "Wh": self.Wh, "b": self.b}
+class TimeLSTM(Recurrent):
+    """An LSTM with weights Wx (C + D, 4H), Wh (H, 4H), b (4H,); gates in the order f, g, i, o."""
 
     def state(self, h: Floats) -> LSTMState:
         """Make a state of a hidden state (N, H), with an empty cell."""
@@ -97,34 +86,15 @@ class TimeLSTM:
         last = LSTMState(hs[:, -1], cs[:, -1]) if T > 0 else first
         return hs, last, LSTMCache(table, rows, constant, mask, first, gates, hs, cs)
 
-    def products(self, table: Floats, constant: Floats | None) -> tuple[Floats, Floats | None]:
-        """Take the input products of table (R, D), with the bias, (R, 4H), and of constant (N, C), (N, 4H)."""
-        Wx = self.Wx.value
-        C = Wx.shape[0] - table.shape[1]
-        input_products = kernels.product(table, Wx[C:])
-        input_products += self.b.value
-        return input_products, None if constant is None else kernels.product(constant, Wx[:C])
-
     def backward_table(
         self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
     ) -> tuple[Floats, LSTMState, Floats | None]:
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
         table, rows, constant, mask, first, gates, hs, cs = cache
-        Wx, dWx = self.Wx.value, self.Wx.gradient
-        R, D = table.shape
-        C = Wx.shape[0] - D
         dh, dc = (np.zeros_like(first.h), np.zeros_like(first.c)) if dlast is None else map(np.array, dlast)
         dgates = empty(gates.shape, gates.dtype)
         kernels.lstm_backward(
             self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates, self.Wh.gradient
         )
-        dproducts = np.zeros((R, gates.shape[2]), gates.dtype)
-        kernels.scatter_rows(dgates, rows, dproducts)
-        kernels.add_product(table.T, dproducts, dWx[C:])
-        self.b.gradient += dproducts.sum(axis=0)
-        dconstant = None
-        if constant is not None:
-            dcontext = dgates.sum(axis=1)
-            kernels.add_product(constant.T, dcontext, dWx[:C])
-            dconstant = kernels.product(dcontext, Wx[:C].T)
-        return kernels.product(dproducts, Wx[C:].T), LSTMState(dh, dc), dconstant
+        dtable, dconstant = self.products_backward(dgates, table, rows, constant)
+        return dtable, LSTMState(dh, dc), dconstant

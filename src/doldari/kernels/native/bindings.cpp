@@ -126,6 +126,57 @@ void lstm_greedy(handle table_, handle context_, handle Wh_, handle W_, handle b
     });
 }
 
+void gru_forward(handle table_, handle rows_, handle context_, handle Wh_, handle mask_, handle h0_, handle gates_,
+                 handle hs_) {
+    const Array table("table", table_), rows("rows", rows_), Wh("Wh", Wh_), h0("h0", h0_), gates("gates", gates_);
+    const Array hs("hs", hs_);
+    const OptionalArray context("context", context_), mask("mask", mask_);
+    by_type(Wh, [&]<class Real>(Real) {
+        const long N = rows.length(0, 2), T = rows.length(1, 2), H = Wh.length(0, 2), R = table.length(0, 2);
+        const GruForward<Real> arguments{
+            .N = N,
+            .T = T,
+            .H = H,
+            .table = table.elements<const Real>({R, 3 * H}),
+            .rows = rows.ids({N, T}, R),
+            .context = context.elements<const Real>({N, 3 * H}),
+            .Wh = Wh.elements<const Real>({H, 3 * H}),
+            .mask = mask.elements<const bool>({N, T}),
+            .h0 = h0.rows<Real>(N, H),
+            .gates = gates.elements<Real>({N, T, 4 * H}),
+            .hs = hs.elements<Real>({N, T, H}),
+        };
+        nb::gil_scoped_release released;
+        kernels<Real>().gru_forward(arguments);
+    });
+}
+
+void gru_backward(handle Wh_, handle mask_, handle h0_, handle gates_, handle hs_, handle dhs_, handle dh_,
+                  handle dgates_, handle dWh_) {
+    const Array Wh("Wh", Wh_), h0("h0", h0_), gates("gates", gates_), hs("hs", hs_), dh("dh", dh_);
+    const Array dgates("dgates", dgates_), dWh("dWh", dWh_);
+    const OptionalArray mask("mask", mask_), dhs("dhs", dhs_);
+    by_type(Wh, [&]<class Real>(Real) {
+        const long N = hs.length(0, 3), T = hs.length(1, 3), H = Wh.length(0, 2);
+        const GruBackward<Real> arguments{
+            .N = N,
+            .T = T,
+            .H = H,
+            .Wh = Wh.elements<const Real>({H, 3 * H}),
+            .mask = mask.elements<const bool>({N, T}),
+            .h0 = h0.rows<Real>(N, H),
+            .gates = gates.elements<const Real>({N, T, 4 * H}),
+            .hs = hs.elements<const Real>({N, T, H}),
+            .dhs = dhs.elements<const Real>({N, T, H}),
+            .dh = dh.elements<Real>({N, H}),
+            .dgates = dgates.elements<Real>({N, T, 3 * H}),
+            .dWh = dWh.elements<Real>({H, 3 * H}),
+        };
+        nb::gil_scoped_release released;
+        kernels<Real>().gru_backward(arguments);
+    });
+}
+
 void add_product(handle a_, handle b_, handle out_) {
     const Array a("a", a_), b("b", b_), out("out", out_);
     by_type(out, [&]<class Real>(Real) {
@@ -238,6 +289,10 @@ NB_MODULE(_native, module) {
                "cs"_a, "dhs"_a.none(), "dh"_a, "dc"_a, "dgates"_a, "dWh"_a);
     module.def("lstm_greedy", &doldari::lstm_greedy, "table"_a, "context"_a.none(), "Wh"_a, "W"_a, "bias"_a, "h0"_a,
                "c0"_a, "start_id"_a, "pad_id"_a.none(), "answers"_a);
+    module.def("gru_forward", &doldari::gru_forward, "table"_a, "rows"_a, "context"_a.none(), "Wh"_a,
+               "mask"_a.none(), "h0"_a, "gates"_a, "hs"_a);
+    module.def("gru_backward", &doldari::gru_backward, "Wh"_a, "mask"_a.none(), "h0"_a, "gates"_a, "hs"_a,
+               "dhs"_a.none(), "dh"_a, "dgates"_a, "dWh"_a);
     module.def("add_product", &doldari::add_product, "a"_a, "b"_a, "out"_a);
     module.def("scatter_rows", &doldari::scatter_rows, "dgates"_a, "rows"_a, "dtable"_a);
     module.def("softmax_loss", &doldari::softmax_loss, "scores"_a, "targets"_a, "mask"_a.none(), "dscores"_a);

@@ -1,6 +1,7 @@
 // All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
 
 #include "adam.hpp"
+#include "gru.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
 
@@ -11,6 +12,8 @@ constexpr Kernels<Real> all{
     .lstm_forward = lstm_forward<Real>,
     .lstm_backward = lstm_backward<Real>,
     .lstm_greedy = lstm_greedy<Real>,
+    .gru_forward = gru_forward<Real>,
+    .gru_backward = gru_backward<Real>,
     .add_product = add_product<Real>,
     .scatter_rows = scatter_rows<Real>,
     .softmax_loss = softmax_loss<Real>,

@@ -53,6 +53,29 @@ struct LstmGreedy {
     int32_t* answers;
 };
 
+template <class Real>
+struct GruForward {
+    long N, T, H;
+    const Real* table;
+    const int32_t* rows;
+    const Real* context;  // or null
+    const Real* Wh;
+    const bool* mask;  // or null
+    Rows<Real> h0;
+    Real *gates, *hs;
+};
+
+template <class Real>
+struct GruBackward {
+    long N, T, H;
+    const Real* Wh;
+    const bool* mask;  // or null
+    Rows<Real> h0;
+    const Real *gates, *hs;
+    const Real* dhs;  // or null
+    Real *dh, *dgates, *dWh;
+};
+
 /// A matrix that may be a transpose, or any other view.
 template <class Real>
 struct View {
@@ -100,6 +123,8 @@ struct Kernels {
     void (*lstm_forward)(const LstmForward<Real>&);
     void (*lstm_backward)(const LstmBackward<Real>&);
     void (*lstm_greedy)(const LstmGreedy<Real>&);
+    void (*gru_forward)(const GruForward<Real>&);
+    void (*gru_backward)(const GruBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
     double (*softmax_loss)(const SoftmaxLoss<Real>&);

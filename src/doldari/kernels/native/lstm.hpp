@@ -1,25 +1,16 @@
-// The LSTM over whole sequences.  Each thread takes its own rows of the batch through all time steps, so nobody waits
-// for anybody at a step; rows at padding are left out of the products and cost nothing.
+// The LSTM over whole sequences.
 
 #pragma once
 
-#include "kernels.hpp"
-#include "product.hpp"
+#include "recurrent.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-// The units of a layer are taken in groups as wide as a panel, each with a panel for every gate.
-template <class Real>
-constexpr long GROUP = PANEL<Real>;
-
-// How many rows go through the product together: their states and gate sums (for H 128, 20 KiB in float32) share
-// the first-level cache with a panel.
-constexpr long ROW_BLOCK = 4 * TILE;
-
 /// Where one row of the batch finds its inputs and leaves its results at one step.
 template <class Real>
-struct Step {
+struct LstmStep {
+    static constexpr long GATES = 4;
     const Real *input, *context, *c_previous;  // context may be null
     Real *gates, *h, *c;                       // gates may be null
 };
@@ -28,7 +19,7 @@ struct Step {
 ///
 /// WHOLE says that no vector reaches past H: without the checks the forward takes a tenth less.
 template <bool WHOLE, class Real>
-inline void cell_forward(const Real* sums, const Step<Real>& step, long H, long unit) {
+inline void cell_forward(const Real* sums, const LstmStep<Real>& step, long H, long unit) {
     constexpr long L = LANES<Real>, VECTORS = GROUP<Real> / L;
     Vector<Real> a[VECTORS][4], c[VECTORS], h[VECTORS];
     for (long v = 0; v < VECTORS; ++v) {
@@ -51,63 +42,13 @@ inline void cell_forward(const Real* sums, const Step<Real>& step, long H, long 
     }
 }
 
-/// Pack Wh (H x 4H) in panels: for each group of units the four gates'.
-template <class Real>
-void pack_gates(const Real* Wh, long H, const Buffer<Real>& packed) {
-    const long groups = ceil_divide(H, GROUP<Real>);
-    parallel_ranges(4 * groups, part_count(4 * groups, 32.0 * H * H), [&](long first, long last) {
-        for (long panel = first; panel < last; ++panel) {
-            const long gate = panel % 4, group = panel / 4;
-            pack_panel(Wh + gate * H, 4 * H, 1, H, H, group, packed + panel * H * PANEL<Real>);
-        }
-    });
-}
-
-/// One time step for up to ROW_BLOCK rows, from their previous h.
-template <class Real>
-void step_forward(const Real* const* h_previous, const Step<Real>* steps, long rows, const Real* packed, long H) {
-    alignas(64) Real sums[ROW_BLOCK][4 * GROUP<Real>];
-    Real* starts[ROW_BLOCK];
-    for (long r = 0; r < rows; ++r) starts[r] = sums[r];
-    for (long unit = 0; unit < H; unit += GROUP<Real>) {
-        for (long gate = 0; gate < 4; ++gate, packed += H * PANEL<Real>)
-            panel_product(h_previous, rows, packed, H, false, starts, gate * GROUP<Real>);
-        const auto cell = unit + GROUP<Real> <= H ? cell_forward<true, Real> : cell_forward<false, Real>;
-        for (long r = 0; r < rows; ++r) cell(sums[r], steps[r], H, unit);
-    }
-}
-
-/// Rows waiting for a step until there are ROW_BLOCK of them.
-template <class Real>
-class StepBlock {
-public:
-    StepBlock(const Real* packed, long H) : packed_(packed), H_(H) {}
-
-    void add(const Real* h_previous, const Step<Real>& step) {
-        h_previous_[rows_] = h_previous;
-        steps_[rows_++] = step;
-        if (rows_ == ROW_BLOCK) finish();
-    }
-
-    void finish() {
-        step_forward(h_previous_, steps_, rows_, packed_, H_);
-        rows_ = 0;
-    }
-
-private:
-    const Real* packed_;
-    long H_, rows_ = 0;
-    const Real* h_previous_[ROW_BLOCK];
-    Step<Real> steps_[ROW_BLOCK];
-};
-
 template <class Real>
 void lstm_forward(const LstmForward<Real>& p) {
     const long N = p.N, T = p.T, H = p.H;
-    const Buffer<Real> packed(ceil_divide(H, GROUP<Real>) * GROUP<Real> * 4 * H);
-    pack_gates(p.Wh, H, packed);
+    const Buffer<Real> packed(packed_size<Real>(H, 4));
+    pack_gates(p.Wh, H, 4, packed);
     parallel_ranges(N, part_count(N, 8.0 * N * T * H * H), [&](long first, long last) {
-        StepBlock<Real> block(packed + 0, H);
+        StepBlock<Real, LstmStep<Real>> block(packed + 0, H);
         for (long t = 0; t < T; ++t) {
             for (long n = first; n < last; ++n) {
                 const long at = n * T + t;
@@ -187,37 +128,18 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
     }
 }
 
-/// What one position adds to the gradient of Wh: its h_previous^T dgates.
-template <class Real>
-struct Position {
-    const Real *h_previous, *dgates;
-};
-
 template <class Real>
 void lstm_backward(const LstmBackward<Real>& p) {
     const long N = p.N, T = p.T, H = p.H;
-    const long unit_panels = ceil_divide(H, PANEL<Real>);
     {
-        const Buffer<Real> packed(unit_panels * PANEL<Real> * 4 * H);
-        parallel_ranges(unit_panels, part_count(unit_panels, 32.0 * H * H), [&](long first, long last) {
-            for (long panel = first; panel < last; ++panel)
-                pack_panel(p.Wh, 1, 4 * H, 4 * H, H, panel, packed + panel * 4 * H * PANEL<Real>);
-        });
+        const Buffer<Real> packed(packed_size<Real>(H, 4));
+        pack_transpose(p.Wh, H, 4, packed);
         parallel_ranges(N, part_count(N, 8.0 * N * T * H * H),
                         [&](long first, long last) { backward_rows(p, packed + 0, first, last); });
     }
-    const Buffer<Position<Real>> positions(N * T);
-    long count = 0;
-    for (long n = 0, at = 0; n < N; ++n) {
-        for (long t = 0; t < T; ++t, ++at) {
-            if (p.mask != nullptr && !p.mask[at]) continue;
-            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H};
-        }
-    }
-    add_product(
-        p.dWh, H, 4 * H, count,
-        [&](long k, long row, long height, Real* to) { copy_tile(to, positions[k].h_previous + row, height); },
-        [&](long k, long column, long width, Real* to) { copy_panel(to, positions[k].dgates + column, width); });
+    add_weight_gradient(p, 4 * H, [&](long at, long column, long width, Real* to) {
+        copy_panel(to, p.dgates + at * 4 * H + column, width);
+    });
 }
 
 /// The position of the highest score, as numpy's argmax: the first of equals, and the first NaN before all.
@@ -244,7 +166,7 @@ void greedy_rows(const LstmGreedy<Real>& p, const Real* packed, const Real* pack
     int32_t ids[ROW_BLOCK];
     const Real* hs[ROW_BLOCK];
     Real* scores[ROW_BLOCK];
-    Step<Real> steps[ROW_BLOCK];
+    LstmStep<Real> steps[ROW_BLOCK];
     for (long r = 0; r < rows; ++r) {
         live[r] = r;
         ids[r] = p.start_id;
@@ -281,8 +203,8 @@ template <class Real>
 void lstm_greedy(const LstmGreedy<Real>& p) {
     const long N = p.N, T = p.T, H = p.H, V = p.V;
     const long score_panels = ceil_divide(V, PANEL<Real>), width = score_panels * PANEL<Real>;
-    const Buffer<Real> packed(ceil_divide(H, GROUP<Real>) * GROUP<Real> * 4 * H), packed_W(width * H);
-    pack_gates(p.Wh, H, packed);
+    const Buffer<Real> packed(packed_size<Real>(H, 4)), packed_W(width * H);
+    pack_gates(p.Wh, H, 4, packed);
     parallel_ranges(score_panels, part_count(score_panels, 8.0 * H * V), [&](long first, long last) {
         for (long panel = first; panel < last; ++panel)
             pack_panel(p.W, V, 1, H, V, panel, packed_W + panel * H * PANEL<Real>);

@@ -1,0 +1,95 @@
+"""Gated recurrent unit over all time steps at once, forward and backward through time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from doldari import kernels
+from doldari.arrays import Floats, Ids, Mask, empty
+from doldari.layers.recurrent import Recurrent
+
+
+class GRUState(NamedTuple):
+    """What a GRU carries from step to step: hidden state h (N, H)."""
+
+    h: Floats
+
+
+class GRUCache(NamedTuple):
+    """What `TimeGRU.backward` needs: the inputs of `forward`, and every step's gates and hidden states."""
+
+    table: Floats
+    rows: Ids
+    constant: Floats | None
+    mask: Mask | None
+    first: GRUState
+    gates: Floats
+    hs: Floats
+
+
+class TimeGRU(Recurrent):
+    """A GRU with weights Wx (C + D, 3H), Wh (H, 3H), b (3H,); gates in the order r, z, n.
+
+    The reset gate r comes after the recurrent product, as in PyTorch; PyTorch's second bias is zero here.
+    """
+
+    def forward(
+        self,
+        xs: Floats,
+        first: GRUState | None = None,
+        mask: Mask | None = None,
+        constant: Floats | None = None,
+    ) -> tuple[Floats, GRUState, GRUCache]:
+        """Run over time.  xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state, cache.
+
+        mask (N, T) is False at padding, through which the state passes unchanged.  constant is (N, C).
+        """
+        N, T, D = xs.shape
+        rows = np.arange(N * T, dtype=np.int32).reshape(N, T)
+        return self.forward_table(xs.reshape(N * T, D), rows, first, mask, constant)
+
+    def backward(
+        self, dhs: Floats | None, cache: GRUCache, dlast: GRUState | None = None
+    ) -> tuple[Floats, GRUState, Floats | None]:
+        """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
+
+        dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
+        """
+        N, T = cache.rows.shape
+        dtable, dfirst, dconstant = self.backward_table(dhs, cache, dlast)
+        return dtable.reshape(N, T, dtable.shape[1]), dfirst, dconstant
+
+    def forward_table(
+        self,
+        table: Floats,
+        rows: Ids,
+        first: GRUState | None = None,
+        mask: Mask | None = None,
+        constant: Floats | None = None,
+    ) -> tuple[Floats, GRUState, GRUCache]:
+        """Run over xs = table[rows], with table (R, D) and rows (N, T), as `forward` does over xs.
+
+        The input product is taken once for each row of the table, not once for each position.
+        """
+        N, T = rows.shape
+        H = self.Wh.value.shape[0]
+        dtype = self.Wh.value.dtype
+        if first is None:
+            first = GRUState(np.zeros((N, H), dtype))
+        input_products, context = self.products(table, constant)
+        gates, hs = empty((N, T, 4 * H), dtype), empty((N, T, H), dtype)
+        kernels.gru_forward(input_products, rows, context, self.Wh.value, mask, first.h, gates, hs)
+        last = GRUState(hs[:, -1]) if T > 0 else first
+        return hs, last, GRUCache(table, rows, constant, mask, first, gates, hs)
+
+    def backward_table(
+        self, dhs: Floats | None, cache: GRUCache, dlast: GRUState | None = None
+    ) -> tuple[Floats, GRUState, Floats | None]:
+        """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
+        table, rows, constant, mask, first, gates, hs = cache
+        N, T, H = hs.shape
+        dh = np.zeros_like(first.h) if dlast is None else np.array(dlast.h)
+        dgates = empty((N, T, 3 * H), hs.dtype)
+        kernels.gru_backward(self.Wh.value, mask, first.h, gates, hs, dhs, dh, dgates, self.Wh.gradient)
+        dtable, dconstant = self.products_backward(dgates, table, rows, constant)
+        return dtable, GRUState(dh), dconstant
