@@ -33,6 +33,10 @@ class TimeGRU(Recurrent):
     The reset gate r comes after the recurrent product, as in PyTorch; PyTorch's second bias is zero here.
     """
 
+    def state(self, h: Floats) -> GRUState:
+        """Make a state of a hidden state (N, H)."""
+        return GRUState(h)
+
     def forward(
         self,
         xs: Floats,

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from doldari.layers import Parameter, TimeBidirectional, TimeLSTM, TimeStack
+from doldari.layers import Parameter, TimeBidirectional, TimeGRU, TimeLSTM, TimeStack
 from doldari.layers.stack import RecurrentLayer
 
-CELLS: dict[str, tuple[Callable[..., RecurrentLayer], int]] = {"lstm": (TimeLSTM, 4)}  # and how many gates
+CELLS: dict[str, tuple[Callable[..., RecurrentLayer], int]] = {"lstm": (TimeLSTM, 4), "gru": (TimeGRU, 3)}  # gates
 
 
 def recurrent_stack(
