@@ -22,8 +22,10 @@ from doldari.errors import ConfigError
 
 CHOICES = {
     "decoder": ("plain", "peeky"),
-    "source_symbols": ("characters", "whitespace"),
-    "target_symbols": ("characters", "whitespace"),
+    "source_symbols": ("characters", "graphemes", "whitespace", "words", "subwords"),
+    "target_symbols": ("characters", "graphemes", "whitespace", "words", "subwords"),
+    "source_normalization": ("none", "NFC", "NFD", "NFKC", "NFKD"),
+    "target_normalization": ("none", "NFC", "NFD", "NFKC", "NFKD"),
     "schedule": ("one-cycle", "constant"),
 }
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -39,12 +41,16 @@ class ModelConfig:
     hidden_size: int = 128
     source_symbols: str = "characters"
     target_symbols: str = "characters"
+    source_normalization: str = "none"
+    target_normalization: str = "none"
     shared_vocabulary: bool = False
 
     def __post_init__(self) -> None:
         check(self)
         if self.shared_vocabulary and self.source_symbols != self.target_symbols:
             raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
+        if self.shared_vocabulary and self.source_normalization != self.target_normalization:
+            raise ConfigError("shared_vocabulary=True: needs source_ and target_normalization to be the same")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,8 @@ class TrainingConfig:
     learning_rate: float = 5e-3
     schedule: str = "one-cycle"
     max_grad: float = 5.0
+    min_count: int = 1
+    subword_count: int = 8_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -137,9 +145,3 @@ def check(config: ModelConfig | TrainingConfig) -> None:
             raise ConfigError(f"{name}={value}: must be finite and greater than 0")
         if kind is int and not lowest <= value < 2**31:
             raise ConfigError(f"{name}={value}: must be at least {lowest}, and below 2,147,483,648")
-    if (
-        isinstance(config, ModelConfig)
-        and config.shared_vocabulary
-        and config.source_symbols != config.target_symbols
-    ):
-        raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")

@@ -4,10 +4,11 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from doldari.data.batches import pad
-from doldari.data.vocabulary import PADDING, START
-from doldari.errors import ModelFileError
+from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
+from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
@@ -28,16 +29,20 @@ class Predictor:
         """Answer one text."""
         return self.predict([text])[0]
 
-    def predict(self, texts: Sequence[str], *, unknown: bool = False) -> list[str]:
-        """Answer texts, greedily, each as if it were alone.
+    def predict(self, texts: Sequence[str], *, unknown: Unknown = "error") -> list[str]:
+        """Answer texts, greedily, each as if it were alone; of a model with features, `text TAB one;two`.
 
         An answer ends at the latest where the longest in training did.  A symbol never seen in training is refused
-        with UnknownSymbolError, or let through as unknown; a text much longer than any in training is warned about.
+        with UnknownSymbolError, or with "unknown" let through; with "copy" it also stands in the answer where that is
+        unknown: the first for the first, and so on.  A text of only such symbols is always refused; one that is much
+        longer than any in training is warned about.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts; for the answer to one, call the model: model(text)")
+        if unknown not in get_args(Unknown):
+            raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
         model, config, source, target, _, longest_target = self.text_model
-        encoded = [source.encode(text, unknown) for text in texts]
+        encoded = [self.encode(text, unknown) for text in texts]
         self._warn_of_long(encoded)
         if config.reverse:
             encoded = [ids[::-1] for ids in encoded]
@@ -45,8 +50,20 @@ class Predictor:
         for batch in batches_by_length(encoded):
             xs = pad([encoded[index] for index in batch], PADDING)
             for index, ids in zip(batch, model.generate(xs, START, longest_target).tolist(), strict=True):
-                answers[index] = target.decode(ids)
+                copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
+                answers[index] = target.decode(ids, copied)
         return answers
+
+    def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
+        """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
+        ids = self.text_model.source.encode(text, unknown != "error")
+        if ids and set(ids) == {UNKNOWN}:
+            raise UnknownSymbolError(f"{text!r}: none of its symbols was ever seen in training")
+        return ids
+
+    def knows(self, text: str) -> bool:
+        """Say whether any symbol of a source, if it has one, was seen in training."""
+        return set(self.text_model.source.encode(text, unknown=True)) != {UNKNOWN}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from doldari.config import ModelConfig, from_table
+from doldari.data.subwords import load_subwords
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
@@ -53,6 +54,10 @@ def save_model(path: Path, text_model: TextModel) -> None:
         "model": dataclasses.asdict(text_model.config),
         "source": text_model.source.symbols,
         "target": text_model.target.symbols,
+        "source_features": text_model.source.features,
+        "source_subwords": text_model.source.subwords,
+        "target_subwords": text_model.target.subwords,
+        "target_written": text_model.target.written,
         "longest_source": text_model.longest_source,
         "longest_target": text_model.longest_target,
     }
@@ -91,8 +96,7 @@ def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[A
     lengths = description["longest_source"], description["longest_target"]
     if not all(type(length) is int and 0 <= length < 2**31 for length in lengths):
         raise ValueError(f"lengths {lengths}")
-    source = Vocabulary(config.source_symbols, checked_symbols(description["source"]))
-    target = Vocabulary(config.target_symbols, checked_symbols(description["target"]))
+    source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
     H = config.hidden_size
     if weights["encoder.lstm.Wh"].shape != (H, 4 * H):  # before a model of any size is made
         raise ValueError(f"encoder.lstm.Wh is {weights['encoder.lstm.Wh'].shape}, expected {(H, 4 * H)}")
@@ -106,6 +110,23 @@ def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[A
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{name} holds what is no finite number")
     return TextModel(model, config, source, target, *lengths)
+
+
+def described_vocabulary(side: str, config: ModelConfig, description: dict[str, Any]) -> Vocabulary:
+    """Take a side's vocabulary from a file's description; ValueError where there is something wrong with it."""
+    vocabulary = Vocabulary(
+        getattr(config, f"{side}_symbols"),
+        checked_symbols(description[side]),
+        checked_symbols(description.get(f"{side}_features", [])),
+        getattr(config, f"{side}_normalization"),
+        description.get(f"{side}_written", "none"),
+        description.get(f"{side}_subwords", ""),
+    )
+    if vocabulary.written not in ("none", "NFC", "NFD"):
+        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none, NFC or NFD")
+    if vocabulary.kind == "subwords" and side == "source":
+        load_subwords(vocabulary.subwords)
+    return vocabulary
 
 
 def checked_symbols(symbols: list[str]) -> tuple[str, ...]:
