@@ -186,14 +186,44 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert done.code == 1
     assert len(done.out.splitlines()) == 3
     assert done.out.splitlines()[1] == ""
-    assert "text 2: '가': the symbol '가' (U+AC00) was never seen in training; --unknown" in done.err
-    let_through = cli("predict runs/pairs --unknown", stdin="aa\n가\nbb\n".encode())
+    assert "text 2: '가': the symbol '가' (U+AC00) was never seen in training; let such" in done.err
+    let_through = cli("predict runs/pairs --unknown unknown", stdin="aa\na가\nbb\n".encode())
     assert (let_through.code, let_through.err) == (0, "")
     assert let_through.out.splitlines()[::2] == done.out.splitlines()[::2]
     not_text = cli("predict runs/pairs", stdin=b"\xef\xbb\xbfaa\n\xff\nbb")
     assert not_text.code == 1
     assert not_text.err == "error: text 2: not UTF-8\n"
     assert not_text.out.splitlines() == [done.out.splitlines()[0], "", done.out.splitlines()[2]]
+
+
+def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
+    cli(f"train {pairs} {QUICK}")
+    (tmp_path / "test.tsv").write_text("aa\ta\n\nb가\tb\n가\tb\n나\tb\n")
+    refused = cli("evaluate runs/pairs test.tsv")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith(
+        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was never seen in training; let"
+    )
+    counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
+    assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)
+    assert counted.err == (
+        "warning: test.tsv:4: '가': none of its symbols was ever seen in training (and 1 more such sources); "
+        "counted as wrong\n"
+    )
+    asked = cli("predict runs/pairs --unknown copy", stdin="가\naa".encode())
+    assert (asked.code, asked.out.count("\n")) == (1, 2)
+    assert asked.err == "error: text 1: '가': none of its symbols was ever seen in training\n"
+
+
+def test_jamo_from_end_to_end(cli, tmp_path):
+    """Targets are learnt as jamo and written as syllables, those never seen among them."""
+    syllables = [chr(0xAC00 + 588 * first + 28 * vowel) for first in range(19) for vowel in range(0, 21, 4)]
+    (tmp_path / "ko.tsv").write_text("".join(f"{text}\t{text}\n" for text in syllables))
+    cli("train ko.tsv --source-normalization NFD --target-normalization NFD --epochs 30 --batch-size 8 --out ko")
+    answers = cli("predict ko", stdin="\n".join(syllables).encode()).out.splitlines()
+    assert sum(map(str.__eq__, answers, syllables)) > 0.8 * len(syllables)
+    result = json.loads(cli("evaluate ko ko.tsv --json").out)
+    assert result["accuracy"] > 0.8
 
 
 def test_long_sources_are_warned_about(cli, pairs):

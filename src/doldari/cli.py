@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +24,8 @@ from doldari.options import with_settings
 if TYPE_CHECKING:
     from doldari.config import Config
     from doldari.data.pairs import Pair
+    from doldari.data.vocabulary import Unknown
+    from doldari.inference.predictor import Predictor
     from doldari.training.run import Run
 
 app = typer.Typer(
@@ -38,6 +40,7 @@ app = typer.Typer(
 # What is printed is often the user's own text: no markup is read in it.
 stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
 
 DataArgument = Annotated[
     str,
@@ -47,7 +50,13 @@ DataArgument = Annotated[
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
-UnknownOption = Annotated[bool, typer.Option("--unknown", help="Let symbols never seen in training through.")]
+UnknownOption = Annotated[
+    Literal["error", "unknown", "copy"],
+    typer.Option(
+        help="Symbols never seen in training are refused, or let through as unknown, "
+        "or also copied: the first stands for the first unknown symbol of the answer, and so on."
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
@@ -164,7 +173,7 @@ def evaluate(
     model: ModelArgument,
     data: DataArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    unknown: UnknownOption = False,
+    unknown: UnknownOption = "error",
 ) -> None:
     """Measure the accuracy: the share of sources answered exactly as their target.
 
@@ -177,10 +186,8 @@ def evaluate(
 
     predictor = load(model)
     pairs = load_split(data)[1] if data in TASKS else load_pairs(data)
-    try:
-        evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
-    except UnknownSymbolError as error:
-        raise UnknownSymbolError(f"{data}: {error}; --unknown lets such symbols through") from error
+    check_symbols(predictor, data, pairs, unknown)
+    evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
     if as_json:
         result = {"accuracy": evaluation.accuracy, "correct": sum(evaluation.right), "examples": len(pairs)}
         print(json.dumps(result))
@@ -193,13 +200,31 @@ def evaluate(
         stdout.print(samples(evaluation, wrong[:SAMPLES]))
 
 
+def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", unknown: "Unknown") -> None:
+    """Refuse, by file and line, the first source with unknown symbols; or warn of those that have no others."""
+    from doldari.data import place
+
+    refused = []
+    for index, pair in enumerate(pairs):
+        try:
+            predictor.encode(pair.source, unknown)
+        except UnknownSymbolError as error:
+            if unknown == "error":
+                raise UnknownSymbolError(f"{place(data, index)}: {error}{UNKNOWN_HINT}") from error
+            refused.append((index, str(error)))
+    if refused:
+        index, reason = refused[0]
+        more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
+        complain(f"{place(data, index)}: {reason}{more}; counted as wrong", "warning: ", "yellow")
+
+
 @app.command()
 def predict(
     model: ModelArgument,
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; without any, the lines of stdin.")
     ] = None,
-    unknown: UnknownOption = False,
+    unknown: UnknownOption = "error",
 ) -> None:
     """Answer texts, or the lines of standard input: one answer a line, on standard output.
 
@@ -215,11 +240,13 @@ def predict(
             number += 1
             try:
                 text = line.decode("utf-8").removesuffix("\r")
-                predictor.text_model.source.encode(text, unknown)
-            except (UnicodeDecodeError, UnknownSymbolError) as error:
+                if text:
+                    predictor.encode(text, unknown)
+            except (UnicodeDecodeError, DataError) as error:
                 failed = True
-                unreadable = isinstance(error, UnicodeDecodeError)
-                complain(f"text {number}: {'not UTF-8' if unreadable else f'{error}; --unknown lets it through'}")
+                reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+                hint = UNKNOWN_HINT if isinstance(error, UnknownSymbolError) and unknown == "error" else ""
+                complain(f"text {number}: {reason}{hint}")
             else:
                 good |= {index: text} if text else {}
         for index, answer in zip(good, predictor.predict(list(good.values()), unknown=unknown), strict=True):
@@ -234,7 +261,7 @@ def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
     out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
-    unknown: UnknownOption = False,
+    unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
     from doldari.inference.predictor import load

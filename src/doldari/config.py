@@ -22,7 +22,8 @@ import tomli_w
 
 from doldari.errors import ConfigError
 
-Symbols = Literal["characters", "whitespace"]
+Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
+Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -54,12 +55,18 @@ class ModelConfig:
     ensemble: int = setting(1, "Models, of as many seeds, that answer together.")
     source_symbols: Symbols = setting("characters", "How sources are cut into symbols.")
     target_symbols: Symbols = setting("characters", "How targets are cut into symbols.")
+    source_normalization: Normalization = setting("none", "Unicode form into which sources are brought.")
+    target_normalization: Normalization = setting(
+        "none", "The same of targets; answers come in the form that they had."
+    )
     shared_vocabulary: bool = setting(False, "One set of symbols for both sides.")
 
     def __post_init__(self) -> None:
         check(self)
         if self.shared_vocabulary and self.source_symbols != self.target_symbols:
             raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
+        if self.shared_vocabulary and self.source_normalization != self.target_normalization:
+            raise ConfigError("shared_vocabulary=True: needs source_ and target_normalization to be the same")
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError(f"attention={self.attention}: needs decoder=attention, not {self.decoder}")
         if self.bidirectional and self.hidden_size % 2 != 0:
@@ -88,6 +95,8 @@ class TrainingConfig:
     label_smoothing: float = setting(
         0.0, "How much probability all symbols share beside the right one.", at_least=0, below=1
     )
+    min_count: int = setting(1, "Symbols seen fewer times in training become unknown.")
+    subword_count: int = setting(8_000, "The most subwords, where these are the symbols.")
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
 
     def __post_init__(self) -> None:

@@ -1,9 +1,12 @@
+import sys
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doldari import UnknownSymbolError
+from doldari import ConfigError, DataError, MissingPackageError, UnknownSymbolError
 from doldari.data.batches import pad, shuffled_batches, without_common_padding
 from doldari.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 
@@ -28,6 +31,68 @@ def test_unknown_symbols():
     ids = vocabulary.encode("a가b", unknown=True)
     assert ids[1] == UNKNOWN
     assert vocabulary.decode(ids) == "a\ufffdb"
+
+
+def test_jamo_are_learnt_and_syllables_written():
+    """Of 각, 난 and 달 as jamo, 갈 can be read and written, which no text held."""
+    vocabulary = Vocabulary.build(["각난", "달"], "characters", normalization="NFD")
+    assert len(vocabulary.symbols) == 3 + 1 + 3
+    assert vocabulary.decode(vocabulary.encode("갈")) == "갈"
+    assert vocabulary.encode("갈") == vocabulary.encode(unicodedata.normalize("NFD", "갈"))
+    assert len(vocabulary.encode("갈")) == 3
+    with pytest.raises(UnknownSymbolError):
+        Vocabulary.build(["각난", "달"], "characters").encode("갈")
+
+
+@given(st.lists(st.text(), min_size=1), st.sampled_from(["NFC", "NFD"]), st.sampled_from(["NFC", "NFD"]))
+def test_answers_are_written_as_the_texts_were(texts, stored, normalization):
+    texts = [unicodedata.normalize(stored, text) for text in texts]
+    vocabulary = Vocabulary.build(texts, "characters", normalization=normalization)
+    assert [vocabulary.decode(vocabulary.encode(text)) for text in texts] == texts
+
+
+def test_features_are_no_letters():
+    vocabulary = Vocabulary.build(["VP"], "characters", features=[["V", "PST"], ["PST"]])
+    assert vocabulary.features == ("PST", "V")
+    ids = vocabulary.encode("VP\tV; PST;")
+    assert len({*ids}) == len(ids) == 4
+    assert ids == [*vocabulary.encode("\tV;PST"), *vocabulary.encode("VP\tPST")[1:]]
+    assert max(ids) < len(vocabulary)
+    for text in ("VP", "VP\t", "VP\t;"):
+        with pytest.raises(DataError, match="'VP': no features; expected: text, tab, features"):
+            vocabulary.encode(text)
+    with pytest.raises(UnknownSymbolError, match="the feature 'P' was never seen"):
+        vocabulary.encode("VP\tV;P")
+    assert vocabulary.encode("VP\tP", unknown=True)[0] == UNKNOWN
+    assert vocabulary.unknown_symbols("xVP y\tV;FUT") == ["x", " ", "y"]
+
+
+def test_rare_symbols_become_unknown():
+    vocabulary = Vocabulary.build(["aab", "abc"], "characters", features=[["V", "X"], ["V"]], min_count=2)
+    assert (vocabulary.symbols, vocabulary.features) == (("a", "b"), ("V",))
+    with pytest.raises(ConfigError, match="min_count=4: leaves no symbol; the most frequent is seen 3 times"):
+        Vocabulary.build(["aab", "abc"], "characters", min_count=4)
+
+
+def test_subwords():
+    texts = ["the lower house", "the low houses", "lowest of the low"] * 3
+    vocabulary = Vocabulary.build(texts, "subwords", subword_count=40)
+    assert len(vocabulary.symbols) <= 40
+    assert [vocabulary.decode(vocabulary.encode(text)) for text in texts] == texts
+    assert len(vocabulary.encode("the low")) == 2
+    assert vocabulary.decode(vocabulary.encode("the  slow")) == "the slow"
+    with pytest.raises(UnknownSymbolError, match="'가'"):
+        vocabulary.encode("the 가")
+    assert vocabulary.unknown_symbols("q the 가\ufffd") == ["q", "가", "\ufffd"]
+    assert vocabulary == Vocabulary.build(reversed(texts), "subwords", subword_count=40)
+    rare = Vocabulary.build([*texts, "q"], "subwords", subword_count=40, min_count=2)
+    assert rare.unknown_symbols("q") == ["q"]
+
+
+def test_subwords_need_a_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'doldari\[subwords\]'"):
+        Vocabulary.build(["a"], "subwords")
 
 
 def test_common_padding_is_dropped():

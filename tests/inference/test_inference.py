@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doldari import LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
+from doldari import ConfigError, LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
 from doldari.config import ModelConfig
 from doldari.data.pairs import Pair
-from doldari.data.vocabulary import Vocabulary
+from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference import predictor as predictor_module
 from doldari.inference.metrics import evaluate
 from doldari.models.model_file import TextModel, build_model
@@ -41,7 +41,12 @@ def test_unknown_symbols_and_long_sources():
     predictor = make_predictor()
     with pytest.raises(UnknownSymbolError, match=r"'q' \(U\+0071\)"):
         predictor("aq")
-    assert isinstance(predictor.predict(["aq"], unknown=True)[0], str)
+    assert isinstance(predictor.predict(["aq"], unknown="unknown")[0], str)
+    for choice in ("error", "unknown", "copy"):
+        with pytest.raises(UnknownSymbolError, match="'qq'"):
+            predictor.predict(["ab", "qq"], unknown=choice)
+    with pytest.raises(ConfigError, match="unknown=True: must be one of error, unknown, copy"):
+        predictor.predict(["aq"], unknown=True)
     with pytest.warns(LongSourceWarning, match="13 symbols, the longest in training had 8; distrust its answer$"):
         predictor("a" * 13)
     with pytest.warns(LongSourceWarning, match=r"14 symbols.*\(and those of 1 others\)"):
@@ -49,6 +54,30 @@ def test_unknown_symbols_and_long_sources():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor("a" * 12)
+
+
+def test_unknown_symbols_are_copied_in_order(monkeypatch):
+    predictor = make_predictor()
+    answer = [3, UNKNOWN, START, UNKNOWN, UNKNOWN, 0]
+    monkeypatch.setattr(Seq2seq, "generate", lambda *_: np.array([answer]))
+    assert predictor.predict(["qab가"], unknown="copy") == ["xq\ufffd가\ufffd"]
+    assert predictor.predict(["qab가"], unknown="unknown") == ["x\ufffd\ufffd\ufffd\ufffd"]
+    assert predictor.predict(["ab"], unknown="copy") == ["x\ufffd\ufffd\ufffd\ufffd"]
+
+
+def test_sources_of_only_unknown_symbols_are_wrong_in_an_evaluation():
+    predictor = make_predictor()
+    pairs = [Pair("ab", predictor("ab")), Pair("가", "x"), Pair("가b", "x" * 9)]
+    assert evaluate(predictor, pairs, unknown="unknown").right == [True, False, False]
+    with pytest.raises(UnknownSymbolError):
+        evaluate(predictor, pairs)
+
+
+def test_canonically_equal_answers_are_right(monkeypatch):
+    predictor = make_predictor()
+    monkeypatch.setattr(predictor, "predict", lambda texts, **_: ["e\u0301", "한", "ﬁ"])
+    pairs = [Pair("a", "\u00e9"), Pair("b", "\u1112\u1161\u11ab"), Pair("c", "fi")]
+    assert evaluate(predictor, pairs).right == [True, True, False]
 
 
 def test_evaluate_counts_exact_matches():

@@ -40,6 +40,60 @@ def test_there_and_back(path):
     assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
 
 
+@pytest.fixture
+def subword_model(tmp_path):
+    """A model with all that a vocabulary can have, as its file."""
+    config = ModelConfig(
+        hidden_size=5,
+        wordvec_size=3,
+        source_symbols="subwords",
+        source_normalization="NFC",
+        target_normalization="NFD",
+    )
+    source = Vocabulary.build(["the low house", "the house"], "subwords", features=[["V"]], normalization="NFC")
+    target = Vocabulary.build(["각난"], "characters", normalization="NFD")
+    model = build_model(config, source, target, rng=np.random.default_rng(0))
+    path = tmp_path / "subwords.safetensors"
+    save_model(path, TextModel(model, config, source, target, 7, 4))
+    return path
+
+
+def test_vocabularies_there_and_back(subword_model):
+    loaded = load_model(subword_model)
+    assert len(loaded.source.encode("the house\tV")) == 3
+    assert loaded.target.decode(loaded.target.encode("낙")) == "낙"
+    again = subword_model.with_name("again.safetensors")
+    save_model(again, loaded)
+    assert again.read_bytes() == subword_model.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"source_subwords": "{}"}, "its subwords cannot be read"),
+        ({"source_subwords": 3}, "its subwords cannot be read"),
+        ({"source_features": ["V", "V"]}, "different texts"),
+        ({"source_features": ["V", "N"]}, r"encoder.embed.W is"),
+        ({"target_written": "NFX"}, "target_written='NFX': must be none, NFC or NFD"),
+        ({"model": {"source_normalization": "NFX"}}, "source_normalization=NFX: must be one of none, NFC"),
+    ],
+)
+def test_damaged_vocabularies(subword_model, changes, message):
+    describe(subword_model, **changes)
+    with pytest.raises(ModelFileError, match=message):
+        load_model(subword_model)
+
+
+def test_models_without_the_newer_parts_are_read(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    description = json.loads(header["__metadata__"]["doldari"])
+    for name in ("source_features", "source_subwords", "target_subwords", "target_written"):
+        del description[name]
+    save_file(load_file(path), path, {"doldari": json.dumps(description)})
+    assert load_model(path).source == Vocabulary("characters", ("a", "가"))
+
+
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])
 def test_cut_short(path, keep):
     path.write_bytes(path.read_bytes()[:keep])

@@ -4,10 +4,11 @@ import warnings
 import numpy as np
 import pytest
 
-from doldari import SGD, Adam, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, kernels, load
+from doldari import SGD, Adam, DataError, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, kernels, load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
+from doldari.data.vocabulary import START, UNKNOWN
 from doldari.training.history import read_history
 from doldari.training.run import Run, claim, train
 from doldari.training.schedules import constant, one_cycle
@@ -90,6 +91,27 @@ def test_vocabularies_come_from_the_training_pairs():
     run = Run.prepare(shared, [Pair("ab", "b c")], [])
     assert run.predictor.text_model.source.symbols == (" ", "a", "b", "c")
     assert run.predictor.text_model.target.symbols == (" ", "a", "b", "c")
+
+
+def test_sides_are_normalised_and_rare_symbols_learnt_as_unknown():
+    settings = SMALL.replace(source_normalization="NFD", min_count=2)
+    run = Run.prepare(settings, [Pair("각", "xy"), Pair("가각", "xz")], [])
+    assert len(run.predictor.text_model.source.symbols) == 3
+    assert run.predictor.text_model.longest_source == 5
+    assert run.t.tolist() == [[START, 3, UNKNOWN, 0]] * 2
+
+
+def test_features_belong_to_sources():
+    pairs = [Pair("walk\tV;PST", "walked"), Pair("talk\tV", "talk")]
+    run = Run.prepare(SMALL.replace(reverse=False), pairs, [])
+    source, target = run.predictor.text_model.source, run.predictor.text_model.target
+    assert (source.features, target.features) == (("PST", "V"), ())
+    assert run.x[0].tolist() == source.encode("walk\tV;PST")
+    shared = Run.prepare(SMALL.replace(shared_vocabulary=True), pairs, []).predictor.text_model
+    assert shared.source.symbols == shared.target.symbols
+    assert len(shared.source) == len(shared.target) + 2
+    with pytest.raises(DataError, match="'talk': no features"):
+        Run.prepare(SMALL, [pairs[0], Pair("talk", "talk")], [])
 
 
 def test_claim(tmp_path):

@@ -7,7 +7,7 @@ from typing import Protocol
 from doldari.data.addition import addition_pairs
 from doldari.data.copying import copy_pairs, reverse_pairs
 from doldari.data.dates import date_pairs
-from doldari.data.pairs import Pair, read_pairs
+from doldari.data.pairs import Pair, read_lines, read_pairs
 from doldari.errors import DataError
 
 
@@ -36,3 +36,11 @@ def load_pairs(data: str) -> list[Pair]:
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise DataError(f"{data}: no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}")
     return read_pairs(path)
+
+
+def place(data: str, index: int) -> str:
+    """Say where the pair of that index, from 0, stands: `pairs.tsv:3`, or just the name of a built-in task."""
+    if data in TASKS:
+        return data
+    number = [number for number, _ in read_lines(Path(data))][index]
+    return f"{data}:{number}"

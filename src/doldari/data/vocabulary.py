@@ -1,59 +1,155 @@
-"""Symbols to ids and back; a symbol is a character, or what stands between white space."""
+"""Texts to ids and back, for one side: normalised, cut into symbols, numbered.
 
+A source may have features, such as those of a form that is asked for: they follow the text behind a tab, with
+semicolons between them, `walk TAB V;PST`.  They are symbols of their own kind: the feature V is not the letter V.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from doldari.errors import UnknownSymbolError
+from doldari.data.subwords import cut_subwords, load_subwords, subword_symbols, train_subwords
+from doldari.data.symbols import cut, join, normalize, written_form
+from doldari.errors import ConfigError, DataError, UnknownSymbolError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Unknown = Literal["error", "unknown", "copy"]  # what to do with symbols that were never seen in training
 
 PADDING = 0  # also the end of an answer
 START = 1
 UNKNOWN = 2
 SPECIALS = 3
+UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The symbols of one side, in the order of their ids, which begin after padding/end, start and unknown.
+    """What one side's texts are made of; ids follow padding/end, start and unknown: symbols first, then features.
 
-    kind is "characters" or "whitespace": how a text is cut into symbols.
+    kind: how a text is cut into symbols (symbols.py); normalization: the Unicode form it is brought into before, and
+    written: the form into which an answer is brought; subwords: the tokenizer, as JSON, if that is the kind.
     """
 
     kind: str
     symbols: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    normalization: str = "none"
+    written: str = "none"
+    subwords: str = ""
 
     @classmethod
-    def build(cls, texts: Iterable[str], kind: str) -> "Vocabulary":
-        """Collect the symbols of texts, sorted, so that the order of the texts does not matter."""
-        return cls(kind, tuple(sorted({symbol for text in texts for symbol in cut(text, kind)})))
+    def build(
+        cls,
+        texts: Sequence[str],
+        kind: str,
+        *,
+        features: Iterable[Sequence[str]] = (),
+        normalization: str = "none",
+        min_count: int = 1,
+        subword_count: int = 8_000,
+    ) -> "Vocabulary":
+        """Collect what is seen in texts and features at least min_count times, sorted: the texts' order is no matter.
+
+        Answers are written in NFC or NFD, as texts are, if these are normalised.
+        """
+        written = "none" if normalization == "none" else written_form(texts)
+        texts = [normalize(text, normalization) for text in texts]
+        subwords = train_subwords(texts, subword_count, min_count) if kind == "subwords" else ""
+        if subwords:
+            symbols = subword_symbols(load_subwords(subwords))
+        else:
+            symbols = frequent((symbol for text in texts for symbol in cut(text, kind)), min_count)
+        return cls(
+            kind,
+            symbols,
+            frequent((feature for row in features for feature in row), min_count),
+            normalization,
+            written,
+            subwords,
+        )
 
     @cached_property
     def ids(self) -> dict[str, int]:
         """Every symbol's id."""
         return {symbol: id for id, symbol in enumerate(self.symbols, start=SPECIALS)}
 
+    @cached_property
+    def feature_ids(self) -> dict[str, int]:
+        """Every feature's id."""
+        return {feature: id for id, feature in enumerate(self.features, start=SPECIALS + len(self.symbols))}
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer":
+        """The subwords' tokenizer; MissingPackageError without the package."""
+        return load_subwords(self.subwords)
+
     def __len__(self) -> int:
-        return SPECIALS + len(self.symbols)
+        return SPECIALS + len(self.symbols) + len(self.features)
+
+    def cut(self, text: str) -> Sequence[str]:
+        """Normalise a text, without features, and cut it into symbols."""
+        text = normalize(text, self.normalization)
+        return cut_subwords(text, self.tokenizer) if self.kind == "subwords" else cut(text, self.kind)
 
     def encode(self, text: str, unknown: bool = False) -> list[int]:
-        """Turn a text into ids; a symbol that is not there is refused, or with `unknown` becomes unknown."""
-        ids = [self.ids.get(symbol, UNKNOWN) for symbol in cut(text, self.kind)]
+        """Turn a text into ids, those of its features first.
+
+        A symbol or feature that is not there is refused, or with `unknown` becomes unknown.  DataError where features
+        are expected and the text has none.
+        """
+        text, features = split_features(text) if self.features else (text, [])
+        symbols = self.cut(text)
+        ids = [self.feature_ids.get(feature, UNKNOWN) for feature in features]
+        ids += [self.ids.get(symbol, UNKNOWN) for symbol in symbols]
         if not unknown and UNKNOWN in ids:
-            symbol = cut(text, self.kind)[ids.index(UNKNOWN)]
+            index = ids.index(UNKNOWN)
+            if index < len(features):
+                raise UnknownSymbolError(f"{text!r}: the feature {features[index]!r} was never seen in training")
+            symbol = symbols[index - len(features)]
             points = " ".join(f"U+{ord(char):04X}" for char in symbol)
             raise UnknownSymbolError(f"{text!r}: the symbol {symbol!r} ({points}) was never seen in training")
         return ids
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Turn the ids of an answer, up to its end, into text; the replacement character stands for unknown."""
-        symbols = []
+    def unknown_symbols(self, text: str) -> list[str]:
+        """List the symbols of a text, its features aside, that are not there, in order."""
+        return [symbol for symbol in self.cut(text.partition("\t")[0]) if symbol not in self.ids]
+
+    def decode(self, ids: Sequence[int], copied: Sequence[str] = ()) -> str:
+        """Turn the ids of an answer, up to its end, into text.
+
+        The first of `copied` stands for the first unknown, and so on; beyond them the replacement character does.
+        """
+        symbols, replacements = [], iter(copied)
         for id in ids:
             if id == PADDING:
                 break
-            symbols.append(self.symbols[id - SPECIALS] if id >= SPECIALS else "\N{REPLACEMENT CHARACTER}")
-        return ("" if self.kind == "characters" else " ").join(symbols)
+            symbols.append(next(replacements, UNKNOWN_TEXT) if id == UNKNOWN else self._names[id])
+        return normalize(join(symbols, self.kind), self.written)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """Every id's symbol or feature."""
+        return (*[UNKNOWN_TEXT] * SPECIALS, *self.symbols, *self.features)
 
 
-def cut(text: str, kind: str) -> Sequence[str]:
-    """Cut a text into symbols."""
-    return text if kind == "characters" else text.split()
+def frequent(symbols: Iterable[str], min_count: int) -> tuple[str, ...]:
+    """Sort the symbols that occur at least min_count times; ConfigError where all are rarer."""
+    counts = Counter(symbols)
+    kept = tuple(sorted(symbol for symbol, count in counts.items() if count >= min_count))
+    if counts and not kept:
+        most = max(counts.values())
+        raise ConfigError(f"min_count={min_count}: leaves no symbol; the most frequent is seen {most:,} times")
+    return kept
+
+
+def split_features(source: str) -> tuple[str, list[str]]:
+    """Split `text TAB one;two` into the text and its features; DataError where there are none."""
+    text, _, column = source.partition("\t")
+    features = [feature.strip() for feature in column.split(";") if feature.strip()]
+    if not features:
+        raise DataError(f"{text!r}: no features; expected: text, tab, features with ; between them")
+    return text, features

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from doldari.data.pairs import Pair
-from doldari.data.vocabulary import cut
+from doldari.data.symbols import cut, normalize
+from doldari.data.vocabulary import Unknown
 from doldari.inference.predictor import Predictor
 from doldari.models import Seq2seq
 
@@ -26,12 +27,31 @@ class Evaluation:
         return sum(self.right) / len(self.right)
 
 
-def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: bool = False) -> Evaluation:
-    """Ask every source of pairs and compare with its target; unknown is as in `Predictor.predict`."""
-    answers = model.predict([pair.source for pair in pairs], unknown=unknown)
+def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error") -> Evaluation:
+    """Ask every source of pairs and compare with its target; unknown is as in `Predictor.predict`.
+
+    A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.
+    """
+    answers = [""] * len(pairs)
+    asked = [index for index, pair in enumerate(pairs) if unknown == "error" or model.knows(pair.source)]
+    for index, answer in zip(asked, model.predict([pairs[i].source for i in asked], unknown=unknown), strict=True):
+        answers[index] = answer
     kind = model.text_model.target.kind
-    right = [cut(answer, kind) == cut(pair.target, kind) for answer, pair in zip(answers, pairs, strict=True)]
+    right = [
+        compared(answer, kind) == compared(pair.target, kind) for answer, pair in zip(answers, pairs, strict=True)
+    ]
     return Evaluation(pairs, answers, right)
+
+
+def compared(text: str, kind: str) -> Sequence[str]:
+    """Cut a text into the symbols that are compared: those of its kind, or characters where these are words or parts.
+
+    Canonically equal texts are equal, however a model normalises them.
+    """
+    text = normalize(text, "NFC")
+    if kind in ("words", "subwords"):
+        return " ".join(text.split())
+    return cut(text, kind)
 
 
 def eval_seq2seq(

@@ -4,12 +4,12 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from doldari.arrays import Floats
 from doldari.data.batches import pad
-from doldari.data.vocabulary import PADDING, START, cut
-from doldari.errors import ConfigError, ModelFileError
+from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
+from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
@@ -41,16 +41,20 @@ class Predictor:
         """Answer one text."""
         return self.predict([text])[0]
 
-    def predict(self, texts: Sequence[str], *, unknown: bool = False) -> list[str]:
-        """Answer texts, greedily, each as if it were alone.
+    def predict(self, texts: Sequence[str], *, unknown: Unknown = "error") -> list[str]:
+        """Answer texts, greedily, each as if it were alone; of a model with features, `text TAB one;two`.
 
         An answer ends at the latest where the longest in training did.  A symbol never seen in training is refused
-        with UnknownSymbolError, or let through as unknown; a text much longer than any in training is warned about.
+        with UnknownSymbolError, or with "unknown" let through; with "copy" it also stands in the answer where that is
+        unknown: the first for the first, and so on.  A text of only such symbols is always refused; one that is much
+        longer than any in training is warned about.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts; for the answer to one, call the model: model(text)")
+        if unknown not in get_args(Unknown):
+            raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
         model, config, source, target, _, longest_target = self.text_model
-        encoded = [source.encode(text, unknown) for text in texts]
+        encoded = [self.encode(text, unknown) for text in texts]
         self._warn_of_long(encoded)
         if config.reverse:
             encoded = [ids[::-1] for ids in encoded]
@@ -58,15 +62,16 @@ class Predictor:
         for batch in batches_by_length(encoded):
             xs = pad([encoded[index] for index in batch], PADDING)
             for index, ids in zip(batch, model.generate(xs, START, longest_target).tolist(), strict=True):
-                answers[index] = target.decode(ids)
+                copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
+                answers[index] = target.decode(ids, copied)
         return answers
 
-    def attention(self, text: str, *, unknown: bool = False) -> Attention:
+    def attention(self, text: str, *, unknown: Unknown = "error") -> Attention:
         """Answer one text, and tell where the model looked; only of models with the attention decoder."""
         model, config, source, target, _, longest_target = self.text_model
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
-        ids = source.encode(text, unknown)
+        ids = self.encode(text, unknown)
         xs = pad([ids[::-1] if config.reverse else ids], PADDING)
         answer = model.generate(xs, START, longest_target)[0].tolist()
         answer = answer[: answer.index(PADDING)] if PADDING in answer else answer
@@ -74,7 +79,18 @@ class Predictor:
         if config.reverse:
             weights = weights[:, ::-1]
         symbols = [target.decode([id]) for id in answer]
-        return Attention(list(cut(text, source.kind)), [*symbols, END], weights)
+        return Attention(list(source.cut(text)), [*symbols, END], weights)
+
+    def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
+        """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
+        ids = self.text_model.source.encode(text, unknown != "error")
+        if ids and set(ids) == {UNKNOWN}:
+            raise UnknownSymbolError(f"{text!r}: none of its symbols was ever seen in training")
+        return ids
+
+    def knows(self, text: str) -> bool:
+        """Say whether any symbol of a source, if it has one, was seen in training."""
+        return set(self.text_model.source.encode(text, unknown=True)) != {UNKNOWN}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from doldari.config import ModelConfig, from_table
+from doldari.data.subwords import load_subwords
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
@@ -72,6 +73,10 @@ def save_model(path: Path, text_model: TextModel) -> None:
         "model": dataclasses.asdict(text_model.config),
         "source": text_model.source.symbols,
         "target": text_model.target.symbols,
+        "source_features": text_model.source.features,
+        "source_subwords": text_model.source.subwords,
+        "target_subwords": text_model.target.subwords,
+        "target_written": text_model.target.written,
         "longest_source": text_model.longest_source,
         "longest_target": text_model.longest_target,
     }
@@ -110,8 +115,7 @@ def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[A
     lengths = description["longest_source"], description["longest_target"]
     if not all(type(length) is int and 0 <= length < 2**31 for length in lengths):
         raise ValueError(f"lengths {lengths}")
-    source = Vocabulary(config.source_symbols, checked_symbols(description["source"]))
-    target = Vocabulary(config.target_symbols, checked_symbols(description["target"]))
+    source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
     check_sizes(config, weights)
     members = [build_model(config, source, target) for _ in range(config.ensemble)]
     model = Ensemble(members) if config.ensemble > 1 else members[0]
@@ -140,6 +144,23 @@ def check_sizes(config: ModelConfig, weights: Mapping[str, NDArray[Any]]) -> Non
     for name, array in weights.items():
         if name.endswith("embed.W") and array.shape[1:] != (config.wordvec_size,):
             raise ValueError(f"{name} is {array.shape}, expected {config.wordvec_size} columns")
+
+
+def described_vocabulary(side: str, config: ModelConfig, description: dict[str, Any]) -> Vocabulary:
+    """Take a side's vocabulary from a file's description; ValueError where there is something wrong with it."""
+    vocabulary = Vocabulary(
+        getattr(config, f"{side}_symbols"),
+        checked_symbols(description[side]),
+        checked_symbols(description.get(f"{side}_features", [])),
+        getattr(config, f"{side}_normalization"),
+        description.get(f"{side}_written", "none"),
+        description.get(f"{side}_subwords", ""),
+    )
+    if vocabulary.written not in ("none", "NFC", "NFD"):
+        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none, NFC or NFD")
+    if vocabulary.kind == "subwords" and side == "source":
+        load_subwords(vocabulary.subwords)
+    return vocabulary
 
 
 def checked_symbols(symbols: list[str]) -> tuple[str, ...]:

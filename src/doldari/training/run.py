@@ -1,9 +1,11 @@
 """A run: pairs and settings in, a directory with the trained model, its settings and its history out."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from doldari.arrays import Ids
 from doldari.config import Config
 from doldari.data.batches import pad
 from doldari.data.pairs import Pair
-from doldari.data.vocabulary import PADDING, START, Vocabulary
+from doldari.data.vocabulary import PADDING, START, Vocabulary, split_features
 from doldari.errors import RunExistsError, TrainingError
 from doldari.files import write_whole
 from doldari.inference.metrics import Evaluation, evaluate
@@ -47,8 +49,8 @@ class Run:
         sequences = np.random.SeedSequence(settings.seed).spawn(3)
         initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
         source, target = build_vocabularies(config, training)
-        encoded_x = [source.encode(pair.source) for pair in training]
-        encoded_t = [target.encode(pair.target) for pair in training]
+        encoded_x = [source.encode(pair.source, unknown=True) for pair in training]
+        encoded_t = [target.encode(pair.target, unknown=True) for pair in training]
         longest_source, longest_target = max(map(len, encoded_x)), max(map(len, encoded_t))
         if config.model.reverse:
             encoded_x = [ids[::-1] for ids in encoded_x]
@@ -85,13 +87,21 @@ class Run:
 
 
 def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabulary, Vocabulary]:
-    """Collect the symbols of each side, or of both sides for both."""
+    """Collect the symbols of each side, or of both sides for both, and the features of sources that have any."""
+    model, settings = config.model, config.training
     sources, targets = [pair.source for pair in training], [pair.target for pair in training]
-    if config.model.shared_vocabulary:
-        sources = targets = sources + targets
+    features: list[list[str]] = []
+    if any("\t" in source for source in sources):
+        split = [split_features(source) for source in sources]
+        sources, features = [text for text, _ in split], [row for _, row in split]
+    build = partial(Vocabulary.build, min_count=settings.min_count, subword_count=settings.subword_count)
+    build_source = partial(build, kind=model.source_symbols, normalization=model.source_normalization)
+    if model.shared_vocabulary:
+        source = build_source(sources + targets, features=features)
+        return source, dataclasses.replace(source, features=())
     return (
-        Vocabulary.build(sources, config.model.source_symbols),
-        Vocabulary.build(targets, config.model.target_symbols),
+        build_source(sources, features=features),
+        build(targets, kind=model.target_symbols, normalization=model.target_normalization),
     )
 
 
@@ -145,7 +155,7 @@ def train(
             ) from error
         seconds = time.perf_counter() - start
         with np.errstate(all="ignore"):
-            evaluation = evaluate(run.predictor, run.validation, unknown=True)
+            evaluation = evaluate(run.predictor, run.validation, unknown="unknown")
         rate = run.trainer.optimizer.learning_rate
         epoch = Epoch(number, sum(losses) / len(losses), evaluation.accuracy, rate, seconds)
         run.history.append(epoch)

@@ -1,0 +1,70 @@
+"""Subwords: frequent words whole, others in parts, by byte pair encoding (Sennrich et al. 2016) of `tokenizers`."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from doldari.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+UNSEEN = "\N{REPLACEMENT CHARACTER}"  # the library's token for a character that was not in the training texts
+
+
+def train_subwords(texts: Iterable[str], size: int, min_count: int) -> str:
+    """Learn at most `size` subwords of texts: the tokenizer as JSON.
+
+    Characters that stand in the texts fewer than min_count times stay unknown, and no rarer pair is joined.  A space
+    becomes ▁ at the start of the word behind it, so that a text can be put together again.
+    """
+    library = load_library()
+    texts = [" ".join(text.split()) for text in texts]
+    counts = Counter(char for text in texts for char in text if char != " ")
+    frequent = sum(count >= min_count for count in counts.values())
+    tokenizer = library.Tokenizer(library.models.BPE(unk_token=UNSEEN))
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Metaspace()
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=max(2, min_count),
+        limit_alphabet=frequent + 1,  # the ▁
+        special_tokens=[UNSEEN],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return str(tokenizer.to_str())
+
+
+def load_subwords(description: str) -> "Tokenizer":
+    """Make the tokenizer of what `train_subwords` returned; ValueError where it is not that."""
+    library = load_library()
+    try:
+        tokenizer: Tokenizer = library.Tokenizer.from_str(description)
+    except Exception as error:  # the library has no narrower one
+        raise ValueError(f"its subwords cannot be read: {error}") from error
+    return tokenizer
+
+
+def subword_symbols(tokenizer: "Tokenizer") -> tuple[str, ...]:
+    """List a tokenizer's subwords in the order of its ids."""
+    vocabulary = tokenizer.get_vocab()
+    return tuple(sorted(vocabulary.keys() - {UNSEEN}, key=vocabulary.__getitem__))
+
+
+def cut_subwords(text: str, tokenizer: "Tokenizer") -> list[str]:
+    """Cut a text into subwords; a character that is in none stands for itself."""
+    text = " ".join(text.split())
+    encoded = tokenizer.encode(text, add_special_tokens=False)
+    return [
+        text[slice(*place)] if token == UNSEEN else token
+        for token, place in zip(encoded.tokens, encoded.offsets, strict=True)
+    ]
+
+
+def load_library() -> Any:
+    """Import `tokenizers`; MissingPackageError where it is not installed."""
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise MissingPackageError("subwords need tokenizers: pip install 'doldari[subwords]'") from error
+    return tokenizers
