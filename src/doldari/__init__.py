@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import PeekySeq2seq, Seq2seq
-    from doldari.training.optimizers import SGD, Adam
+    from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "ConfigError",
     "DataError",
     "DoldariError",
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "SGD": "training.optimizers",
     "Adam": "training.optimizers",
+    "AdamW": "training.optimizers",
     "LongSourceWarning": "inference.predictor",
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",
