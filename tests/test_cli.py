@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import doldari
 from doldari.cli import main
 from doldari.display import stop_on_signals
+from doldari.inference.metrics import Evaluation
 
 QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
 
@@ -108,6 +110,46 @@ def test_settings_from_a_file_and_options(cli, pairs, tmp_path):
     assert "epochs = 1" in written
 
 
+def test_the_best_epoch_is_named_and_kept(cli, pairs, monkeypatch):
+    """The accuracies are written down: 50 %, 75 %, 25 %, 25 % and so on."""
+    accuracies = iter([0.5, 0.75] + [0.25] * 10)
+    monkeypatch.setattr(
+        Evaluation, "accuracy", property(lambda self: self.__dict__.setdefault("a", next(accuracies)))
+    )
+    done = cli(f"train {pairs} --epochs 9 --patience 3 --hidden-size 8 --validation {pairs}")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines[1:6]] == [["epoch", f"{epoch}/9"] for epoch in range(1, 6)]
+    assert [word for line in lines[1:6] for word in line.split() if "%" in word] == [
+        "50.00%*",
+        "75.00%*",
+        "25.00%",
+        "25.00%",
+        "25.00%",
+    ]
+    assert lines[-2] == "stopped early: no better epoch in 3"
+    assert lines[-1].startswith(
+        "runs/pairs holds the model of epoch 2, the best; ask it: doldari predict runs/pairs "
+    )
+
+
+def test_a_budget_of_time(cli, pairs):
+    done = cli(f"train {pairs} --budget 1.5s --hidden-size 4 --metric loss --ema 0.9 --schedule cosine --bucketing")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert re.fullmatch(r"budget 1\.5s: [\d,]+ epochs of about 0\.\d s", lines[1])
+    assert re.fullmatch(r"epoch +1/\d+ +loss \d\.\d+ +validation \d\.\d+\* +accuracy +\d+\.\d+% +0\.\d s", lines[2])
+    assert 'budget = "1.5s"' in Path("runs/pairs/config.toml").read_text()
+    history = [json.loads(line) for line in Path("runs/pairs/history.jsonl").read_text().splitlines()]
+    assert history[-1]["learning_rate"] < 1e-4 < max(epoch["learning_rate"] for epoch in history)
+
+
+def test_symbols_never_seen_are_counted(cli, pairs, tmp_path):
+    (tmp_path / "some.tsv").write_text("aa\ta\n가\ta\n")
+    done = cli(f"train {pairs} {QUICK} --validation some.tsv")
+    assert "2 to validate with (1 of them with symbols never seen in training);" in done.out
+
+
 def test_generate(cli):
     tsv = cli("generate addition --count 20 --digits 2 --seed 4").out.splitlines()
     assert len(set(tsv)) == 20
@@ -156,6 +198,18 @@ def test_compare(cli, pairs, tmp_path):
         ("train pairs.tsv --config none.toml", "none.toml: cannot be read as TOML: No such file"),
         ("train pairs.tsv --out pairs.tsv", "pairs.tsv: cannot be made a directory for the run"),
         ("train pairs.tsv --validation bad.tsv", "bad.tsv:2: no tab"),
+        ("train pairs.tsv --validation empty.tsv", "empty.tsv: no pairs in it"),
+        (
+            "train pairs.tsv --validation foreign.tsv",
+            "foreign.tsv: every pair has symbols never seen in training (2 pairs); validate with",
+        ),
+        ("train pairs.tsv --epochs 3 --budget 5m", "epochs=3, budget=5m: give one of the two"),
+        ("train pairs.tsv --budget soon", "budget=soon: must be a time such as 90s, 5m or 1h30m"),
+        ("train pairs.tsv --budget 0.001s", "budget=0.001s: too short, one epoch takes about 0."),
+        ("train pairs.tsv --ema 1", "ema=1.0: must be below 1 and at least 0"),
+        ("train pairs.tsv --warmup 1", "warmup=1.0: must be below 1"),
+        ("train pairs.tsv --weight-decay -1", "weight_decay=-1.0: must be finite and at least 0"),
+        ("train pairs.tsv --patience -1", "patience=-1: must be at least 0"),
         ("evaluate none pairs.tsv", "none: no such model; train one with: doldari train"),
         ("predict . abc", ".: no model file in this directory"),
         ("predict pairs.tsv abc", "pairs.tsv: not a safetensors file"),
@@ -165,8 +219,10 @@ def test_mistakes_get_one_line(cli, pairs, tmp_path, arguments, message):
     (tmp_path / "bad.tsv").write_text("a\tb\nno tab\nnone\n")
     (tmp_path / "empty.tsv").write_text("")
     (tmp_path / "latin.tsv").write_bytes("caf\xe9\tx\n".encode("latin-1"))
+    (tmp_path / "foreign.tsv").write_text("가\ta\na\t나\n")
     failed = cli(arguments)
     assert failed.code == 1
+    assert not (tmp_path / "runs").exists()
     assert failed.out == ""
     assert failed.err.startswith("error: ")
     assert message in failed.err
@@ -177,6 +233,7 @@ def test_usage_errors_have_their_own_code(cli):
     assert cli("train").code == 2
     assert cli("trian addition").code == 2
     assert cli("train addition --decoder pekky").code == 2
+    assert cli("train addition --metric bleu").code == 2
     assert cli("generate subtraction").code == 2
 
 
@@ -257,10 +314,10 @@ def test_interruption_saves(tmp_path, number):
         training.send_signal(number)
         _, error = training.communicate(timeout=60)
     assert training.returncode == 128 + number
-    assert "the model as it stands is in runs/addition" in error
+    epochs = len((tmp_path / "runs/addition/history.jsonl").read_text().splitlines())
+    assert re.search(rf"the model of epoch [1-{epochs}], the best so far, is in runs/addition", error)
     assert "Traceback" not in error
     assert doldari.load(tmp_path / "runs/addition")("1+1") is not None
-    assert len((tmp_path / "runs/addition/history.jsonl").read_text().splitlines()) >= 1
     assert (tmp_path / "runs/addition/accuracy.png").exists()
 
 

@@ -19,7 +19,8 @@ def test_every_setting_is_an_option():
 def test_the_help_shows_the_defaults():
     parameters = inspect.signature(train).parameters
     shown = {
-        name: parameters[name].default.show_default for name in ("epochs", "learning_rate", "decoder", "reverse")
+        name: parameters[name].default.show_default
+        for name in ("budget", "seed", "learning_rate", "decoder", "reverse")
     }
-    assert shown == {"epochs": "10", "learning_rate": "0.005", "decoder": "peeky", "reverse": "yes"}
+    assert shown == {"budget": False, "seed": "0", "learning_rate": "0.005", "decoder": "peeky", "reverse": "yes"}
     assert Config().training.learning_rate == 0.005

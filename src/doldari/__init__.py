@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
-    from doldari.training.optimizers import SGD, Adam
+    from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "AttentionSeq2seq",
     "ConfigError",
     "DataError",
@@ -61,6 +62,7 @@ _HOMES = {
     "Adam": "training.optimizers",
     "AttentionSeq2seq": "models",
     "DotAttentionSeq2seq": "models",
+    "AdamW": "training.optimizers",
     "LongSourceWarning": "inference.predictor",
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",

@@ -87,9 +87,9 @@ def train(
 ) -> None:
     """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
 
-    After every epoch the loss and the accuracy, the share of validation sources answered exactly, are printed.
-    The run's directory then holds the model, its settings (config.toml), history.jsonl and the picture accuracy.png.
-    Ctrl-C stops and keeps what is there.
+    After every epoch are printed the training loss, the validation loss and the accuracy, the share of validation
+    sources answered exactly; a star marks the best so far.  The run's directory then holds the best epoch's model,
+    its settings (config.toml), history.jsonl and the picture accuracy.png.  Ctrl-C stops and keeps the best so far.
     """
     from doldari.data import load_pairs
     from doldari.data.pairs import read_pairs
@@ -103,15 +103,30 @@ def train(
     else:
         training, held_out = load_pairs(data), read_pairs(validation)
     run = Run.prepare(chosen, training, held_out)
+    if validation is not None and not run.spelled:
+        raise DataError(
+            f"{validation}: every pair has symbols never seen in training ({len(held_out):,} pairs); "
+            "validate with pairs like those trained on"
+        )
     claim(out, chosen, overwrite)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
+    conclude(run, out, stopped_by)
+
+
+def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
+    """Say which model a run has left, and how to ask it; exit with the status of the signal that stopped it."""
+    best = run.best
     if stopped_by is not None:
-        stderr.print(f"stopped at step {run.trainer.steps:,}; the model as it stands is in {out}")
+        kept = "the model as it stands" if best is None else f"the model of epoch {best.epoch}, the best so far,"
+        stderr.print(f"stopped at step {run.trainer.steps:,}; {kept} is in {out}")
         raise typer.Exit(128 + stopped_by)
-    question = next((pair.source for pair in held_out if pair.source.isprintable()), "")
+    if run.out_of_patience:
+        stdout.print(f"stopped early: no better epoch in {run.config.training.patience}")
+    kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
+    question = next((pair.source for pair in run.validation if pair.source.isprintable()), "")
     ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-"), question])
-    stdout.print(f"{out} holds the model; ask it: {ask}")
+    stdout.print(f"{out} holds {kept}; ask it: {ask}")
 
 
 def load_split(data: str) -> "tuple[list[Pair], list[Pair]]":
@@ -137,11 +152,16 @@ def configure(path: Path | None, **options: Any) -> "Config":
 def describe(run: "Run") -> None:
     """Say what is about to be trained."""
     text_model = run.predictor.text_model
+    unspelled = len(run.validation) - len(run.spelled)
     stdout.print(
-        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with; "
+        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with"
+        + f" ({unspelled:,} of them with symbols never seen in training)" * (unspelled > 0)
+        + "; "
         f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols; "
         f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
     )
+    if run.budget is not None:
+        stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 
 
 def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
@@ -152,8 +172,9 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
     from doldari.training.run import train as train_run
 
     def draw() -> None:
-        if run.history:
-            draw_accuracy(out / PICTURE_FILE, {title: [epoch.accuracy for epoch in run.history]}, title)
+        if run.best is not None:
+            curves = {title: [epoch.accuracy for epoch in run.history]}
+            draw_accuracy(out / PICTURE_FILE, curves, title, best=run.best.epoch)
 
     with stop_on_signals() as stop:
         try:

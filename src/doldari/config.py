@@ -13,9 +13,11 @@ A setting is said once, below: its type, default, help text and range.  The comm
 import dataclasses
 import difflib
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin
 
 import tomli_w
@@ -84,11 +86,31 @@ class ModelConfig:
 class TrainingConfig:
     """How a model is trained."""
 
-    epochs: int = setting(10, "Passes over the training pairs.")
+    epochs: int | None = setting(None, "Passes over the training pairs; 10 if neither this nor a budget is given.")
+    budget: str | None = setting(
+        None,
+        "Instead of epochs, the time to train in, validation included: 90s, 5m, 1h30m. The learning rate follows the "
+        "clock, so two runs are not alike to the bit.",
+    )
     batch_size: int = setting(128, "Pairs in a training step.")
+    bucketing: bool = setting(False, "Put pairs of about one length into a batch: less padding to compute.")
     learning_rate: float = setting(5e-3, "The highest learning rate of the schedule.")
-    schedule: Literal["one-cycle", "constant"] = setting(
-        "one-cycle", "one-cycle: the learning rate rises, then falls to 0."
+    schedule: Literal["one-cycle", "cosine", "plateau", "constant"] = setting(
+        "one-cycle",
+        "How the learning rate goes. one-cycle: up, then down to 0. cosine: up quickly, then down to 0. plateau: "
+        "halved whenever 3 epochs in a row brought no better one. constant: as it is.",
+    )
+    warmup: float | None = setting(
+        None,
+        "The share of the training in which the learning rate rises; 0.2 for one-cycle, 0.05 for cosine, else 0 if "
+        "not given.",
+        at_least=0,
+        below=1,
+    )
+    weight_decay: float = setting(
+        0.0,
+        "Draw all weights but the biases towards 0 (AdamW): in a step by this times the learning rate, 0.01 say.",
+        at_least=0,
     )
     max_grad: float = setting(5.0, "Gradients longer than this are shortened to it.")
     dropout: float = setting(0.0, "How much of each layer's input is left out at random.", at_least=0, below=1)
@@ -97,10 +119,28 @@ class TrainingConfig:
     )
     min_count: int = setting(1, "Symbols seen fewer times in training become unknown.")
     subword_count: int = setting(8_000, "The most subwords, where these are the symbols.")
+    ema: float = setting(
+        0.0,
+        "Validate and keep, instead of the weights, their moving average with this decay, 0.999 say; 0: do not.",
+        at_least=0,
+        below=1,
+    )
+    metric: Literal["accuracy", "loss"] = setting(
+        "accuracy",
+        "Which epoch's model is kept: that of the highest validation accuracy, of equal ones that of the lowest "
+        "validation loss; or by that loss alone.",
+    )
+    patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.epochs is not None and self.budget is not None:
+            raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
+        if self.budget is not None:
+            seconds(self.budget)
+        elif self.epochs is None:
+            object.__setattr__(self, "epochs", 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,10 +169,19 @@ class Config:
 
     def to_toml(self) -> str:
         """Write what `from_toml` reads."""
-        return tomli_w.dumps(dataclasses.asdict(self))
+        tables = dataclasses.asdict(self)
+        return tomli_w.dumps(
+            {
+                name: {key: value for key, value in table.items() if value is not None}
+                for name, table in tables.items()
+            }
+        )
 
     def replace(self, **settings: Any) -> Self:
-        """Return a copy with some settings, of either table, changed."""
+        """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""
+        for one, other in (("epochs", "budget"), ("budget", "epochs")):
+            if one in settings:
+                settings.setdefault(other, None)
         in_model = {item.name for item in dataclasses.fields(ModelConfig)}
         in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
         require_known(settings, (*in_model, *in_training), "setting")
@@ -169,6 +218,10 @@ def check(config: ModelConfig | TrainingConfig) -> None:
             if value not in get_args(kind):
                 raise ConfigError(f"{name}={value}: must be one of {', '.join(get_args(kind))}")
             continue
+        if NoneType in get_args(kind):
+            if value is None:
+                continue
+            kind = get_args(kind)[0]
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
             object.__setattr__(config, name, value)
@@ -184,10 +237,20 @@ def check_range(name: str, value: float, at_least: float | None, below: float) -
         lowest, highest = 1 if at_least is None else int(at_least), min(below, 2**31)
         if not lowest <= value < highest:
             raise ConfigError(f"{name}={value}: must be at least {lowest}, and below {highest:,}")
-    elif at_least is None:
-        if not 0 < value < below:
-            upper = "finite" if below == math.inf else f"below {below:g}"
-            raise ConfigError(f"{name}={value}: must be {upper} and greater than 0")
-    elif not at_least <= value < below:
-        upper = "finite" if below == math.inf else f"below {below:g}"
-        raise ConfigError(f"{name}={value}: must be {upper} and at least {at_least:g}")
+    else:
+        low_enough = "finite" if below == math.inf else f"below {below:g}"
+        high_enough = "greater than 0" if at_least is None else f"at least {at_least:g}"
+        if not (value > 0 if at_least is None else value >= at_least) or not value < below:
+            raise ConfigError(f"{name}={value}: must be {low_enough} and {high_enough}")
+
+
+def seconds(time: str) -> float:
+    """Read a time, as 90s, 5m, 1.5h or 1h30m: in seconds."""
+    number = r"(\d+(?:\.\d+)?)"
+    match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", time)
+    total = (
+        sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    )
+    if not 0 < total < math.inf:
+        raise ConfigError(f"budget={time}: must be a time such as 90s, 5m or 1h30m")
+    return total

@@ -9,7 +9,7 @@ from typing import Self
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from doldari.inference.metrics import Evaluation
@@ -23,12 +23,11 @@ class TrainingDisplay:
     """Shows one run while it trains; `after_step` and `after_epoch` are what `training.run.train` calls."""
 
     def __init__(self, run: Run, stop: "Stop", stdout: Console, stderr: Console) -> None:
-        self.stop, self.stdout = stop, stdout
-        self.epochs = run.config.training.epochs
-        self.evaluation: Evaluation | None = None
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self.run, self.stop, self.stdout = run, stop, stdout
+        self.evaluation: Evaluation | None = None  # of the best epoch
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
         self.progress = Progress(*columns, TextColumn("left"), console=stderr)
-        self.task = self.progress.add_task("training", total=self.epochs * run.steps_an_epoch)
+        self.task = self.progress.add_task("training", total=1.0)
         self.live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -39,7 +38,7 @@ class TrainingDisplay:
         self.hide()
 
     def show(self) -> None:
-        """Show the last epoch's samples and, below them, the bar, if standard error is a terminal."""
+        """Show the best epoch's samples and, below them, the bar, if standard error is a terminal."""
         if self.progress.console.is_terminal:
             parts = [self.progress] if self.evaluation is None else [samples(self.evaluation), self.progress]
             self.live = Live(Group(*parts), console=self.progress.console, transient=True, redirect_stdout=False)
@@ -53,20 +52,23 @@ class TrainingDisplay:
 
     def after_step(self, loss: float) -> bool:
         """Move the bar; say whether a signal asked to stop."""
-        self.progress.update(self.task, advance=1, description=f"loss {loss:.3f}")
+        self.progress.update(self.task, completed=self.run.progress(), description=f"loss {loss:.3f}")
         return self.stop.signal is not None
 
     def after_epoch(self, epoch: Epoch, evaluation: Evaluation) -> None:
-        """Print the epoch's line."""
-        self.evaluation = evaluation
+        """Print the epoch's line; a star stands beside the metric if it is the best so far."""
+        epochs, star = str(self.run.epochs), {"loss": " ", "accuracy": " "}
+        if epoch is self.run.best:
+            star[self.run.config.training.metric] = "*"
+            self.evaluation = evaluation
         self.hide()
-        width = len(str(self.epochs))
         self.stdout.print(
-            f"epoch {epoch.epoch:{width}}/{self.epochs}   loss {epoch.loss:.4f}   accuracy",
-            Text(f"{epoch.accuracy:7.2%}", "bold"),
-            f"  {epoch.seconds:.1f} s",
+            f"epoch {epoch.epoch:{len(epochs)}}/{epochs}   loss {epoch.loss:.4f}   "
+            f"validation {epoch.validation_loss:.4f}{star['loss']}  accuracy",
+            Text(f"{epoch.accuracy:7.2%}{star['accuracy']}", "bold"),
+            f" {epoch.seconds:.1f} s",
         )
-        if epoch.epoch < self.epochs:
+        if not self.run.over:
             self.show()
 
 

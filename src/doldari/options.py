@@ -28,8 +28,10 @@ def option(item: dataclasses.Field[Any], panel: str) -> inspect.Parameter:
     return inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind | None)
 
 
-def shown(default: Any) -> str:
-    """Write a default for the help."""
+def shown(default: Any) -> str | bool:
+    """Write a default for the help; False for none."""
+    if default is None:
+        return False
     if isinstance(default, bool):
         return "yes" if default else "no"
     return f"{default:g}" if isinstance(default, float) else str(default)

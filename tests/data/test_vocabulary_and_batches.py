@@ -123,3 +123,48 @@ def test_batches_are_shuffled_anew_and_answers_keep_their_end():
     for _, batch_t in shuffled_batches(x, t, 6, 0, rng):
         assert batch_t.shape[1] == 3
         assert not batch_t[:, -1].any()
+
+
+def ragged(count, seed=0):
+    """Questions of 1 to 30 symbols, and answers up to 3 longer, all of them with the example's number."""
+    rng = np.random.default_rng(seed)
+    x = [[number, *[1] * rng.integers(0, 30)] for number in range(1, count + 1)]
+    t = [[1, *question, *[1] * rng.integers(0, 4)] for question in x]
+    return pad(x, 0), pad(t, 0)
+
+
+def padding_in(batches):
+    return sum(int((batch == 0).sum()) for pair in batches for batch in pair)
+
+
+def test_bucketing_saves_padding():
+    x, t = ragged(3000)
+    plain, bucketed = (
+        list(shuffled_batches(x, t, 32, 0, np.random.default_rng(0), bucketing)) for bucketing in (False, True)
+    )
+    assert padding_in(bucketed) < 0.15 * padding_in(plain)
+
+
+@pytest.mark.parametrize("count, pad_id", [(1, 0), (100, 0), (1777, 0), (100, None)])
+def test_bucketed_batches_have_every_example_once(count, pad_id):
+    x, t = ragged(count)
+    batches = list(shuffled_batches(x, t, 16, pad_id, np.random.default_rng(0), bucketing=True))
+    assert sorted(row[0] for batch_x, _ in batches for row in batch_x.tolist()) == list(range(1, count + 1))
+    assert all((batch_x[:, 0] == batch_t[:, 1]).all() for batch_x, batch_t in batches)
+    sizes = sorted(len(batch_x) for batch_x, _ in batches)
+    assert sizes[1:] == [16] * (len(batches) - 1)
+    assert len(batches) == -(-count // 16)
+
+
+def test_bucketed_batches_are_random_and_follow_the_seed():
+    x, t = ragged(500)
+
+    def epoch(rng):
+        return [batch_x[:, 0].tolist() for batch_x, _ in shuffled_batches(x, t, 16, 0, rng, bucketing=True)]
+
+    rng = np.random.default_rng(3)
+    first, second = epoch(rng), epoch(rng)
+    assert first == epoch(np.random.default_rng(3)) != second
+    widths = [batch_x.shape[1] for batch_x, _ in shuffled_batches(x, t, 16, 0, rng, bucketing=True)]
+    assert widths != sorted(widths)
+    assert not {tuple(sorted(batch)) for batch in first} & {tuple(sorted(batch)) for batch in second}

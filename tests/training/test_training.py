@@ -4,14 +4,25 @@ import warnings
 import numpy as np
 import pytest
 
-from doldari import SGD, Adam, DataError, PeekySeq2seq, RunExistsError, Seq2seq, Trainer, TrainingError, kernels, load
+from doldari import (
+    SGD,
+    Adam,
+    AdamW,
+    DataError,
+    PeekySeq2seq,
+    RunExistsError,
+    Seq2seq,
+    Trainer,
+    TrainingError,
+    kernels,
+    load,
+)
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
 from doldari.data.vocabulary import START, UNKNOWN
 from doldari.training.history import read_history
 from doldari.training.run import Run, claim, train
-from doldari.training.schedules import constant, one_cycle
 from doldari.training.trainer import SlowKernelsWarning
 
 SMALL = Config().replace(hidden_size=16, epochs=2, batch_size=16)
@@ -63,7 +74,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_model(tmp_path):
 
     def spoil(epoch, evaluation):
         good.append(run.predictor.text_model.model.parameters.values.copy())
-        run.trainer.schedule = constant(1e38)
+        run.config = run.config.replace(learning_rate=1e38, schedule="constant")
 
     good = []
     with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step 1\d \(epoch 2\).*the model of epoch 1"):
@@ -72,30 +83,37 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_model(tmp_path):
     assert len(read_history(tmp_path / "history.jsonl")) == 1
 
 
-def test_stopping_keeps_what_is_there(tmp_path):
-    run = make_run()
-    steps = iter(range(100))
-    assert not train(run, tmp_path, lambda loss: next(steps) == 14, nothing)
-    assert run.trainer.steps == 15
-    assert len(read_history(tmp_path / "history.jsonl")) == 1
-    np.testing.assert_array_equal(
-        load(tmp_path).text_model.model.parameters.values, run.predictor.text_model.model.parameters.values
-    )
+@pytest.mark.parametrize("steps", [5, 15])
+def test_stopping_keeps_the_best_epoch_or_else_what_is_there(tmp_path, steps):
+    """An epoch has 12 steps: a stop in the first one leaves its weights, a stop in the second those of the first."""
+    run, seen = make_run(), []
+
+    def stop(loss):
+        seen.append(run.trainer.model.parameters.values.copy())
+        return len(seen) == steps
+
+    assert not train(run, tmp_path, stop, nothing)
+    assert run.trainer.steps == steps
+    assert len(read_history(tmp_path / "history.jsonl")) == (steps > 12)
+    for model in (load(tmp_path), run.predictor):
+        np.testing.assert_array_equal(model.text_model.model.parameters.values, seen[min(steps, 12) - 1])
 
 
 def test_vocabularies_come_from_the_training_pairs():
-    run = Run.prepare(SMALL, [Pair("ab", "x y"), Pair("b", "y")], [Pair("c", "z")])
+    held_out = [Pair("c", "z")]
+    run = Run.prepare(SMALL, [Pair("ab", "x y"), Pair("b", "y")], held_out)
     assert run.predictor.text_model.source.symbols == ("a", "b")
     assert run.predictor.text_model.target.symbols == (" ", "x", "y")
     shared = SMALL.replace(shared_vocabulary=True)
-    run = Run.prepare(shared, [Pair("ab", "b c")], [])
+    run = Run.prepare(shared, [Pair("ab", "b c")], held_out)
     assert run.predictor.text_model.source.symbols == (" ", "a", "b", "c")
     assert run.predictor.text_model.target.symbols == (" ", "a", "b", "c")
 
 
 def test_sides_are_normalised_and_rare_symbols_learnt_as_unknown():
     settings = SMALL.replace(source_normalization="NFD", min_count=2)
-    run = Run.prepare(settings, [Pair("각", "xy"), Pair("가각", "xz")], [])
+    pairs = [Pair("각", "xy"), Pair("가각", "xz")]
+    run = Run.prepare(settings, pairs, pairs)
     assert len(run.predictor.text_model.source.symbols) == 3
     assert run.predictor.text_model.longest_source == 5
     assert run.t.tolist() == [[START, 3, UNKNOWN, 0]] * 2
@@ -103,15 +121,15 @@ def test_sides_are_normalised_and_rare_symbols_learnt_as_unknown():
 
 def test_features_belong_to_sources():
     pairs = [Pair("walk\tV;PST", "walked"), Pair("talk\tV", "talk")]
-    run = Run.prepare(SMALL.replace(reverse=False), pairs, [])
+    run = Run.prepare(SMALL.replace(reverse=False), pairs, pairs)
     source, target = run.predictor.text_model.source, run.predictor.text_model.target
     assert (source.features, target.features) == (("PST", "V"), ())
     assert run.x[0].tolist() == source.encode("walk\tV;PST")
-    shared = Run.prepare(SMALL.replace(shared_vocabulary=True), pairs, []).predictor.text_model
+    shared = Run.prepare(SMALL.replace(shared_vocabulary=True), pairs, pairs).predictor.text_model
     assert shared.source.symbols == shared.target.symbols
     assert len(shared.source) == len(shared.target) + 2
     with pytest.raises(DataError, match="'talk': no features"):
-        Run.prepare(SMALL, [pairs[0], Pair("talk", "talk")], [])
+        Run.prepare(SMALL, [pairs[0], Pair("talk", "talk")], pairs)
 
 
 def test_claim(tmp_path):
@@ -161,6 +179,41 @@ def test_adam_equals_pytorchs():
         np.testing.assert_allclose(model.parameters.values, theirs.detach().numpy(), rtol=1e-6, atol=1e-8)
 
 
+def test_adamw_equals_pytorchs():
+    """Weights decay and biases, which are vectors, do not; the learning rate changes from step to step."""
+    torch = pytest.importorskip("torch")
+    parameters = Seq2seq(5, 3, 4, rng=np.random.default_rng(0), dtype=np.float64).parameters
+    theirs = {
+        name: torch.nn.Parameter(torch.from_numpy(parameter.value.copy())) for name, parameter in parameters.items()
+    }
+    biases = {name for name in theirs if name.endswith(".b")}
+    groups = [
+        {"params": [theirs[name] for name in theirs if name not in biases], "weight_decay": 0.3},
+        {"params": [theirs[name] for name in biases], "weight_decay": 0.0},
+    ]
+    ours, optimizer = AdamW(eps=1e-12, weight_decay=0.3), torch.optim.AdamW(groups, eps=1e-12)
+    rng = np.random.default_rng(1)
+    for step in range(10):
+        ours.learning_rate = groups[0]["lr"] = groups[1]["lr"] = 0.01 * (step + 1)
+        for name, parameter in parameters.items():
+            parameter.gradient[...] = rng.standard_normal(parameter.value.shape)
+            theirs[name].grad = torch.from_numpy(parameter.gradient.copy())
+        torch.nn.utils.clip_grad_norm_(theirs.values(), 3.0)
+        ours.step(parameters, max_grad=3.0)
+        optimizer.step()
+        for name, parameter in parameters.items():
+            np.testing.assert_allclose(parameter.value, theirs[name].detach().numpy(), rtol=1e-6, atol=1e-8)
+    assert len(biases) == 3
+
+
+def test_adamw_without_decay_is_adam():
+    models = [Seq2seq(5, 3, 4, rng=np.random.default_rng(0)) for _ in range(2)]
+    for model, optimizer in zip(models, (Adam(0.1), AdamW(0.1, weight_decay=0.0)), strict=True):
+        model.parameters.gradients[...] = np.random.default_rng(1).standard_normal(model.parameters.values.shape)
+        optimizer.step(model.parameters, max_grad=1.0)
+    np.testing.assert_array_equal(models[0].parameters.values, models[1].parameters.values)
+
+
 def test_sgd_clips_and_steps():
     model = Seq2seq(5, 3, 4, dtype=np.float64)
     before = model.parameters.values.copy()
@@ -170,25 +223,15 @@ def test_sgd_clips_and_steps():
     np.testing.assert_allclose(before - model.parameters.values, 0.5 / norm)
 
 
-def test_one_cycle():
-    rate = one_cycle(1.0, steps=1000)
-    rates = [rate(step) for step in range(1000)]
-    assert rates[0] == pytest.approx(1 / 25)
-    assert np.argmax(rates) == 200
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[-1] < 1e-3
-    assert all(np.diff(rates[:200]) > 0)
-    assert all(np.diff(rates[200:]) < 0)
-    assert one_cycle(1.0, steps=1)(0) > 0
-    assert constant(0.3)(7) == 0.3
-
-
 def test_what_a_run_learns_from():
     config = SMALL.replace(reverse=True)
-    run = Run.prepare(config, [Pair("abc", "xy"), Pair("b", "z")], [])
+    held_out = [Pair("c", "z"), Pair("cd", "z"), Pair("b", "zx")]
+    run = Run.prepare(config, [Pair("abc", "xy"), Pair("b", "z")], held_out)
     assert run.x.tolist() == [[5, 4, 3], [4, 0, 0]]
     assert run.t.tolist() == [[1, 3, 4, 0], [1, 5, 0, 0]]
-    straight = Run.prepare(SMALL.replace(reverse=False), [Pair("abc", "xy"), Pair("b", "z")], [])
+    assert run.spelled == [held_out[0], held_out[2]]
+    assert [array.tolist() for array in run.validation_arrays] == [[[5], [4]], [[1, 5, 0, 0], [1, 5, 3, 0]]]
+    straight = Run.prepare(SMALL.replace(reverse=False), [Pair("abc", "xy"), Pair("b", "z")], held_out)
     assert straight.x.tolist() == [[3, 4, 5], [4, 0, 0]]
 
 
@@ -209,6 +252,25 @@ def test_a_run_follows_its_settings(tmp_path, monkeypatch):
     assert rates[0] == pytest.approx(0.5 / 25)
     assert rates[steps - 1] < 0.02
     assert set(rates[steps:]) == {0.5}
+
+
+def test_the_optimizer_and_batches_follow_the_settings():
+    plain = make_run().trainer
+    assert (type(plain.optimizer), plain.bucketing) == (Adam, False)
+    chosen = make_run(SMALL.replace(weight_decay=0.25, bucketing=True, learning_rate=0.5)).trainer
+    assert (type(chosen.optimizer), chosen.optimizer.weight_decay, chosen.bucketing) == (AdamW, 0.25, True)
+    assert chosen.optimizer.learning_rate == 0.5
+
+
+def test_bucketing_trains_on_batches_of_one_length():
+    x = np.repeat(np.tri(30, dtype=int) * 3, 20, axis=0)  # 20 questions of each length up to 30
+    t = np.hstack([np.ones((600, 1), int), x, np.zeros((600, 1), int)])
+    model, widths = Seq2seq(4, 2, 2, pad_id=0), []
+    trainer = Trainer(model, SGD(), bucketing=True, rng=np.random.default_rng(0))
+    forward = model.forward
+    model.forward = lambda x, t, rng: widths.append((x != 0).sum(axis=1)) or forward(x, t, rng)
+    assert len(list(trainer.epoch(x, t, 10))) == 60
+    assert max(lengths.max() - lengths.min() for lengths in widths) <= 6
 
 
 def test_weights_ruined_by_the_last_step_are_not_kept(tmp_path):

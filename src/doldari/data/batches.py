@@ -1,10 +1,14 @@
 """Ids to padded batches."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doldari.arrays import Ids
+
+POOL = 16  # batches whose examples bucketing sorts by length; it left a fifth of the padding of Korean words
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int, width: int | None = None) -> Ids:
@@ -25,10 +29,27 @@ def without_common_padding(ids: Ids, pad_id: int | None, keep: int = 0) -> Ids:
 
 
 def shuffled_batches(
-    x: Ids, t: Ids, batch_size: int, pad_id: int | None, rng: np.random.Generator
+    x: Ids, t: Ids, batch_size: int, pad_id: int | None, rng: np.random.Generator, bucketing: bool = False
 ) -> Iterator[tuple[Ids, Ids]]:
-    """Yield questions x (N, S) with answers t (N, T) in random batches, each example once, the last batch smaller."""
+    """Yield questions x (N, S) with answers t (N, T) in random batches, each example once, one batch smaller.
+
+    The smaller batch is the last.  With bucketing the examples of a batch are of about one length, which saves
+    padding, and the smaller batch comes anywhere.
+    """
     order = rng.permutation(len(x))
-    for start in range(0, len(x), batch_size):
-        chosen = order[start : start + batch_size]
+    if bucketing:
+        # Pools of half the examples at most: otherwise the same would meet in every epoch.
+        pool = batch_size * min(POOL, math.ceil(len(x) / batch_size / 2))
+        pools = np.split(order, range(pool, len(x), pool))
+        keys = lengths(t, pad_id), lengths(x, pad_id)  # by source length, then by target length
+        order = np.concatenate([pool[np.lexsort([key[pool] for key in keys])] for pool in pools])
+    batches = [order[start : start + batch_size] for start in range(0, len(x), batch_size)]
+    if bucketing:
+        rng.shuffle(batches)
+    for chosen in batches:
         yield without_common_padding(x[chosen], pad_id), without_common_padding(t[chosen], pad_id, keep=1)
+
+
+def lengths(ids: Ids, pad_id: int | None) -> NDArray[np.int64]:
+    """Count the symbols of each row of ids (N, T) that are not padding: (N,)."""
+    return np.count_nonzero(ids != pad_id, axis=1) if pad_id is not None else np.full(len(ids), ids.shape[1])

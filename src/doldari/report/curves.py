@@ -6,8 +6,11 @@ from pathlib import Path
 from doldari.report.pictures import installed_fonts, write_png
 
 
-def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str) -> None:
-    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1, into a PNG file."""
+def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str, *, best: int | None = None) -> None:
+    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1, into a PNG file.
+
+    The epoch `best`, of the only curve, is marked unless it is the last.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -20,6 +23,10 @@ def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str)
             axes.annotate(
                 f"{accuracies[-1]:.1%}", (epochs[-1], accuracies[-1]), (6, 0), textcoords="offset points", va="center"
             )
+        if best is not None and best < len(accuracies):
+            axes.plot(best, accuracies[best - 1], "o", markersize=9, fillstyle="none", color="black", clip_on=False)
+            text = f"best: {accuracies[best - 1]:.1%}"
+            axes.annotate(text, (best, accuracies[best - 1]), (0, 8), textcoords="offset points", ha="center")
     axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
     axes.set_title(title, loc="left", parse_math=False, fontfamily=installed_fonts())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

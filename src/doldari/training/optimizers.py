@@ -56,3 +56,28 @@ class Adam:
             self.steps,
             max_grad,
         )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2).
+
+    Before each step every weight loses learning_rate * weight_decay of itself; biases, which are vectors, do not.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-7,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(learning_rate, beta1, beta2, eps)
+        self.weight_decay = weight_decay
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Draw the weights towards 0, then take the step of `Adam`, whose gradients know nothing of it."""
+        for _, parameter in parameters.items():
+            if parameter.value.ndim > 1:
+                parameter.value *= 1 - self.learning_rate * self.weight_decay
+        return super().step(parameters, max_grad)

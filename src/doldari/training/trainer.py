@@ -4,7 +4,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,6 @@ from doldari.data.batches import shuffled_batches
 from doldari.errors import TrainingError
 from doldari.layers import Parameters
 from doldari.models import Seq2seq
-from doldari.training.schedules import Schedule
 
 
 class SlowKernelsWarning(UserWarning):
@@ -35,8 +34,9 @@ class Optimizer(Protocol):
 class Trainer:
     """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
 
-    Without a schedule the optimizer's learning rate is left as it is; without rng shuffling and dropout differ every
-    time.
+    schedule gives the learning rate of a step, counted from 0; without one the optimizer's is left as it is.  With
+    bucketing the examples of a batch are of about one length.  Without rng and
+    dropout_rng, shuffling and dropout differ every time.
     """
 
     def __init__(
@@ -44,11 +44,12 @@ class Trainer:
         model: Seq2seq,
         optimizer: Optimizer,
         *,
-        schedule: Schedule | None = None,
+        schedule: Callable[[int], float] | None = None,
+        bucketing: bool = False,
         rng: np.random.Generator | None = None,
         dropout_rng: np.random.Generator | None = None,
     ) -> None:
-        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.model, self.optimizer, self.schedule, self.bucketing = model, optimizer, schedule, bucketing
         self.rng = np.random.default_rng() if rng is None else rng
         self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
         self.steps = 0
@@ -93,7 +94,8 @@ class Trainer:
     def epoch(self, x: Ids, t: Ids, batch_size: int, max_grad: float | None = None) -> Iterator[float]:
         """Train on every example once, in random batches, yielding each batch's mean loss."""
         self.epochs += 1
-        for batch_x, batch_t in shuffled_batches(x, t, batch_size, self.model.pad_id, self.rng):
+        batches = shuffled_batches(x, t, batch_size, self.model.pad_id, self.rng, self.bucketing)
+        for batch_x, batch_t in batches:
             yield self.step(batch_x, batch_t, max_grad)
 
     def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> float:
