@@ -22,7 +22,7 @@ from doldari.errors import ConfigError, DataError, DoldariError, TrainingError, 
 
 if TYPE_CHECKING:
     from doldari.config import Config
-    from doldari.data.pairs import Pair
+    from doldari.data.pairs import Columns, Pair
     from doldari.data.vocabulary import Unknown
     from doldari.inference.predictor import Predictor
     from doldari.training.run import Run
@@ -45,10 +45,26 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A UTF-8 file with a pair a line, source TAB target; or a task: addition, copy, dates, reverse.",
+        help="A UTF-8 file with a pair a line, source TAB target, or other columns by option; "
+        "or a task: addition, copy, dates, reverse.",
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+SourceColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the sources.", show_default="1")
+]
+TargetColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the targets.", show_default="2")
+]
+FeaturesColumnOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="The column of the sources' features, such as V;PST, which become symbols of their own kind.",
+        show_default="none; for a model with features 3",
+    ),
+]
 UnknownOption = Annotated[
     Literal["error", "unknown", "copy"],
     typer.Option(
@@ -83,6 +99,9 @@ def train(
         Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
     ] = None,
     config: ConfigOption = None,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pairs.", show_default="10")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pairs in a training step.", show_default="128")] = None,
     learning_rate: Annotated[
@@ -167,10 +186,11 @@ def train(
     )
     name = Path(data).stem
     out = Path("runs") / name if out is None else out
+    columns = choose_columns(source_column, target_column, features_column)
     if validation is None:
-        training, held_out = load_split(data)
+        training, held_out = load_split(data, columns)
     else:
-        training, held_out = load_pairs(data), read_pairs(validation)
+        training, held_out = load_pairs(data, columns), read_pairs(validation, columns)
     run = Run.prepare(settings, training, held_out)
     claim(out, settings, overwrite)
     describe(run)
@@ -178,17 +198,37 @@ def train(
     if stopped_by is not None:
         stderr.print(f"stopped at step {run.trainer.steps:,}; the model as it stands is in {out}")
         raise typer.Exit(128 + stopped_by)
-    question = next((pair.source for pair in held_out if pair.source.isprintable()), "")
-    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-"), question])
-    stdout.print(f"{out} holds the model; ask it: {ask}")
+    question = next((pair.source for pair in held_out if pair.source.replace("\t", "").isprintable()), "")
+    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
+    stdout.print(f"{out} holds the model; ask it: {ask} {quote(question)}")
 
 
-def load_split(data: str) -> "tuple[list[Pair], list[Pair]]":
+def quote(text: str) -> str:
+    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
+    if "\t" not in text:
+        return shlex.quote(text)
+    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
+
+
+def choose_columns(source: int | None, target: int | None, features: int | None) -> "Columns | None":
+    """Take the columns that were given as options; None where none was."""
+    from doldari.data.pairs import Columns
+
+    if source is target is features is None:
+        return None
+    columns = Columns(source or 1, target or 2, features or 0)
+    if len(set(columns)) < len(columns):
+        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
+        raise ConfigError(f"{chosen}: must be different columns")
+    return columns
+
+
+def load_split(data: str, columns: "Columns | None" = None) -> "tuple[list[Pair], list[Pair]]":
     """Load pairs and split them into those to train on and those to validate with."""
     from doldari.data import load_pairs
     from doldari.data.pairs import split_pairs
 
-    pairs = load_pairs(data)
+    pairs = load_pairs(data, columns)
     try:
         return split_pairs(pairs)
     except DataError as error:
@@ -206,9 +246,11 @@ def configure(path: Path | None, **options: Any) -> "Config":
 def describe(run: "Run") -> None:
     """Say what is about to be trained."""
     text_model = run.predictor.text_model
+    features = len(text_model.source.features)
     stdout.print(
         f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with; "
-        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols; "
+        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols"
+        f"{f', {features} features' if features else ''}; "
         f"{text_model.model.parameters.values.size:,} weights"
     )
 
@@ -242,6 +284,9 @@ def evaluate(
     model: ModelArgument,
     data: DataArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
     unknown: UnknownOption = "error",
 ) -> None:
     """Measure the accuracy: the share of sources answered exactly as their target.
@@ -254,7 +299,11 @@ def evaluate(
     from doldari.inference.predictor import load
 
     predictor = load(model)
-    pairs = load_split(data)[1] if data in TASKS else load_pairs(data)
+    has_features = bool(predictor.text_model.source.features)
+    if features_column and not has_features:
+        raise ConfigError(f"--features-column {features_column}: {model} was trained without features")
+    columns = choose_columns(source_column, target_column, features_column or (3 if has_features else None))
+    pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
     check_symbols(predictor, data, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
     if as_json:
@@ -297,7 +346,8 @@ def predict(
 ) -> None:
     """Answer texts, or the lines of standard input: one answer a line, on standard output.
 
-    A text that cannot be answered gets an empty line, and its reason on standard error.
+    A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
+    reason on standard error.
     """
     from doldari.inference.predictor import load
 
