@@ -253,6 +253,69 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert not_text.out.splitlines() == [done.out.splitlines()[0], "", done.out.splitlines()[2]]
 
 
+@pytest.fixture
+def inflections(tmp_path):
+    """Words in which V and P are letters too, with two features each: doubled or not, and with which ending."""
+    words = [first + second for first in "VPSTab" for second in "VPab"]
+    lines = [
+        f"{word}\t{word * (1 + twice)}{'S' * past}\t{'P' if twice else 'N'};{'PST' if past else 'V'}\n"
+        for word in words
+        for twice in (0, 1)
+        for past in (0, 1)
+    ]
+    path = tmp_path / "inflections.tsv"
+    path.write_text("".join(lines))
+    return path
+
+
+def test_features_from_end_to_end(cli, inflections):
+    settings = "--epochs 40 --batch-size 8 --hidden-size 32 --learning-rate 0.01"
+    done = cli(f"train {inflections} --features-column 3 --out runs/x {settings}")
+    assert (done.code, done.err) == (0, "")
+    assert "; 6 source and 6 target symbols, 4 features; " in done.out
+    assert "doldari predict runs/x $'" in done.out.splitlines()[-1]
+    assert any("  P;PST  " in line for line in done.out.splitlines())
+    result = json.loads(cli(f"evaluate runs/x {inflections} --json").out)
+    assert result["accuracy"] > 0.8
+    other_way = inflections.with_name("other.tsv")
+    rows = [line.split("\t") for line in inflections.read_text().splitlines()]
+    other_way.write_text("".join(f"{form}\t{features}\t{word}\n" for word, form, features in rows))
+    options = "--source-column 3 --target-column 1 --features-column 2"
+    assert json.loads(cli(f"evaluate runs/x {other_way} {options} --json").out) == result
+    model = doldari.load("runs/x")
+    asked = cli("predict runs/x", stdin=b"Va\tN;PST\n\nVa\nVa\tN;a\n")
+    assert asked.out.splitlines() == [model("Va\tN;PST"), "", "", ""]
+    assert asked.err.splitlines() == [
+        "error: text 3: 'Va': no features; expected: text, tab, features with ; between them",
+        "error: text 4: 'Va': the feature 'a' was never seen in training; let such symbols through with "
+        "--unknown unknown, or --unknown copy",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("train inflections.tsv", "inflections.tsv:1: 3 columns, expected 2; say which are what: --source-column 1"),
+        ("train inflections.tsv --features-column 4", "inflections.tsv:1: no column 4 for the features, only 3"),
+        ("train inflections.tsv --features-column 2", "source=1, target=2, features=2: must be different columns"),
+        ("train copy --source-column 2 --target-column 1", "copy: a built-in task, which has no columns"),
+        ("train pairs.tsv --features-column 3", "pairs.tsv:1: no column 3 for the features, only 2 (and 39 more"),
+        ("train pairs.tsv --min-count 1000", "min_count=1000: leaves no symbol; the most frequent is seen 10 times"),
+        ("evaluate with pairs.tsv", "pairs.tsv:1: no column 3 for the features, only 2"),
+        ("evaluate without inflections.tsv --features-column 3", "without was trained without features"),
+    ],
+)
+def test_mistakes_with_columns_get_one_line(cli, pairs, inflections, arguments, message):
+    if "evaluate with" in arguments:
+        cli(f"train inflections.tsv --features-column 3 --out with {QUICK}")
+        cli(f"train pairs.tsv --out without {QUICK}")
+    failed = cli(arguments)
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err.startswith("error: ")
+    assert message in failed.err
+    assert failed.err.count("\n") == 1
+
+
 def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     cli(f"train {pairs} {QUICK}")
     (tmp_path / "test.tsv").write_text("aa\ta\n\nb가\tb\n가\tb\n나\tb\n")

@@ -23,7 +23,7 @@ from doldari.options import with_settings
 
 if TYPE_CHECKING:
     from doldari.config import Config
-    from doldari.data.pairs import Pair
+    from doldari.data.pairs import Columns, Pair
     from doldari.data.vocabulary import Unknown
     from doldari.inference.predictor import Predictor
     from doldari.training.run import Run
@@ -46,10 +46,26 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A UTF-8 file with a pair a line, source TAB target; or a task: addition, copy, dates, reverse.",
+        help="A UTF-8 file with a pair a line, source TAB target, or other columns by option; "
+        "or a task: addition, copy, dates, reverse.",
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+SourceColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the sources.", show_default="1")
+]
+TargetColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the targets.", show_default="2")
+]
+FeaturesColumnOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="The column of the sources' features, such as V;PST, which become symbols of their own kind.",
+        show_default="none; for a model with features 3",
+    ),
+]
 UnknownOption = Annotated[
     Literal["error", "unknown", "copy"],
     typer.Option(
@@ -81,7 +97,14 @@ def train(
     validation: Annotated[
         Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Settings known to do well for a kind of task.", show_default="the task's own, or general"),
+    ] = None,
     config: ConfigOption = None,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
     overwrite: OverwriteOption = False,
     **settings: Any,
 ) -> None:
@@ -95,13 +118,16 @@ def train(
     from doldari.data.pairs import read_pairs
     from doldari.training.run import Run, claim
 
-    chosen = configure(config, **settings)
+    chosen = configure(data, recipe, config, **settings)
     name = Path(data).stem
     out = Path("runs") / name if out is None else out
+    columns = choose_columns(source_column, target_column, features_column)
     if validation is None:
-        training, held_out = load_split(data)
+        training, held_out = load_split(data, columns)
     else:
-        training, held_out = load_pairs(data), read_pairs(validation)
+        training, held_out = load_pairs(data, columns), read_pairs(validation, columns)
+    if chosen.model.ensemble > 1:
+        return train_ensemble(chosen, training, held_out, out, overwrite)
     run = Run.prepare(chosen, training, held_out)
     if validation is not None and not run.spelled:
         raise DataError(
@@ -114,6 +140,40 @@ def train(
     conclude(run, out, stopped_by)
 
 
+def train_ensemble(
+    config: "Config", training: "list[Pair]", held_out: "list[Pair]", out: Path, overwrite: bool
+) -> None:
+    """Train the members one after the other, each in a directory of its own, and join them in `out`."""
+    from doldari.inference.metrics import evaluate
+    from doldari.inference.predictor import MODEL_FILE
+    from doldari.training.ensemble import join, member_configs
+    from doldari.training.run import Run, claim
+
+    claim(out, config, overwrite)
+    runs: list[Run] = []
+    stopped_by = None
+    for number, settings in enumerate(member_configs(config), start=1):
+        directory = out / f"member-{number}"
+        claim(directory, settings, overwrite)
+        run = Run.prepare(settings, training, held_out)
+        if number == 1:
+            describe(run)
+        stdout.print(Text(f"model {number} of {config.model.ensemble}", "bold"))
+        stopped_by = train_and_draw(run, directory, directory.name)
+        if run.best is not None or not runs:
+            runs.append(run)
+        if stopped_by is not None:
+            break
+    joined = join(runs)
+    joined.save(out / MODEL_FILE)
+    evaluation = evaluate(joined, held_out, unknown="unknown")
+    stdout.print(f"all {len(runs)} together: accuracy", Text(f"{evaluation.accuracy:.2%}", "bold"))
+    if stopped_by is not None:
+        stderr.print(f"stopped; {out} holds a model of the {len(runs)} so far")
+        raise typer.Exit(128 + stopped_by)
+    stdout.print(f"{out} holds the model; ask it: {asking(out, held_out)}")
+
+
 def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
     """Say which model a run has left, and how to ask it; exit with the status of the signal that stopped it."""
     best = run.best
@@ -124,40 +184,74 @@ def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
     if run.out_of_patience:
         stdout.print(f"stopped early: no better epoch in {run.config.training.patience}")
     kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
-    question = next((pair.source for pair in run.validation if pair.source.isprintable()), "")
-    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-"), question])
-    stdout.print(f"{out} holds {kept}; ask it: {ask}")
+    stdout.print(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
 
 
-def load_split(data: str) -> "tuple[list[Pair], list[Pair]]":
+def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+    """Write the command that asks a model the first source that can be typed."""
+    question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
+    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
+    return f"{ask} {quote(question)}"
+
+
+def quote(text: str) -> str:
+    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
+    if "\t" not in text:
+        return shlex.quote(text)
+    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
+
+
+def choose_columns(source: int | None, target: int | None, features: int | None) -> "Columns | None":
+    """Take the columns that were given as options; None where none was."""
+    from doldari.data.pairs import Columns
+
+    if source is target is features is None:
+        return None
+    columns = Columns(source or 1, target or 2, features or 0)
+    if len(set(columns)) < len(columns):
+        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
+        raise ConfigError(f"{chosen}: must be different columns")
+    return columns
+
+
+def load_split(data: str, columns: "Columns | None" = None) -> "tuple[list[Pair], list[Pair]]":
     """Load pairs and split them into those to train on and those to validate with."""
     from doldari.data import load_pairs
     from doldari.data.pairs import split_pairs
 
-    pairs = load_pairs(data)
+    pairs = load_pairs(data, columns)
     try:
         return split_pairs(pairs)
     except DataError as error:
         raise DataError(f"{data}: {error}") from error
 
 
-def configure(path: Path | None, **options: Any) -> "Config":
-    """Take the settings of a file, or the defaults, and change those that were given as options."""
+def configure(data: str, recipe: str | None, path: Path | None, **options: Any) -> "Config":
+    """Take the settings of a recipe or a file, or those that suit the data, and change what was given as options."""
     from doldari.config import Config
+    from doldari.recipes import RECIPES, load_recipe
 
-    base = Config() if path is None else Config.from_toml(path)
+    if recipe is not None and path is not None:
+        raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
+    if path is not None:
+        base = Config.from_toml(path)
+    else:
+        base = load_recipe(recipe or (data if data in RECIPES else "general"))
     return base.replace(**{name: value for name, value in options.items() if value is not None})
 
 
 def describe(run: "Run") -> None:
     """Say what is about to be trained."""
     text_model = run.predictor.text_model
-    unspelled = len(run.validation) - len(run.spelled)
+    unspelled, features = len(run.validation) - len(run.spelled), len(text_model.source.features)
     stdout.print(
         f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with"
         + f" ({unspelled:,} of them with symbols never seen in training)" * (unspelled > 0)
         + "; "
-        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols; "
+        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols"
+        + f", {features} features"
+        * (features > 0)
+        + "; "
         f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
     )
     if run.budget is not None:
@@ -194,6 +288,9 @@ def evaluate(
     model: ModelArgument,
     data: DataArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
     unknown: UnknownOption = "error",
 ) -> None:
     """Measure the accuracy: the share of sources answered exactly as their target.
@@ -206,7 +303,11 @@ def evaluate(
     from doldari.inference.predictor import load
 
     predictor = load(model)
-    pairs = load_split(data)[1] if data in TASKS else load_pairs(data)
+    has_features = bool(predictor.text_model.source.features)
+    if features_column and not has_features:
+        raise ConfigError(f"--features-column {features_column}: {model} was trained without features")
+    columns = choose_columns(source_column, target_column, features_column or (3 if has_features else None))
+    pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
     check_symbols(predictor, data, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
     if as_json:
@@ -249,7 +350,8 @@ def predict(
 ) -> None:
     """Answer texts, or the lines of standard input: one answer a line, on standard output.
 
-    A text that cannot be answered gets an empty line, and its reason on standard error.
+    A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
+    reason on standard error.
     """
     from doldari.inference.predictor import load
 
@@ -352,7 +454,9 @@ def compare(
         "reversed": {"reverse": True, "decoder": "plain"},
         "reversed + peeky": {"reverse": True, "decoder": "peeky"},
     }
-    settings = configure(None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed)
+    settings = configure(
+        data, "chapter", None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed
+    )
     directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
     training, held_out = load_split(data)
     configs = {variant: settings.replace(**changes) for variant, changes in variants.items()}

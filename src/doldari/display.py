@@ -87,7 +87,8 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
 
 
 def printable(text: str) -> str:
-    """Write control characters, which a terminal would obey, as \\x1b."""
+    """Write control characters, which a terminal would obey, as \\x1b; but the tab before features as blanks."""
+    text = text.replace("\t", "  ")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

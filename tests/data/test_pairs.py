@@ -1,8 +1,8 @@
 import pytest
 
 from doldari import DataError
-from doldari.data import load_pairs
-from doldari.data.pairs import Pair, chapter_lines, read_pairs, split_pairs
+from doldari.data import load_pairs, place
+from doldari.data.pairs import Columns, Pair, chapter_lines, read_pairs, split_pairs
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_chapter_lines(write):
         ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
-        ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2"),
+        ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2; say which are what: --source-column 1"),
         ("1+1_2\n1+2\n", "pairs.tsv:2: no tab, and no _"),
         ("just words\n", "pairs.tsv:1: no tab"),
         ("", "the file is empty"),
@@ -43,6 +43,35 @@ def test_chapter_lines(write):
 def test_bad_files(write, content, message):
     with pytest.raises(DataError, match=message):
         read_pairs(write(content))
+
+
+def test_columns_by_number(write):
+    path = write("walk\twalked\tV;PST\t1\n\nvɑ k\tx\tV;PST\tmore\tand more\n")
+    assert read_pairs(path, Columns(features=3)) == [Pair("walk\tV;PST", "walked"), Pair("vɑ k\tV;PST", "x")]
+    assert read_pairs(path, Columns(2, 1))[0] == Pair("walked", "walk")
+    assert read_pairs(write("a_b\tc_d\n"), Columns()) == [Pair("a_b", "c_d")]
+
+
+@pytest.mark.parametrize(
+    "content, columns, message",
+    [
+        ("a\tb\tV\na\tb\n\nc\td\n", Columns(1, 2, 3), r"2: no column 3 for the features, only 2 \(and 1 more such"),
+        ("a\tb\n", Columns(1, 3), "1: no column 3 for the target, only 2$"),
+        ("a_b\n", Columns(1, 2), "1: no column 2 for the target, only 1$"),
+        ("a\tb\t \n", Columns(1, 2, 3), "1: the features are empty$"),
+        ("a\tb\t;\n", Columns(1, 2, 3), "1: the features are empty$"),
+        (" \tb\tV\n", Columns(1, 2, 3), "1: the source is empty$"),
+    ],
+)
+def test_bad_columns(write, content, columns, message):
+    with pytest.raises(DataError, match=f"pairs.tsv:{message}"):
+        read_pairs(write(content), columns)
+
+
+def test_where_a_pair_stands(write):
+    path = write("a\tb\n\n \nc\td\n")
+    assert [place(str(path), index) for index in (0, 1)] == [f"{path}:1", f"{path}:4"]
+    assert place("copy", 7) == "copy"
 
 
 def test_directory_and_missing(tmp_path):

@@ -107,12 +107,12 @@ def test_eval_seq2seq(capsys):
 
 def test_a_batch_takes_bounded_memory():
     encoded = [[0] * length for length in (3, 60_000, 1, 9_000, 2)]
-    batches = list(predictor_module.batches_by_length(encoded))
+    batches = list(predictor_module.batches_by_length(encoded, 16384))
     assert batches == [[2, 4, 0], [3], [1]]
-    sizes = [7 * len(batch) for batch in predictor_module.batches_by_length([[0] * 7] * 5000)]
+    sizes = [7 * len(batch) for batch in predictor_module.batches_by_length([[0] * 7] * 5000, 16384)]
     assert sum(sizes) == 7 * 5000
-    assert max(sizes) <= predictor_module.BATCH_SYMBOLS
-    assert list(predictor_module.batches_by_length([])) == []
+    assert max(sizes) <= 16384
+    assert list(predictor_module.batches_by_length([], 16384)) == []
 
 
 def test_one_text_is_not_a_list_of_texts():

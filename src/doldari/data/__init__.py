@@ -7,8 +7,8 @@ from typing import Protocol
 from doldari.data.addition import addition_pairs
 from doldari.data.copying import copy_pairs, reverse_pairs
 from doldari.data.dates import date_pairs
-from doldari.data.pairs import Pair, read_lines, read_pairs
-from doldari.errors import DataError
+from doldari.data.pairs import Columns, Pair, read_lines, read_pairs
+from doldari.errors import ConfigError, DataError
 
 
 class Task(Protocol):
@@ -26,8 +26,10 @@ TASKS: dict[str, Task] = {
 }
 
 
-def load_pairs(data: str) -> list[Pair]:
+def load_pairs(data: str, columns: Columns | None = None) -> list[Pair]:
     """Read the pairs of a file, or make those of a built-in task if `data` is the name of one."""
+    if data in TASKS and columns is not None:
+        raise ConfigError(f"{data}: a built-in task, which has no columns to choose from")
     if data in TASKS:
         return TASKS[data]()
     path = Path(data)
@@ -35,7 +37,7 @@ def load_pairs(data: str) -> list[Pair]:
         nearest = difflib.get_close_matches(data, TASKS, 1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise DataError(f"{data}: no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}")
-    return read_pairs(path)
+    return read_pairs(path, columns)
 
 
 def place(data: str, index: int) -> str:

@@ -1,4 +1,4 @@
-"""Pairs of texts from files: two columns with a tab between them, or the chapter's `question_answer` lines."""
+"""Pairs of texts from files: columns with a tab between them, or the chapter's `question_answer` lines."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -9,43 +9,66 @@ from doldari.errors import DataError
 
 
 class Pair(NamedTuple):
-    """A source text and its target text."""
+    """A source text, its features behind a tab if it has any, and its target text."""
 
     source: str
     target: str
 
 
-def read_pairs(path: Path) -> list[Pair]:
+class Columns(NamedTuple):
+    """Which columns of a file are what, counted from 1; features is 0 where there are none."""
+
+    source: int = 1
+    target: int = 2
+    features: int = 0
+
+
+def read_pairs(path: Path, columns: Columns | None = None) -> list[Pair]:
     """Read all pairs of a UTF-8 file; blank lines are passed over.
 
-    A file without any tab is read as the chapter's: the answer follows the first `_`, and blanks around question
-    and answer are padding.  Lines that hold no pair are refused, the first named by its number.
+    With `columns` a line may have others besides; without, it has two.  Then a file without any tab is read as the
+    chapter's: the answer follows the first `_`, and blanks around question and answer are padding.  Lines that hold
+    no pair are refused, the first named by its number.
     """
     lines = list(read_lines(path))
-    separator = "\t" if any("\t" in text for _, text in lines) or not any("_" in text for _, text in lines) else "_"
+    chapter = columns is None and not any("\t" in text for _, text in lines) and any("_" in text for _, text in lines)
     pairs, bad = [], []
     for number, text in lines:
-        columns = text.split(separator) if separator == "\t" else [part.strip(" ") for part in text.split("_", 1)]
-        if len(columns) == 2 and all(column.strip() for column in columns):
-            pairs.append(Pair(*columns))
+        cells = [part.strip(" ") for part in text.split("_", 1)] if chapter else text.split("\t")
+        reason = fault(cells, columns, chapter)
+        if reason:
+            bad.append((number, reason))
         else:
-            bad.append((number, fault(columns, separator)))
+            pairs.append(pair_of(cells, columns or Columns()))
     if bad:
         number, reason = bad[0]
         more = f" (and {len(bad) - 1:,} more such lines)" if len(bad) > 1 else ""
-        raise DataError(f"{path}:{number}: {reason}{more}; every line is: source, tab, target")
+        hint = "; every line is: source, tab, target" if columns is None else ""
+        raise DataError(f"{path}:{number}: {reason}{more}{hint}")
     if not pairs:
         raise DataError(f"{path}: no pairs in it: the file is empty")
     return pairs
 
 
-def fault(columns: Sequence[str], separator: str) -> str:
-    """Say why a line's columns are not a pair."""
-    if len(columns) == 1:
-        return "no tab" if separator == "\t" else "no tab, and no _ as in the chapter's file"
-    if len(columns) > 2:
-        return f"{len(columns)} columns, expected 2"
-    return "the source is empty" if not columns[0].strip() else "the target is empty"
+def pair_of(cells: Sequence[str], columns: Columns) -> Pair:
+    """Take a pair from a line's cells."""
+    source, target = cells[columns.source - 1], cells[columns.target - 1]
+    return Pair(f"{source}\t{cells[columns.features - 1]}" if columns.features else source, target)
+
+
+def fault(cells: Sequence[str], columns: Columns | None, chapter: bool) -> str:
+    """Say why a line's cells are not a pair; nothing if they are."""
+    if columns is None:
+        if len(cells) == 1:
+            return "no tab, and no _ as in the chapter's file" if chapter else "no tab"
+        if len(cells) > 2:
+            return f"{len(cells)} columns, expected 2; say which are what: --source-column 1 --target-column 2 ..."
+    for name, column in (columns or Columns())._asdict().items():
+        if column > len(cells):
+            return f"no column {column} for the {name}, only {len(cells)}"
+        if column and not cells[column - 1].strip(" ;" if name == "features" else None):
+            return f"the {name} {'are' if name == 'features' else 'is'} empty"
+    return ""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

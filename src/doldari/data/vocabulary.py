@@ -114,6 +114,11 @@ class Vocabulary:
             raise UnknownSymbolError(f"{text!r}: the symbol {symbol!r} ({points}) was never seen in training")
         return ids
 
+    def spell(self, text: str) -> list[str]:
+        """List the symbols that a text's ids stand for, features first."""
+        text, features = split_features(text) if self.features else (text, [])
+        return [*features, *self.cut(text)]
+
     def unknown_symbols(self, text: str) -> list[str]:
         """List the symbols of a text, its features aside, that are not there, in order."""
         return [symbol for symbol in self.cut(text.partition("\t")[0]) if symbol not in self.ids]

@@ -1,15 +1,20 @@
 """Text in, text out: what `doldari.load` returns."""
 
+import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple, get_args, overload
 
-from doldari.arrays import Floats
+import numpy as np
+
+from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.inference.constraints import Automaton, matching, one_of
+from doldari.inference.search import Bounds, Hypothesis, beam_search, forced_scores, sample
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
@@ -31,6 +36,16 @@ class Attention(NamedTuple):
     weights: Floats
 
 
+class Answer(NamedTuple):
+    """An answer, and its log-probability in nats, that of its end included."""
+
+    text: str
+    score: float
+
+
+Allowed = str | Sequence[str]  # a regular expression that answers match whole, or the list of them
+
+
 class Predictor:
     """A trained model asked in text: `model("16+75")` or `model.predict(["1+1", "2+2"])`."""
 
@@ -41,45 +56,147 @@ class Predictor:
         """Answer one text."""
         return self.predict([text])[0]
 
-    def predict(self, texts: Sequence[str], *, unknown: Unknown = "error") -> list[str]:
-        """Answer texts, greedily, each as if it were alone; of a model with features, `text TAB one;two`.
+    @overload
+    def predict(
+        self, texts: Sequence[str], *, unknown: Unknown = ..., beam: int = ..., allowed: Allowed | None = ...
+    ) -> list[str]: ...
 
-        An answer ends at the latest where the longest in training did.  A symbol never seen in training is refused
-        with UnknownSymbolError, or with "unknown" let through; with "copy" it also stands in the answer where that is
-        unknown: the first for the first, and so on.  A text of only such symbols is always refused; one that is much
-        longer than any in training is warned about.
+    @overload
+    def predict(
+        self,
+        texts: Sequence[str],
+        *,
+        n_best: int,
+        unknown: Unknown = ...,
+        beam: int = ...,
+        allowed: Allowed | None = ...,
+    ) -> list[list[Answer]]: ...
+
+    def predict(
+        self,
+        texts: Sequence[str],
+        *,
+        unknown: Unknown = "error",
+        beam: int = 1,
+        n_best: int | None = None,
+        allowed: Allowed | None = None,
+    ) -> list[str] | list[list[Answer]]:
+        """Answer texts, each as if it were alone; of a model with features, `text TAB one;two`.
+
+        beam is how many answers are followed at a time; 1 is greedy.  With n_best, at most the beam, each text gets a
+        list of answers with their scores, the best first.  `allowed` says what an answer may be.
+
+        An answer has at most as many symbols as the longest in training, or as many more as its source is longer than
+        the longest there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
+        through; with "copy" it also stands in the answer where that is unknown: the first for the first, and so on.
+        A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
-        if isinstance(texts, str):
-            raise TypeError("predict takes a list of texts; for the answer to one, call the model: model(text)")
-        if unknown not in get_args(Unknown):
-            raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
-        model, config, source, target, _, longest_target = self.text_model
-        encoded = [self.encode(text, unknown) for text in texts]
-        self._warn_of_long(encoded)
-        if config.reverse:
-            encoded = [ids[::-1] for ids in encoded]
-        answers = [""] * len(encoded)
-        for batch in batches_by_length(encoded):
-            xs = pad([encoded[index] for index in batch], PADDING)
-            for index, ids in zip(batch, model.generate(xs, START, longest_target).tolist(), strict=True):
+        if beam < 1 or not 1 <= (1 if n_best is None else n_best) <= beam:
+            raise ConfigError(f"beam={beam}, n_best={n_best}: the beam must be at least 1, and at least n_best")
+        if beam == 1 and n_best is None and allowed is None:
+            return self._greedy(texts, unknown)
+        automaton = None if allowed is None else self._automaton(allowed)
+        answers: list[list[Answer]] = [[] for _ in texts]
+        for batch, xs, longest in self._batches(texts, unknown, beam):
+            found = beam_search(self.text_model.model, xs, START, PADDING, Bounds(longest, automaton), beam)
+            for index, hypotheses in zip(batch, found, strict=True):
+                answers[index] = [self._answer(texts[index], answer, unknown) for answer in hypotheses[: n_best or 1]]
+        return [found[0].text for found in answers] if n_best is None else answers
+
+    def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
+        """Answer texts by the likeliest symbol at each step."""
+        model, _, source, target, _, _ = self.text_model
+        answers = [""] * len(texts)
+        for batch, xs, longest in self._batches(texts, unknown, 1):
+            written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
+            for index, ids, most in zip(batch, written, longest.tolist(), strict=True):
                 copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
-                answers[index] = target.decode(ids, copied)
+                answers[index] = target.decode(ids[:most], copied)
         return answers
+
+    def sample(
+        self,
+        texts: Sequence[str],
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+        unknown: Unknown = "error",
+        allowed: Allowed | None = None,
+    ) -> list[Answer]:
+        """Draw an answer to each text: the higher the temperature, the more freely; of the top_k likeliest symbols.
+
+        The seed and a text's place among the texts decide, not the batch it is in.
+        """
+        if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
+            raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
+        automaton = None if allowed is None else self._automaton(allowed)
+        answers = [Answer("", 0.0)] * len(texts)
+        for batch, xs, longest in self._batches(texts, unknown, 1):
+            rngs = [np.random.default_rng([seed, index]) for index in batch]
+            bounds = Bounds(longest, automaton)
+            drawn = sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
+            for index, hypothesis in zip(batch, drawn, strict=True):
+                answers[index] = self._answer(texts[index], hypothesis, unknown)
+        return answers
+
+    def score(self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error") -> list[float]:
+        """Tell the log-probability, in nats, of each pair's target, its end included, as the answer to its source."""
+        target = self.text_model.target
+        written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
+        scores = [0.0] * len(pairs)
+        for batch, xs, _ in self._batches([source for source, _ in pairs], unknown, 1):
+            ts = pad([written[index] for index in batch], PADDING)
+            for index, value in zip(batch, forced_scores(self.text_model.model, xs, ts, PADDING), strict=True):
+                scores[index] = float(value)
+        return scores
 
     def attention(self, text: str, *, unknown: Unknown = "error") -> Attention:
         """Answer one text, and tell where the model looked; only of models with the attention decoder."""
-        model, config, source, target, _, longest_target = self.text_model
+        model, config, source, target = self.text_model[:4]
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
-        ids = self.encode(text, unknown)
-        xs = pad([ids[::-1] if config.reverse else ids], PADDING)
-        answer = model.generate(xs, START, longest_target)[0].tolist()
+        ((_, xs, longest),) = self._batches([text], unknown, 1)
+        answer = model.generate(xs, START, int(longest[0]))[0].tolist()
         answer = answer[: answer.index(PADDING)] if PADDING in answer else answer
         weights = model.attention(xs, pad([[START, *answer]], PADDING))[0]
         if config.reverse:
             weights = weights[:, ::-1]
         symbols = [target.decode([id]) for id in answer]
-        return Attention(list(source.cut(text)), [*symbols, END], weights)
+        return Attention(source.spell(text), [*symbols, END], weights)
+
+    def _batches(self, texts: Sequence[str], unknown: Unknown, beam: int) -> Iterator[tuple[list[int], Ids, Ids]]:
+        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
+        if isinstance(texts, str):
+            raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
+        if unknown not in get_args(Unknown):
+            raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
+        encoded = [self.encode(text, unknown) for text in texts]
+        self._warn_of_long(encoded)
+        if self.text_model.config.reverse:
+            encoded = [ids[::-1] for ids in encoded]
+        for batch in batches_by_length(encoded, BATCH_SYMBOLS // beam):
+            chosen = [encoded[index] for index in batch]
+            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]))
+
+    def _longest(self, lengths: Ids) -> Ids:
+        """Say how many symbols the answers to sources of so many symbols may have."""
+        _, _, _, _, longest_source, longest_target = self.text_model
+        longer = np.maximum(lengths - longest_source, 0) / max(1, longest_source)
+        return longest_target + np.ceil(longest_target * longer).astype(np.int32)
+
+    def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
+        """Write what a search found as text."""
+        _, _, source, target, _, _ = self.text_model
+        copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
+        return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
+
+    def _automaton(self, allowed: Allowed) -> Automaton:
+        """Make the automaton of what an answer may be."""
+        target, longest = self.text_model.target, self.text_model.longest_target
+        if isinstance(allowed, str):
+            return matching(allowed, target, longest)
+        return one_of(allowed, target, longest)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
         """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
@@ -105,11 +222,11 @@ class Predictor:
             warnings.warn(message + others, LongSourceWarning, stacklevel=3)
 
 
-def batches_by_length(encoded: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Group the indices of sources of about one length into batches of at most BATCH_SYMBOLS, or of one source."""
+def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:
+    """Group the indices of sources of about one length into batches of at most `symbols` ids, or of one source."""
     batch: list[int] = []
     for index in sorted(range(len(encoded)), key=lambda index: len(encoded[index])):
-        if batch and (len(batch) + 1) * len(encoded[index]) > BATCH_SYMBOLS:
+        if batch and (len(batch) + 1) * len(encoded[index]) > symbols:
             yield batch
             batch = []
         batch.append(index)

@@ -138,6 +138,7 @@ def sample(
         logs = log_softmax(raw.astype(np.float64))
         allowed = logs[:, None].copy()
         forbid(allowed, at, bounds.longest[:, None] - t, pad_id, bounds.automaton)
+        allowed[ended, :, pad_id] = 0.0
         likely = allowed[:, 0] / temperature
         if top_k is not None and top_k < likely.shape[1]:
             likely[likely < -np.partition(-likely, top_k - 1, axis=1)[:, top_k - 1 : top_k]] = -np.inf

@@ -7,7 +7,10 @@ from doldari.models import Seq2seq
 
 
 def mean_loss(model: Seq2seq, x: Ids, t: Ids, batch_size: int) -> float:
-    """Mean loss, in nats a symbol, of answers t (N, T), start symbol first, to questions x (N, S): teacher-forced."""
+    """Mean loss, in nats a symbol, of answers t (N, T), start symbol first, to questions x (N, S): teacher-forced.
+
+    Label smoothing is in it as in the training loss, beside which it is shown.
+    """
     total, positions = 0.0, 0
     for start in range(0, len(x), batch_size):
         batch_x = without_common_padding(x[start : start + batch_size], PADDING)

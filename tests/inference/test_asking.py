@@ -1,0 +1,120 @@
+"""What a predictor tells beside its answer: others, with their scores; drawn ones; where it looked."""
+
+import numpy as np
+import pytest
+
+from doldari import ConfigError
+from doldari.config import ModelConfig
+from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
+from doldari.inference.predictor import END, Predictor
+from doldari.models.ensemble import Ensemble
+from doldari.models.model_file import TextModel, build_model
+
+SOURCES = ["ab", "abba", "", "bcb", "aaabbb", "c"]
+
+
+def make_predictor(ensemble=False, **settings):
+    config = ModelConfig(**{"hidden_size": 6, "wordvec_size": 3, "decoder": "attention"} | settings)
+    source, target = Vocabulary.build(["abc"], "characters"), Vocabulary.build(["xyz"], "characters")
+    rng = np.random.default_rng(4)
+    members = [build_model(config, source, target, rng=rng) for _ in range(3)]
+    for member in members:
+        member.parameters.values[...] = rng.standard_normal(member.parameters.values.size) * 1.5
+        member.decoder.affine.b.value[[START, UNKNOWN]] = -1e6  # no trained model writes them
+    return Predictor(TextModel(Ensemble(members) if ensemble else members[0], config, source, target, 6, 5))
+
+
+@pytest.fixture(params=[False, True], ids=["one", "ensemble"])
+def predictor(request):
+    return make_predictor(request.param)
+
+
+def test_a_beam_of_one_is_greedy(predictor):
+    greedy = predictor.predict(SOURCES)
+    assert [answers[0].text for answers in predictor.predict(SOURCES, beam=1, n_best=1)] == greedy
+    assert predictor.predict(SOURCES, beam=3) == [a[0].text for a in predictor.predict(SOURCES, beam=3, n_best=3)]
+
+
+def test_scores_are_the_log_probabilities(predictor):
+    found = predictor.predict(SOURCES, beam=4, n_best=3)
+    pairs = [(text, answer.text) for text, answers in zip(SOURCES, found, strict=True) for answer in answers]
+    scores = [answer.score for answers in found for answer in answers]
+    assert len(pairs) == 3 * len(SOURCES)
+    np.testing.assert_allclose(predictor.score(pairs), scores, rtol=1e-4)
+    assert all(score < 0 for score in scores)
+
+
+def test_drawn_answers(predictor):
+    drawn = predictor.sample(SOURCES, seed=1)
+    assert drawn == predictor.sample(SOURCES, seed=1)
+    assert drawn != predictor.sample(SOURCES, seed=2)
+    assert [answer.text for answer in predictor.sample(SOURCES, top_k=1)] == predictor.predict(SOURCES)
+    np.testing.assert_allclose(
+        predictor.score([(text, answer.text) for text, answer in zip(SOURCES, drawn, strict=True)]),
+        [answer.score for answer in drawn],
+        rtol=1e-4,
+    )
+
+
+def test_batches_do_not_matter(predictor, monkeypatch):
+    together = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
+    monkeypatch.setattr("doldari.inference.predictor.BATCH_SYMBOLS", 7)
+    alone = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
+    assert together[2] == alone[2]
+    assert [answer.text for answer in together[1]] == [answer.text for answer in alone[1]]
+    for ours, theirs in zip(together[0], alone[0], strict=True):
+        assert [answer.text for answer in ours] == [answer.text for answer in theirs]
+        np.testing.assert_allclose([a.score for a in ours], [a.score for a in theirs], rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::doldari.LongSourceWarning")
+def test_longer_sources_have_room_for_longer_answers():
+    predictor = make_predictor()
+    predictor.text_model.model.decoder.affine.b.value[0] = -1e6  # no answer ends by itself
+    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12])] == [5, 5, 10]
+    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12], beam=2)] == [5, 5, 10]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_attention_is_laid_out_as_it_is_read(reverse):
+    predictor = make_predictor(reverse=reverse)
+    attention = predictor.attention("abba")
+    assert attention.source == ["a", "b", "b", "a"]
+    assert "".join(attention.answer[:-1]) == predictor("abba")
+    assert attention.answer[-1] == END
+    assert attention.weights.shape == (len(attention.answer), 4)
+    np.testing.assert_allclose(attention.weights.sum(axis=1), 1.0, rtol=1e-5)
+    model, ids = predictor.text_model.model, predictor.text_model.source.encode("abba")
+    xs = np.array([ids[::-1] if reverse else ids], np.int32)
+    first = model.attention(xs, np.array([[1]], np.int32))[0, 0]
+    np.testing.assert_allclose(attention.weights[0], first[::-1] if reverse else first, rtol=1e-5)
+
+
+def test_attention_of_an_ensemble_is_the_members_mean():
+    predictor = make_predictor(ensemble=True)
+    ours = predictor.attention("abc").weights
+    members = predictor.text_model.model.members
+    read = [[1, *predictor.text_model.target.encode(predictor("abc"))]]
+    xs = [predictor.text_model.source.encode("abc")[::-1]]
+    mean = np.mean([member.attention(xs, read)[0] for member in members], axis=0)
+    np.testing.assert_allclose(ours, mean[:, ::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "ask, message",
+    [
+        (lambda p: p.predict(["a"], beam=0), "beam=0"),
+        (lambda p: p.predict(["a"], beam=2, n_best=3), "beam=2, n_best=3"),
+        (lambda p: p.predict(["a"], n_best=0), "n_best=0"),
+        (lambda p: p.sample(["a"], temperature=0.0), "temperature=0"),
+        (lambda p: p.sample(["a"], top_k=0), "top_k=0"),
+        (lambda p: make_predictor(decoder="peeky").attention("a"), "decoder=peeky"),
+    ],
+)
+def test_what_is_refused(ask, message):
+    with pytest.raises(ConfigError, match=message):
+        ask(make_predictor())
+
+
+def test_nothing_to_answer(predictor):
+    assert predictor.predict([], beam=3) == predictor.sample([]) == predictor.score([]) == []

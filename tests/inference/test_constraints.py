@@ -1,0 +1,117 @@
+"""A constraint is never broken: regular expressions against Python's own, lists against themselves."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from doldari import ConfigError
+from doldari.config import ModelConfig
+from doldari.data.vocabulary import PADDING, Vocabulary
+from doldari.inference.constraints import matching, one_of
+from doldari.inference.predictor import Predictor
+from doldari.models.ensemble import Ensemble
+from doldari.models.model_file import TextModel, build_model
+
+LETTERS = Vocabulary.build(["ab-12"], "characters")
+
+
+def texts(automaton, vocabulary, longest):
+    """Write all texts of up to `longest` symbols that an automaton allows."""
+    found = []
+
+    def follow(state, ids):
+        may = automaton.allowed(np.array([[state]]), np.array([[longest - len(ids)]]))[0, 0]
+        if may[PADDING]:
+            found.append(vocabulary.decode(ids))
+        for id in np.flatnonzero(may):
+            if id != PADDING:
+                follow(automaton.next(np.array([[state]]), np.array([[id]]))[0, 0], [*ids, int(id)])
+
+    follow(0, [])
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a*", "(a|b)+", "[ab]{2}-[12]", "a?b?1?", "", "(ab)*", "a{2,3}|-", r"\d+", "[^a]b", "ab-12"]
+)
+def test_a_pattern_allows_what_python_matches(pattern):
+    longest = 5
+    automaton = matching(pattern, LETTERS, longest)
+    spelled = ["".join(c) for n in range(longest + 1) for c in itertools.product("-12ab", repeat=n)]
+    assert sorted(texts(automaton, LETTERS, longest)) == sorted(t for t in spelled if re.fullmatch(pattern, t))
+
+
+def test_what_cannot_be_finished_is_not_begun():
+    """With three symbols to go, ab- would need three more after it."""
+    assert texts(matching("a|ab-12", LETTERS, 3), LETTERS, 3) == ["a"]
+    assert set(texts(matching("a|ab-12", LETTERS, 5), LETTERS, 5)) == {"a", "ab-12"}
+
+
+def test_symbols_between_white_space():
+    vocabulary = Vocabulary.build(["k a̠ː ɡ e̞"], "whitespace")
+    automaton = matching("k( a̠ː)*( ɡ)?", vocabulary, 3)
+    assert set(texts(automaton, vocabulary, 3)) == {"k", "k a̠ː", "k ɡ", "k a̠ː a̠ː", "k a̠ː ɡ"}
+    assert set(texts(one_of(["k ɡ", "e̞", "k e̞ x"], vocabulary, 3), vocabulary, 3)) == {"k ɡ", "e̞"}
+
+
+def test_a_list_allows_itself():
+    listed = ["a", "ab", "ab-12", "21"]
+    assert sorted(texts(one_of(listed, LETTERS, 5), LETTERS, 5)) == sorted(listed)
+    assert sorted(texts(one_of(listed, LETTERS, 2), LETTERS, 2)) == ["21", "a", "ab"]
+    assert texts(one_of(["xyz", "a"], LETTERS, 5), LETTERS, 5) == ["a"]
+
+
+def test_jamo_are_listed_as_syllables():
+    vocabulary = Vocabulary.build(["각난"], "characters", normalization="NFD")
+    assert sorted(texts(one_of(["낙", "간"], vocabulary, 3), vocabulary, 3)) == ["간", "낙"]
+
+
+@pytest.mark.parametrize(
+    "pattern, message",
+    [("a(", "not a regular expression"), ("xyz", "allows nothing"), ("a{9}", "allows nothing .* 5 symbols")],
+)
+def test_patterns_that_are_refused(pattern, message):
+    with pytest.raises(ConfigError, match=message):
+        matching(pattern, LETTERS, 5)
+
+
+@pytest.mark.parametrize("listed", [[], ["xyz"], ["a" * 6], [""]])
+def test_lists_that_are_refused(listed):
+    with pytest.raises(ConfigError, match="allows nothing"):
+        one_of(listed, LETTERS, 5)
+
+
+def make_predictor(seed, decoder, longest, ensemble):
+    config = ModelConfig(hidden_size=6, wordvec_size=3, decoder=decoder)
+    rng = np.random.default_rng(seed)
+    members = [build_model(config, LETTERS, LETTERS, rng=rng) for _ in range(2)]
+    for member in members:
+        member.parameters.values[...] = rng.standard_normal(member.parameters.values.size)
+    model = Ensemble(members) if ensemble else members[0]
+    return Predictor(TextModel(model, config, LETTERS, LETTERS, 4, longest))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    pattern=st.sampled_from(["[ab]{2}-[12]", "a*1?", "(12|21)+", "b.*", "a|ab-12"]),
+    decoder=st.sampled_from(["plain", "attention"]),
+    ensemble=st.booleans(),
+    beam=st.integers(1, 6),
+    longest=st.integers(4, 7),
+)
+def test_a_constraint_is_never_broken(seed, pattern, decoder, ensemble, beam, longest):
+    predictor = make_predictor(seed, decoder, longest, ensemble)
+    sources = ["a", "12", "b-1"]
+    for answers in predictor.predict(sources, beam=beam, n_best=beam, allowed=pattern):
+        assert answers
+        assert all(re.fullmatch(pattern, answer.text) for answer in answers)
+    assert all(re.fullmatch(pattern, answer.text) for answer in predictor.sample(sources, allowed=pattern))
+    listed = ["ab", "ab-1", "2"]
+    for answers in predictor.predict(sources, beam=4, n_best=4, allowed=listed):
+        assert {answer.text for answer in answers} <= {*listed}
+        assert len(answers) == 3
