@@ -102,6 +102,11 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     assert result["scores"]["WER"]["value"] == 0.75
     assert result["scores"]["accuracy"]["low"] <= 0.25 <= result["scores"]["accuracy"]["high"]
     assert result["leaks"] == leaks
+    assert cli("evaluate runs/pairs test.tsv --training pairs.tsv --report new/r.html").code == 0
+    page = Path("new/r.html").read_text("utf-8")
+    assert "<h1>runs/pairs on test.tsv</h1>" in page
+    assert "25.00%" in page
+    assert "4 sources stand in training" in page or "5 sources stand in training" in page
 
 
 def test_train_again_is_refused_unless_overwriting(cli, pairs):

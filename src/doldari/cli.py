@@ -293,6 +293,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="The training pairs: says how many of DATA, or of its sources, are in it."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page with pictures, the worst errors and confusions."),
+    ] = None,
 ) -> None:
     """Measure the accuracy, the share of sources answered exactly as their target, and what goes with it.
 
@@ -304,9 +308,11 @@ def evaluate(
     from doldari.data.leaks import find_leaks
     from doldari.data.pairs import read_pairs
     from doldari.display import SAMPLES, samples, score_table
+    from doldari.files import write_whole
     from doldari.inference import metrics
     from doldari.inference.predictor import load
     from doldari.inference.scores import scores
+    from doldari.report.evaluation import evaluation_report
 
     predictor = load(model)
     has_features = bool(predictor.text_model.source.features)
@@ -318,6 +324,9 @@ def evaluate(
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown)
     measured = scores(evaluation)
     leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
+    if report is not None:
+        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks)
+        write_whole(report, page.encode())
     if as_json:
         result: dict[str, Any] = {
             "accuracy": evaluation.accuracy,
