@@ -87,6 +87,30 @@ def test_train_evaluate_predict(cli, pairs, tmp_path):
     assert by_line.out.splitlines() == [model("abc"), "", model("aaaa")]
 
 
+def test_evaluate_measures(cli, pairs, tmp_path):
+    cli(f"train {pairs} --target-symbols words --epochs 9 --hidden-size 16 --batch-size 2 --learning-rate 0.02")
+    model = doldari.load("runs/pairs")
+    (tmp_path / "test.tsv").write_text(f"aa\t{model('aa')}\naa\tz z\nbb\tz z\nccc\tz\ndddd\tz\n")
+    shown = cli("evaluate runs/pairs test.tsv --training pairs.tsv").out.splitlines()
+    assert shown[0].startswith("accuracy 25.00%")
+    assert shown[0].endswith("  1 of 4 right")
+    assert [line.split()[0] for line in shown[:5]] == ["accuracy", "WER", "CER", "BLEU", "chrF"]
+    assert shown[1].startswith("WER      75.00%")
+    leaks = {"pairs": int(model("aa") == "a"), "sources": 5 - (model("aa") == "a")}
+    others = f"the sources of {leaks['sources']} others, with another target"
+    assert shown[5] == f"also in pairs.tsv: {leaks['pairs']} of the pairs, and {others}"
+    result = json.loads(cli("evaluate runs/pairs test.tsv --training pairs.tsv --json").out)
+    assert (result["examples"], result["correct"]) == (4, 1)
+    assert result["scores"]["WER"]["value"] == 0.75
+    assert result["scores"]["accuracy"]["low"] <= 0.25 <= result["scores"]["accuracy"]["high"]
+    assert result["leaks"] == leaks
+    assert cli("evaluate runs/pairs test.tsv --training pairs.tsv --report new/r.html").code == 0
+    page = Path("new/r.html").read_text("utf-8")
+    assert "<h1>runs/pairs on test.tsv</h1>" in page
+    assert "25.00%" in page
+    assert "4 sources stand in training" in page or "5 sources stand in training" in page
+
+
 def test_train_again_is_refused_unless_overwriting(cli, pairs):
     assert cli(f"train {pairs} {QUICK}").code == 0
     model = Path("runs/pairs/model.safetensors")

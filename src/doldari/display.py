@@ -1,7 +1,7 @@
 """What training shows: a line an epoch on stdout; meanwhile, on a terminal, a bar with the time left on stderr."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Self
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from doldari.inference.metrics import Evaluation
+from doldari.inference.scores import Score
 from doldari.training.history import Epoch
 from doldari.training.run import Run
 
@@ -83,6 +84,25 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
         mark = ("  ✓  ", "green") if right else ("  ✗  ", "red")
         target = "" if right else f"   is {printable(evaluation.pairs[index].target)}"
         lines.append(Text.assemble(mark, source + " " * (width - cell_len(source) + 2), answer, (target, "dim")))
+    return Text("\n").join(lines)
+
+
+def score_table(evaluation: Evaluation, scores: Mapping[str, Score]) -> Text:
+    """Lay out a line for every measure, with its interval and what it says."""
+    what = {
+        "accuracy": f"{sum(evaluation.right):,} of {len(evaluation.pairs):,} right",
+        "WER": "sources answered wrong",
+        "PER": "edits per symbol of the targets",
+        "CER": "edits per character of the targets",
+    }
+    lines = []
+    for name, score in scores.items():
+        value = (f"{score!s:<7}", "bold" if name == "accuracy" else "")
+        line = Text.assemble(f"{name:<8} ", value, f"  {score.interval:<18}  {what.get(name, '')}")
+        line.rstrip()
+        lines.append(line)
+    if evaluation.kind in ("words", "subwords") and "BLEU" not in scores:
+        lines.append(Text("BLEU and chrF need sacrebleu: pip install 'doldari[metrics]'"))
     return Text("\n").join(lines)
 
 

@@ -83,9 +83,24 @@ def test_canonically_equal_answers_are_right(monkeypatch):
 def test_evaluate_counts_exact_matches():
     predictor = make_predictor()
     answer = predictor("ab")
-    evaluation = evaluate(predictor, [Pair("ab", answer), Pair("ab", answer + "x"), Pair("ab", answer)])
+    other = predictor("ba")
+    evaluation = evaluate(predictor, [Pair("ab", answer), Pair("ba", other + "x"), Pair("a", predictor("a"))])
     assert evaluation.right == [True, False, True]
     assert evaluation.accuracy == pytest.approx(2 / 3)
+    assert evaluation.edits == [0, 1, 0]
+    assert evaluation.lengths[1] == len(other) + 1
+
+
+def test_a_source_with_several_targets_is_one_example():
+    predictor = make_predictor()
+    answer = predictor("ab")
+    pairs = [Pair("ab", answer + "xx"), Pair("ba", "?"), Pair("ab", answer), Pair("ab", answer + "xx")]
+    evaluation = evaluate(predictor, pairs)
+    assert evaluation.right == [True, False]
+    assert evaluation.pairs == [Pair("ab", answer), Pair("ba", "?")]
+    assert evaluation.targets == [[answer + "xx", answer, answer + "xx"], ["?"]]
+    nearest = evaluate(predictor, [pairs[0], Pair("ab", answer + "x")])
+    assert (nearest.edits, nearest.lengths) == ([1], [len(answer) + 1])
 
 
 def test_eval_seq2seq(capsys):

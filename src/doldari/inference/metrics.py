@@ -1,10 +1,12 @@
-"""How many answers are right."""
+"""Which answers are right, and how far the others are from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
+from rapidfuzz.distance import Levenshtein
 
 from doldari.data.pairs import Pair
 from doldari.data.symbols import cut, normalize
@@ -15,11 +17,24 @@ from doldari.models import Seq2seq
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Pairs, the answers that a model gave, and which are right: the same symbols as the target."""
+    """What a model answered to each different source of some pairs, and how far that is from its target.
 
+    A source that stands in the pairs with several targets is one example, and each of them is right: targets[i] has
+    them all, pairs[i] the one nearest to the answer.  edits[i] is the Levenshtein distance from that one, and
+    lengths[i] its length, both in the symbols of `compared`.
+    """
+
+    kind: str
     pairs: Sequence[Pair]
+    targets: Sequence[Sequence[str]]
     answers: Sequence[str]
-    right: Sequence[bool]
+    edits: Sequence[int]
+    lengths: Sequence[int]
+
+    @cached_property
+    def right(self) -> Sequence[bool]:
+        """Which answers are right: the same symbols as the target."""
+        return [edits == 0 for edits in self.edits]
 
     @property
     def accuracy(self) -> float:
@@ -28,19 +43,39 @@ class Evaluation:
 
 
 def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error") -> Evaluation:
-    """Ask every source of pairs and compare with its target; unknown is as in `Predictor.predict`.
+    """Ask every different source of pairs and compare with its targets; unknown is as in `Predictor.predict`.
 
     A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.
     """
-    answers = [""] * len(pairs)
-    asked = [index for index, pair in enumerate(pairs) if unknown == "error" or model.knows(pair.source)]
-    for index, answer in zip(asked, model.predict([pairs[i].source for i in asked], unknown=unknown), strict=True):
-        answers[index] = answer
+    sources: list[str] = []
+    targets: dict[str, list[str]] = {}
+    for pair in pairs:
+        same = targets.setdefault(normalize(pair.source, "NFC"), [])
+        if not same:
+            sources.append(pair.source)
+        same.append(pair.target)
+    asked = [source for source in sources if unknown == "error" or model.knows(source)]
+    answered = dict(zip(asked, model.predict(asked, unknown=unknown), strict=True))
+    answers = [answered.get(source, "") for source in sources]
     kind = model.text_model.target.kind
-    right = [
-        compared(answer, kind) == compared(pair.target, kind) for answer, pair in zip(answers, pairs, strict=True)
-    ]
-    return Evaluation(pairs, answers, right)
+    nearest = [nearest_target(answer, same, kind) for answer, same in zip(answers, targets.values(), strict=True)]
+    return Evaluation(
+        kind,
+        [Pair(source, target) for source, (target, _, _) in zip(sources, nearest, strict=True)],
+        list(targets.values()),
+        answers,
+        [edits for _, edits, _ in nearest],
+        [length for _, _, length in nearest],
+    )
+
+
+def nearest_target(answer: str, targets: Sequence[str], kind: str) -> tuple[str, int, int]:
+    """Find the target with the smallest Levenshtein distance from the answer: target, distance, target's length."""
+    given = compared(answer, kind)
+    cuts = [compared(target, kind) for target in targets]
+    distances = [Levenshtein.distance(given, symbols) for symbols in cuts]
+    index = distances.index(min(distances))
+    return targets[index], distances[index], len(cuts[index])
 
 
 def compared(text: str, kind: str) -> Sequence[str]:

@@ -1,0 +1,29 @@
+"""Leaks: held-out pairs that a model has seen in training, whole or their source with another target."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from doldari.data.pairs import Pair
+from doldari.data.symbols import normalize
+
+
+class Leaks(NamedTuple):
+    """Held-out pairs that stand in training; and those whose source does, with another target, which comes beside."""
+
+    pairs: list[Pair]
+    sources: list[tuple[Pair, str]]
+
+
+def find_leaks(training: Sequence[Pair], held_out: Sequence[Pair]) -> Leaks:
+    """Look held-out pairs up among the training pairs; canonically equal texts are the same."""
+    seen: dict[str, dict[str, str]] = {}
+    for source, target in training:
+        seen.setdefault(normalize(source, "NFC"), {})[normalize(target, "NFC")] = target
+    leaks = Leaks([], [])
+    for pair in held_out:
+        targets = seen.get(normalize(pair.source, "NFC"), {})
+        if normalize(pair.target, "NFC") in targets:
+            leaks.pairs.append(pair)
+        elif targets:
+            leaks.sources.append((pair, next(iter(targets.values()))))
+    return leaks

@@ -1,0 +1,189 @@
+"""The report of an evaluation: one HTML file that needs nothing else, no script, no network."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from doldari.data.leaks import Leaks
+from doldari.data.pairs import Pair
+from doldari.inference.metrics import Evaluation, compared
+from doldari.inference.predictor import Predictor
+from doldari.inference.scores import SAMPLES, Score
+from doldari.report.alignment import (
+    Share,
+    Step,
+    alignments,
+    confusions,
+    in_groups,
+    right_by_length,
+    right_by_position,
+)
+
+TEMPLATE = Path(__file__).with_name("evaluation.html")
+GROUPS = 16  # bars in a picture
+ERRORS = 50  # rows in a table
+MEANINGS = {
+    "accuracy": "sources answered exactly",
+    "WER": "sources answered wrong",
+    "PER": "edits per symbol of the targets",
+    "CER": "edits per character of the targets",
+    "BLEU": "n-grams in common with the targets, 0 to 100",
+    "chrF": "character n-grams in common with the targets, 0 to 100",
+}
+
+
+def evaluation_report(
+    title: str, model: Predictor, evaluation: Evaluation, scores: Mapping[str, Score], leaks: Leaks | None
+) -> str:
+    """Write the report as HTML; leaks is None where the training pairs are not known."""
+    source = model.text_model.source
+    aligned = alignments(evaluation)
+    texts = [pair.source.partition("\t")[0] for pair in evaluation.pairs]
+    lengths = [len(compared(text, source.kind)) for text in texts]
+    config = model.text_model.config
+    return Template(TEMPLATE.read_text("utf-8")).substitute(
+        title=escape(title),
+        summary=summary(evaluation, [bool(source.unknown_symbols(text)) for text in texts]),
+        samples=f"{SAMPLES:,}",
+        scores="\n".join(score_row(name, score) for name, score in scores.items()),
+        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "answers"),
+        by_position=bars(in_groups(right_by_position(aligned), GROUPS), "symbols"),
+        errors=errors_table(evaluation, aligned),
+        confusions=confusions_table(confusions(aligned)),
+        leaks=leaks_section(leaks),
+        settings=escape(", ".join(f"{name} {value}" for name, value in vars(config).items())),
+    )
+
+
+def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
+    """Say how many sources there are, how many of them with symbols that the model has not seen in training."""
+    text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} of them answered right."
+    several = sum(len(set(targets)) > 1 for targets in evaluation.targets)
+    if several:
+        text += f" {several:,} have several targets, and each of these is right."
+    if any(has_unknown):
+        right = sum(right for right, unknown in zip(evaluation.right, has_unknown, strict=True) if unknown)
+        text += f" {sum(has_unknown):,} have symbols never seen in training; {right:,} of them are answered right."
+    return text
+
+
+def score_row(name: str, score: Score) -> str:
+    """Make a measure's row."""
+    return f'<tr><th>{name}<td class="number">{score}<td class="number">{score.interval}<td>{MEANINGS[name]}'
+
+
+def bars(shares: Mapping[str, Share], what: str) -> str:
+    """Draw shares as bars, with the numbers behind them below their labels."""
+    width, height, left, top = 900, 220, 40, 10
+    step = (width - left) / max(len(shares), 1)
+    parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of {what} right">']
+    for percent in (0, 50, 100):
+        y = top + (height - top) * (1 - percent / 100)
+        parts.append(f'<line x1="{left}" x2="{width}" y1="{y:.0f}" y2="{y:.0f}"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{percent} %</text>')
+    for index, (label, (right, there)) in enumerate(shares.items()):
+        x, tall = left + step * index, (height - top) * right / there
+        box = f'x="{x + step * 0.12:.1f}" y="{height - tall:.1f}" width="{step * 0.76:.1f}" height="{tall:.1f}"'
+        parts.append(f"<rect {box}><title>{label}: {right:,} of {there:,} {what}, {right / there:.1%}</title></rect>")
+        for y, text in ((height + 16, label), (height + 32, f"{there:,}")):
+            parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
+    parts.append("</svg>")
+    caption = f"Below the bars: the length or position, and how many {what} there are."
+    return f'<figure>{"".join(parts)}<figcaption class="faint">{caption}</figcaption></figure>'
+
+
+def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> str:
+    """Lay out the wrong answers with the most edits, aligned with their targets."""
+    wrong = [index for index, edits in enumerate(evaluation.edits) if edits]
+    wrong.sort(
+        key=lambda index: (-evaluation.edits[index], -evaluation.edits[index] / max(evaluation.lengths[index], 1))
+    )
+    if not wrong:
+        return "<p>None: every answer is right.</p>"
+    rows = [
+        f'<tr><td dir="auto">{source_cell(evaluation.pairs[index])}'
+        f'<td class="number">{evaluation.edits[index]}<td>{alignment_table(aligned[index])}'
+        for index in wrong[:ERRORS]
+    ]
+    caption = f"The {len(rows):,} with the most edits, of {len(wrong):,} wrong answers; what differs is underlined."
+    return table(caption, ("source", "edits", "target and answer"), rows)
+
+
+def alignment_table(steps: Sequence[Step]) -> str:
+    """Put a target's symbols above the answer's."""
+    lines = []
+    for name, symbols in (("target", [step.target for step in steps]), ("answer", [step.answer for step in steps])):
+        cells = [
+            f"<td>{visible(symbol)}" if step.right else f"<td><mark>{visible(symbol) or '·'}</mark>"
+            for symbol, step in zip(symbols, steps, strict=True)
+        ]
+        lines.append(f"<tr><th>{name}{''.join(cells)}")
+    return f'<table class="aligned">{"".join(lines)}</table>'
+
+
+def confusions_table(counts: Sequence[tuple[Step, int]]) -> str:
+    """Lay out the most frequent wrong symbols."""
+    if not counts:
+        return "<p>None.</p>"
+    rows = []
+    for (target, answer), count in counts[:ERRORS]:
+        kind = "left out" if not answer else "put in" if not target else "taken for"
+        rows.append(
+            f'<tr><td>{visible(target) or "·"}<td>{visible(answer) or "·"}<td>{kind}<td class="number">{count:,}'
+        )
+    caption = f"The {len(rows):,} most frequent of {len(counts):,}."
+    return table(caption, ("target", "answer", "", "times"), rows)
+
+
+def leaks_section(leaks: Leaks | None) -> str:
+    """Name the held-out pairs that stand in training, and their sources that do with another target."""
+    if leaks is None:
+        return "<p>Not looked for: the training pairs were not given (<code>--training FILE</code>).</p>"
+    if not leaks.pairs and not leaks.sources:
+        return "<p>None: no source of these pairs stands in training.</p>"
+    sections = []
+    if leaks.pairs:
+        rows = [
+            f'<tr><td dir="auto">{source_cell(pair)}<td dir="auto">{escape(pair.target)}'
+            for pair in leaks.pairs[:ERRORS]
+        ]
+        caption = f"{len(leaks.pairs):,} pairs stand in training; the first {len(rows):,}."
+        sections.append(table(caption, ("source", "target"), rows))
+    if leaks.sources:
+        rows = [
+            f'<tr><td dir="auto">{source_cell(pair)}<td dir="auto">{escape(pair.target)}'
+            f'<td dir="auto">{escape(other)}'
+            for pair, other in leaks.sources[:ERRORS]
+        ]
+        caption = f"{len(leaks.sources):,} sources stand in training with another target; the first {len(rows):,}."
+        sections.append(table(caption, ("source", "target", "target in training"), rows))
+    return "\n".join(sections)
+
+
+def table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
+    """Make a table that scrolls where it is too wide."""
+    head = "".join(f"<th>{name}" for name in heads)
+    body = "\n".join(rows)
+    return (
+        f'<div class="scroll"><table><caption>{caption}</caption>\n<thead><tr>{head}</thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def source_cell(pair: Pair) -> str:
+    """Write a source, and its features set apart."""
+    text, tab, features = pair.source.partition("\t")
+    return escape(text) + (f' <span class="features">{escape(features)}</span>' if tab else "")
+
+
+def visible(symbol: str) -> str:
+    """Write a symbol so that it is seen: a blank as ␣, a lone mark on a circle, a control character by its number."""
+    if symbol and not symbol.strip(" "):
+        return "␣" * len(symbol)
+    circle = "◌" if symbol and unicodedata.category(symbol[0]).startswith("M") else ""
+    shown = "".join(
+        f"U+{ord(char):04X}" if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in symbol
+    )
+    return circle + escape(shown)

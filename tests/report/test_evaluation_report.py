@@ -1,0 +1,139 @@
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+
+from doldari.config import ModelConfig
+from doldari.data.leaks import Leaks
+from doldari.data.pairs import Pair
+from doldari.data.vocabulary import Vocabulary
+from doldari.inference.metrics import Evaluation, nearest_target
+from doldari.inference.scores import scores
+from doldari.report.evaluation import ERRORS, evaluation_report, visible
+
+ROWS = [("ab", "x y", "x y"), ("a<b>&", "<i>x</i> y", "<i>x</i> z"), ("ba\tV;PST", "y", "y y y"), ("aba", "z", "")]
+
+
+class Reader(HTMLParser):
+    """Collects a page's text, and the tags and attributes it uses."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.tags, self.attributes = [], set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def make_page(rows=ROWS, leaks=None, title="model on test.tsv", kind="whitespace", targets=None):
+    nearest = [nearest_target(answer, [target], kind) for _, target, answer in rows]
+    evaluation = Evaluation(
+        kind,
+        [Pair(source, target) for source, target, _ in rows],
+        targets or [[target] for _, target, _ in rows],
+        [answer for *_, answer in rows],
+        [edits for _, edits, _ in nearest],
+        [length for *_, length in nearest],
+    )
+    source = Vocabulary("characters", ("a", "b"), ("PST", "V"))
+    model = SimpleNamespace(text_model=SimpleNamespace(source=source, config=ModelConfig()))
+    return evaluation_report(title, model, evaluation, scores(evaluation), leaks)
+
+
+def test_the_page_stands_alone():
+    reader = Reader(page := make_page(leaks=Leaks([Pair("a", "b")], [(Pair("c", "d"), "e")])))
+    assert not reader.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
+    assert not reader.attributes & {"src", "href", "srcset", "onclick", "onload", "style"}
+    assert not re.search(r"url\(|@import|https?:", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "$" not in page
+
+
+def test_text_is_escaped():
+    leaks = Leaks([Pair("<b>p", "<b>q")], [(Pair("<b>r", "<b>s"), "<b>t")])
+    page = make_page(leaks=leaks, title="<script>alert(1)</script> & co")
+    assert "<script" not in page
+    assert "<i>x" not in page
+    assert "<b>" not in page
+    text = "".join(Reader(page).text)
+    for part in ("<script>alert(1)</script> & co", "a<b>&", "<i>x</i>", "<b>p", "<b>q", "<b>r", "<b>s", "<b>t"):
+        assert part in text
+
+
+def test_what_it_says():
+    text = " ".join("".join(Reader(make_page(targets=[["x y", "y"], ["x"], ["y"], ["z"]])).text).split())
+    assert "4 sources, 1 of them answered right." in text
+    assert "1 have several targets" in text
+    assert "1 have symbols never seen in training; 0 of them are answered right" in text
+    assert "accuracy25.00%0.00% to 75.00%" in text
+    assert "Not looked for" in text
+    assert "source_symbols characters" in text
+
+
+def test_errors_are_aligned_the_worst_first():
+    page = make_page()
+    order = [page.index(f'<td dir="auto">{source}') for source in ("ba ", "aba", "a&lt;b&gt;&amp;")]
+    assert order == sorted(order)
+    assert '<td dir="auto">ab<' not in page
+    assert '<span class="features">V;PST</span>' in page
+    wrong = page[order[2] :]
+    assert "<tr><th>target<td>&lt;i&gt;x&lt;/i&gt;<td><mark>y</mark><tr>" in wrong
+    assert "<tr><th>answer<td>&lt;i&gt;x&lt;/i&gt;<td><mark>z</mark></table>" in wrong
+    assert "<mark>z</mark><tr><th>answer<td><mark>·</mark>" in page[order[1] : order[2]]
+
+
+def test_confusions_are_counted():
+    page = make_page()
+    assert '<tr><td>·<td>y<td>put in<td class="number">2' in page
+    assert '<tr><td>y<td>z<td>taken for<td class="number">1' in page
+    assert '<tr><td>z<td>·<td>left out<td class="number">1' in page
+
+
+def test_bars_are_as_high_as_the_shares():
+    """Of sources of 2, 3 and 5 symbols one in two, none and none are right: the bar of a half ends at half height."""
+    page = make_page()
+    assert "<title>2: 1 of 2 answers, 50.0%</title>" in page
+    assert "<title>3: 0 of 1 answers, 0.0%</title>" in page
+    half = re.search(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title>2: 1 of 2', page)
+    assert [float(number) for number in half.groups()] == [115.0, 105.0]
+    assert re.search(r'<line x1="40" x2="900" y1="115" y2="115"/>', page)
+
+
+def test_leaks_are_named():
+    assert "no source of these pairs stands in training" in make_page(leaks=Leaks([], []))
+    page = make_page(leaks=Leaks([Pair("p", "q")] * 60, [(Pair("r\tV", "s"), "t")]))
+    assert f"60 pairs stand in training; the first {ERRORS}." in page
+    assert "1 sources stand in training with another target" in page
+    assert '<td dir="auto">r <span class="features">V</span><td dir="auto">s<td dir="auto">t' in page
+
+
+def test_nothing_wrong():
+    page = make_page([("ab", "x", "x")])
+    assert "every answer is right" in page
+    assert "<mark>" not in page
+
+
+def test_no_answer_at_all():
+    assert "<mark>x</mark>" in make_page([("", "x", "")], kind="characters")
+
+
+@pytest.mark.parametrize(
+    "symbol, shown",
+    [
+        (" ", "␣"),
+        ("", ""),
+        ("\u0301", "◌\u0301"),
+        ("e\u0301", "e\u0301"),
+        ("<", "&lt;"),
+        ("\x1b", "U+001B"),
+        (", ", ", "),
+    ],
+)
+def test_symbols_are_seen(symbol, shown):
+    assert visible(symbol) == shown
