@@ -477,3 +477,90 @@ def test_too_large_a_model(cli, pairs):
 
 def test_version(cli):
     assert cli("--version").out == doldari.__version__ + "\n"
+
+
+@pytest.fixture
+def model(cli, pairs):
+    """A little attention model, trained for a moment."""
+    done = cli(
+        f"train {pairs} --decoder attention --bidirectional --hidden-size 16 --epochs 4 --batch-size 2 --out model"
+    )
+    assert done.code == 0, done.err
+    return "model"
+
+
+def test_predict_prints_columns(cli, model):
+    assert cli(f"predict {model} abc aaaa --beam 3").out.count("\n") == 2
+    lines = cli(f"predict {model} abc aaaa --beam 3 --n-best 3 --scores --tsv").out.splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert [row[0] for row in rows] == ["abc"] * 3 + ["aaaa"] * 3
+    assert all(float(row[2]) < 0 for row in rows)
+    scored = cli(f"predict {model} abc --scores").out.split("\t")
+    assert float(scored[1]) == pytest.approx(float(rows[0][2]), abs=1e-3) or scored[0] != rows[0][1]
+
+
+def test_score_agrees_with_predict(cli, model, tmp_path):
+    rows = cli(f"predict {model} abc aaaa --beam 3 --n-best 3 --scores --tsv").out.splitlines()
+    asked = [row.split("\t") for row in rows]
+    (tmp_path / "asked.tsv").write_text("".join(f"{source}\t{answer}\n" for source, answer, _ in asked if answer))
+    scored = [line.split("\t") for line in cli(f"score {model} asked.tsv").out.splitlines()]
+    expected = [float(value) for _, answer, value in asked if answer]
+    assert [float(row[2]) for row in scored] == pytest.approx(expected, abs=2e-3)
+
+
+def test_predict_within_what_is_allowed(cli, model, tmp_path):
+    (tmp_path / "list.txt").write_text("c\nb\n")
+    listed = cli(f"predict {model} abc aaaa b --one-of list.txt").out.split()
+    assert len(listed) == 3
+    assert set(listed) <= {"c", "b"}
+    assert set(cli(f"predict {model} abc aaaa b --matching [bc] --beam 2").out.split()) <= {"b", "c"}
+    drawn = [cli(f"predict {model} abc aaaa b --sample --seed {seed} --matching [abc]+").out for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("predict model abc --n-best 3 --beam 2", "error: beam=2, n_best=3"),
+        ("predict model abc --matching (", "error: '(': not a regular expression"),
+        ("predict model abc --matching x+", "error: 'x+': allows nothing"),
+        ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
+        ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
+        ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
+        ("train pairs.tsv --recipe adition", "error: recipe=adition: no such recipe (known: addition"),
+        ("train pairs.tsv --tie --decoder peeky", "error: tie=True"),
+        ("train pairs.tsv --decoder plain --attention dot", "error: attention=dot: needs decoder=attention"),
+        ("train pairs.tsv --bidirectional --hidden-size 15", "error: hidden_size=15"),
+        ("train pairs.tsv --dropout 1", "error: dropout=1.0"),
+    ],
+)
+def test_refusals_of_models_and_searches(cli, model, arguments, message):
+    refused = cli(arguments)
+    assert refused.code == 1
+    assert refused.err.startswith(message)
+    assert refused.err.count("\n") == 1
+
+
+def test_attend_draws(cli, model, tmp_path):
+    drawn = cli(f"attend {model} abc")
+    assert drawn.code == 0
+    assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):
+    done = cli(f"train {pairs} --ensemble 2 --hidden-size 16 --epochs 2 --batch-size 2 --out both")
+    assert done.code == 0, done.err
+    assert "all 2 together: accuracy" in done.out
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == [
+        "config.toml",
+        "member-1",
+        "member-2",
+        "model.safetensors",
+    ]
+    together = cli("predict both abc aaaa --beam 2 --n-best 2 --scores").out
+    alone = cli("predict both/member-1 abc aaaa --beam 2 --n-best 2 --scores").out
+    assert together.count("\n") == alone.count("\n") == 4
+    assert together != alone
+    refused = cli(f"train {pairs} --ensemble 2 --out both")
+    assert refused.code == 1
+    assert "holds a run already" in refused.err

@@ -42,8 +42,8 @@ class Evaluation:
         return sum(self.right) / len(self.right)
 
 
-def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error") -> Evaluation:
-    """Ask every different source of pairs and compare with its targets; unknown is as in `Predictor.predict`.
+def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error", beam: int = 1) -> Evaluation:
+    """Ask every different source of pairs and compare with its targets; the options are as in `Predictor.predict`.
 
     A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.
     """
@@ -55,7 +55,7 @@ def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "err
             sources.append(pair.source)
         same.append(pair.target)
     asked = [source for source in sources if unknown == "error" or model.knows(source)]
-    answered = dict(zip(asked, model.predict(asked, unknown=unknown), strict=True))
+    answered = dict(zip(asked, model.predict(asked, unknown=unknown, beam=beam), strict=True))
     answers = [answered.get(source, "") for source in sources]
     kind = model.text_model.target.kind
     nearest = [nearest_target(answer, same, kind) for answer, same in zip(answers, targets.values(), strict=True)]

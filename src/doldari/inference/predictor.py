@@ -121,19 +121,20 @@ class Predictor:
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        first: int = 0,
         unknown: Unknown = "error",
         allowed: Allowed | None = None,
     ) -> list[Answer]:
         """Draw an answer to each text: the higher the temperature, the more freely; of the top_k likeliest symbols.
 
-        The seed and a text's place among the texts decide, not the batch it is in.
+        The seed and a text's number decide, not the batch it is in; the texts' numbers begin with `first`.
         """
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
         automaton = None if allowed is None else self._automaton(allowed)
         answers = [Answer("", 0.0)] * len(texts)
         for batch, xs, longest in self._batches(texts, unknown, 1):
-            rngs = [np.random.default_rng([seed, index]) for index in batch]
+            rngs = [np.random.default_rng([seed, first + index]) for index in batch]
             bounds = Bounds(longest, automaton)
             drawn = sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
             for index, hypothesis in zip(batch, drawn, strict=True):

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 
-from doldari.cli import train
+from doldari.cli.training import train
 from doldari.config import Config, ModelConfig, TrainingConfig
 
 

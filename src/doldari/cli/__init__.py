@@ -1,0 +1,60 @@
+"""The command line: each command parses, calls the library, and prints.
+
+What takes long to import is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+import io
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import doldari
+from doldari.cli.asking import attend, predict, score
+from doldari.cli.console import complain, fail, stderr
+from doldari.cli.evaluation import evaluate
+from doldari.cli.tasks import generate
+from doldari.cli.training import compare, train
+from doldari.errors import DoldariError
+
+app = typer.Typer(
+    help="Train sequence-to-sequence models on pairs of texts, and ask them.",
+    epilog="Start with: doldari train addition",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+)
+for command in (train, evaluate, predict, score, attend, compare, generate):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Train sequence-to-sequence models on pairs of texts, and ask them."""
+    if show:
+        print(doldari.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: users' mistakes end in one line on standard error and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
+    warnings.showwarning = lambda message, *_, **__: complain(str(message), "warning: ", "yellow")
+    try:
+        app()
+    except DoldariError as error:
+        fail(str(error))
+    except MemoryError as error:
+        fail(f"not enough memory: {error}" if str(error) else "not enough memory")
+    except KeyboardInterrupt:
+        stderr.print("interrupted")
+        sys.exit(130)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))

@@ -1,0 +1,77 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from doldari.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from doldari.data.pairs import Columns, Pair
+
+UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A UTF-8 file with a pair a line, source TAB target, or other columns by option; "
+        "or a task: addition, copy, dates, reverse.",
+    ),
+]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+SourceColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the sources.", show_default="1")
+]
+TargetColumnOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The column of the targets.", show_default="2")
+]
+FeaturesColumnOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="The column of the sources' features, such as V;PST, which become symbols of their own kind.",
+        show_default="none; for a model with features 3",
+    ),
+]
+UnknownOption = Annotated[
+    Literal["error", "unknown", "copy"],
+    typer.Option(
+        help="Symbols never seen in training are refused, or let through as unknown, "
+        "or also copied: the first stands for the first unknown symbol of the answer, and so on."
+    ),
+]
+BeamOption = Annotated[
+    int, typer.Option(metavar="N", help="Follow so many answers at a time, not only the likeliest (beam search).")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
+]
+
+
+def choose_columns(source: int | None, target: int | None, features: int | None) -> "Columns | None":
+    """Take the columns that were given as options; None where none was."""
+    from doldari.data.pairs import Columns
+
+    if source is target is features is None:
+        return None
+    columns = Columns(source or 1, target or 2, features or 0)
+    if len(set(columns)) < len(columns):
+        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
+        raise ConfigError(f"{chosen}: must be different columns")
+    return columns
+
+
+def load_split(data: str, columns: "Columns | None" = None) -> "tuple[list[Pair], list[Pair]]":
+    """Load pairs and split them into those to train on and those to validate with."""
+    from doldari.data import load_pairs
+    from doldari.data.pairs import split_pairs
+
+    pairs = load_pairs(data, columns)
+    try:
+        return split_pairs(pairs)
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from error

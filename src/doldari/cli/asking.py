@@ -1,0 +1,170 @@
+"""doldari predict, score and attend: asking a trained model."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from doldari.cli.arguments import (
+    UNKNOWN_HINT,
+    BeamOption,
+    DataArgument,
+    FeaturesColumnOption,
+    ModelArgument,
+    SourceColumnOption,
+    TargetColumnOption,
+    UnknownOption,
+    choose_columns,
+)
+from doldari.cli.console import complain, counting, stderr, stdout
+from doldari.errors import ConfigError, DataError, UnknownSymbolError
+
+if TYPE_CHECKING:
+    from doldari.data.vocabulary import Unknown
+    from doldari.inference.predictor import Predictor
+
+CHUNK = 5_000  # pairs that are scored and printed at a time
+
+
+def predict(
+    model: ModelArgument,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; without any, the lines of stdin.")
+    ] = None,
+    beam: BeamOption = 1,
+    n_best: Annotated[int | None, typer.Option(metavar="N", help="Print so many answers each, best first.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Draw the answer instead.")] = False,
+    temperature: Annotated[float, typer.Option(help="Of --sample: the higher, the more freely.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Of --sample: among so many likeliest symbols.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of --sample.")] = 0,
+    matching: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Answer only what this regular expression matches whole.")
+    ] = None,
+    one_of: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Answer only with one of this file's lines.")
+    ] = None,
+    scores: Annotated[bool, typer.Option("--scores", help="Add a column: the answer's log-probability.")] = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Begin each line with a column: the source.")] = False,
+    unknown: UnknownOption = "error",
+) -> None:
+    """Answer texts, or the lines of standard input: one answer a line, on standard output.
+
+    A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
+    reason on standard error.
+    """
+    from doldari.data.pairs import read_lines
+    from doldari.inference.predictor import Answer, load
+
+    if sample and (beam > 1 or n_best is not None):
+        raise ConfigError("sample: goes with neither beam nor n_best")
+    if matching is not None and one_of is not None:
+        raise ConfigError("matching and one_of: give one of them")
+    predictor = load(model)
+    allowed = matching if one_of is None else [line for _, line in read_lines(one_of)]
+
+    def answers(sources: list[str], first: int) -> list[list[Answer]]:
+        if sample:
+            drawn = predictor.sample(
+                sources,
+                temperature=temperature,
+                top_k=top_k,
+                seed=seed,
+                first=first,
+                unknown=unknown,
+                allowed=allowed,
+            )
+            return [[one] for one in drawn]
+        if n_best is not None or scores:
+            return predictor.predict(sources, n_best=n_best or 1, beam=beam, unknown=unknown, allowed=allowed)
+        plain = predictor.predict(sources, beam=beam, unknown=unknown, allowed=allowed)
+        return [[Answer(text, 0.0)] for text in plain]
+
+    number, failed = 0, False
+    with counting(stderr, stdout) as count:
+        for chunk in [[os.fsencode(text) for text in texts]] if texts else stdin_lines():
+            sources = [readable(predictor, line, at, unknown) for at, line in enumerate(chunk, start=number + 1)]
+            failed = failed or None in sources
+            found = iter(answers([source for source in sources if source], number))
+            for source in sources:
+                for text, value in next(found) if source else [("", None)]:
+                    columns = [source or ""] * tsv + [text]
+                    if scores and value is not None:
+                        columns.append(f"{value:.4f}")
+                    print("\t".join(columns))
+            sys.stdout.flush()
+            number += len(chunk)
+            count(number)
+    if failed:
+        raise typer.Exit(1)
+
+
+def readable(predictor: "Predictor", line: bytes, number: int, unknown: "Unknown") -> str | None:
+    """Decode a line that the model can answer; complain of another, and return None."""
+    try:
+        text = line.decode("utf-8").removesuffix("\r")
+        if text:
+            predictor.encode(text, unknown)
+    except (UnicodeDecodeError, DataError) as error:
+        reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        hint = UNKNOWN_HINT if isinstance(error, UnknownSymbolError) and unknown == "error" else ""
+        complain(f"text {number}: {reason}{hint}")
+        return None
+    return text
+
+
+def score(
+    model: ModelArgument,
+    data: DataArgument,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
+    unknown: UnknownOption = "error",
+) -> None:
+    """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
+    from doldari.data import load_pairs
+    from doldari.inference.predictor import load
+
+    predictor = load(model)
+    pairs = load_pairs(data, choose_columns(source_column, target_column, features_column))
+    for start in range(0, len(pairs), CHUNK):
+        some = pairs[start : start + CHUNK]
+        try:
+            values = predictor.score(some, unknown=unknown)
+        except UnknownSymbolError as error:
+            raise UnknownSymbolError(f"{data}: {error}{UNKNOWN_HINT}") from error
+        for (source, target), value in zip(some, values, strict=True):
+            print(f"{source}\t{target}\t{value:.4f}")
+
+
+def attend(
+    model: ModelArgument,
+    text: Annotated[str, typer.Argument(help="A source.")],
+    out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    unknown: UnknownOption = "error",
+) -> None:
+    """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
+    from doldari.inference.predictor import load
+    from doldari.report.attention import draw_attention
+
+    attention = load(model).attention(text, unknown=unknown)
+    draw_attention(out, attention)
+    stdout.print(f"{text} -> {''.join(attention.answer[:-1])}; the picture is in {out}")
+
+
+def stdin_lines() -> Iterator[list[bytes]]:
+    """Yield the lines of standard input, as many at a time as there are: who writes one line is answered."""
+    if sys.stdin is None:
+        raise DataError("standard input is closed; give texts as arguments")
+    stdin: Any = sys.stdin.buffer
+    rest = more = stdin.read1(1 << 16).removeprefix(b"\xef\xbb\xbf")
+    while more:
+        *lines, rest = rest.split(b"\n")
+        if lines:
+            yield lines
+        more = stdin.read1(1 << 16)
+        rest += more
+    if rest:
+        yield [rest]

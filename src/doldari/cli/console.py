@@ -1,0 +1,36 @@
+"""Where commands print: results on stdout, progress, warnings and errors on stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+from rich.text import Text
+
+# What is printed is often the user's own text: no markup is read in it.
+stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+@contextmanager
+def counting(progress: Console, results: Console) -> Iterator[Callable[[int], None]]:
+    """Show how many are done, on a terminal to which the results do not go."""
+    if not progress.is_terminal or results.is_terminal:
+        yield lambda done: None
+        return
+    columns = TextColumn("{task.completed:,.0f} answered, {task.speed:,.0f} a second")
+    with Progress(columns, console=progress, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def fail(message: str) -> None:
+    """Print an error and exit with status 1."""
+    complain(message)
+    sys.exit(1)
+
+
+def complain(message: str, kind: str = "error: ", colour: str = "red") -> None:
+    """Print an error, or a warning, on standard error."""
+    stderr.print(Text.assemble((kind, colour), message))

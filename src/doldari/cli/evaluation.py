@@ -1,0 +1,115 @@
+"""doldari evaluate."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from doldari.cli.arguments import (
+    UNKNOWN_HINT,
+    BeamOption,
+    DataArgument,
+    FeaturesColumnOption,
+    ModelArgument,
+    SourceColumnOption,
+    TargetColumnOption,
+    UnknownOption,
+    choose_columns,
+    load_split,
+)
+from doldari.cli.console import complain, stdout
+from doldari.errors import ConfigError, UnknownSymbolError
+
+if TYPE_CHECKING:
+    from doldari.data.pairs import Pair
+    from doldari.data.vocabulary import Unknown
+    from doldari.inference.predictor import Predictor
+
+
+def evaluate(
+    model: ModelArgument,
+    data: DataArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
+    beam: BeamOption = 1,
+    unknown: UnknownOption = "error",
+    training: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The training pairs: says how many of DATA, or of its sources, are in it."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page with pictures, the worst errors and confusions."),
+    ] = None,
+) -> None:
+    """Measure the accuracy, the share of sources answered exactly as their target, and what goes with it.
+
+    A source with several targets in DATA is one example, and each of them is right.  WER is the share of sources
+    answered wrong; PER and CER are edits per symbol of the target; BLEU and chrF, of words, need sacrebleu.  The
+    intervals are of 95 %, by bootstrap.  Of a built-in task, the tenth that training holds out is used.
+    """
+    from doldari.data import TASKS, load_pairs
+    from doldari.data.leaks import find_leaks
+    from doldari.data.pairs import read_pairs
+    from doldari.display import SAMPLES, samples, score_table
+    from doldari.files import write_whole
+    from doldari.inference import metrics
+    from doldari.inference.predictor import load
+    from doldari.inference.scores import scores
+    from doldari.report.evaluation import evaluation_report
+
+    predictor = load(model)
+    has_features = bool(predictor.text_model.source.features)
+    if features_column and not has_features:
+        raise ConfigError(f"--features-column {features_column}: {model} was trained without features")
+    columns = choose_columns(source_column, target_column, features_column or (3 if has_features else None))
+    pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
+    check_symbols(predictor, data, pairs, unknown)
+    evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
+    measured = scores(evaluation)
+    leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
+    if report is not None:
+        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks)
+        write_whole(report, page.encode())
+    if as_json:
+        result: dict[str, Any] = {
+            "accuracy": evaluation.accuracy,
+            "correct": sum(evaluation.right),
+            "examples": len(evaluation.pairs),
+        }
+        result["scores"] = {name: dataclasses.asdict(score) for name, score in measured.items()}
+        if leaks is not None:
+            result["leaks"] = {"pairs": len(leaks.pairs), "sources": len(leaks.sources)}
+        print(json.dumps(result))
+        return
+    stdout.print(score_table(evaluation, measured))
+    if leaks is not None:
+        others = f"the sources of {len(leaks.sources):,} others, with another target"
+        stdout.print(f"also in {training}: {len(leaks.pairs):,} of the pairs, and {others}")
+    wrong = [index for index, right in enumerate(evaluation.right) if not right]
+    if wrong:
+        stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
+        stdout.print(samples(evaluation, wrong[:SAMPLES]))
+
+
+def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", unknown: "Unknown") -> None:
+    """Refuse, by file and line, the first source with unknown symbols; or warn of those that have no others."""
+    from doldari.data import place
+
+    refused = []
+    for index, pair in enumerate(pairs):
+        try:
+            predictor.encode(pair.source, unknown)
+        except UnknownSymbolError as error:
+            if unknown == "error":
+                raise UnknownSymbolError(f"{place(data, index)}: {error}{UNKNOWN_HINT}") from error
+            refused.append((index, str(error)))
+    if refused:
+        index, reason = refused[0]
+        more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
+        complain(f"{place(data, index)}: {reason}{more}; counted as wrong", "warning: ", "yellow")

@@ -1,0 +1,236 @@
+"""doldari train and doldari compare."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from doldari.cli.arguments import (
+    ConfigOption,
+    DataArgument,
+    FeaturesColumnOption,
+    OverwriteOption,
+    SourceColumnOption,
+    TargetColumnOption,
+    choose_columns,
+    load_split,
+)
+from doldari.cli.console import stderr, stdout
+from doldari.cli.settings import with_settings
+from doldari.errors import ConfigError, DataError, TrainingError
+
+if TYPE_CHECKING:
+    from doldari.config import Config
+    from doldari.data.pairs import Pair
+    from doldari.training.run import Run
+
+
+@with_settings
+def train(
+    data: DataArgument,
+    out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Settings known to do well for a kind of task.", show_default="the task's own, or general"),
+    ] = None,
+    config: ConfigOption = None,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
+    overwrite: OverwriteOption = False,
+    **settings: Any,
+) -> None:
+    """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
+
+    After every epoch are printed the training loss, the validation loss and the accuracy, the share of validation
+    sources answered exactly; a star marks the best so far.  The run's directory then holds the best epoch's model,
+    its settings (config.toml), history.jsonl and the picture accuracy.png.  Ctrl-C stops and keeps the best so far.
+    """
+    from doldari.data import load_pairs
+    from doldari.data.pairs import read_pairs
+    from doldari.training.run import Run, claim
+
+    chosen = configure(data, recipe, config, **settings)
+    name = Path(data).stem
+    out = Path("runs") / name if out is None else out
+    columns = choose_columns(source_column, target_column, features_column)
+    if validation is None:
+        training, held_out = load_split(data, columns)
+    else:
+        training, held_out = load_pairs(data, columns), read_pairs(validation, columns)
+    if chosen.model.ensemble > 1:
+        return train_ensemble(chosen, training, held_out, out, overwrite)
+    run = Run.prepare(chosen, training, held_out)
+    if validation is not None and not run.spelled:
+        raise DataError(
+            f"{validation}: every pair has symbols never seen in training ({len(held_out):,} pairs); "
+            "validate with pairs like those trained on"
+        )
+    claim(out, chosen, overwrite)
+    describe(run)
+    stopped_by = train_and_draw(run, out, name)
+    conclude(run, out, stopped_by)
+
+
+def train_ensemble(
+    config: "Config", training: "list[Pair]", held_out: "list[Pair]", out: Path, overwrite: bool
+) -> None:
+    """Train the members one after the other, each in a directory of its own, and join them in `out`."""
+    from doldari.inference.metrics import evaluate
+    from doldari.inference.predictor import MODEL_FILE
+    from doldari.training.ensemble import join, member_configs
+    from doldari.training.run import Run, claim
+
+    claim(out, config, overwrite)
+    runs: list[Run] = []
+    stopped_by = None
+    for number, settings in enumerate(member_configs(config), start=1):
+        directory = out / f"member-{number}"
+        claim(directory, settings, overwrite)
+        run = Run.prepare(settings, training, held_out)
+        if number == 1:
+            describe(run)
+        stdout.print(Text(f"model {number} of {config.model.ensemble}", "bold"))
+        stopped_by = train_and_draw(run, directory, directory.name)
+        if run.best is not None or not runs:
+            runs.append(run)
+        if stopped_by is not None:
+            break
+    joined = join(runs)
+    joined.save(out / MODEL_FILE)
+    evaluation = evaluate(joined, held_out, unknown="unknown")
+    stdout.print(f"all {len(runs)} together: accuracy", Text(f"{evaluation.accuracy:.2%}", "bold"))
+    if stopped_by is not None:
+        stderr.print(f"stopped; {out} holds a model of the {len(runs)} so far")
+        raise typer.Exit(128 + stopped_by)
+    stdout.print(f"{out} holds the model; ask it: {asking(out, held_out)}")
+
+
+def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
+    """Say which model a run has left, and how to ask it; exit with the status of the signal that stopped it."""
+    best = run.best
+    if stopped_by is not None:
+        kept = "the model as it stands" if best is None else f"the model of epoch {best.epoch}, the best so far,"
+        stderr.print(f"stopped at step {run.trainer.steps:,}; {kept} is in {out}")
+        raise typer.Exit(128 + stopped_by)
+    if run.out_of_patience:
+        stdout.print(f"stopped early: no better epoch in {run.config.training.patience}")
+    kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
+    stdout.print(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
+
+
+def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+    """Write the command that asks a model the first source that can be typed."""
+    question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
+    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
+    return f"{ask} {quote(question)}"
+
+
+def quote(text: str) -> str:
+    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
+    if "\t" not in text:
+        return shlex.quote(text)
+    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
+
+
+def configure(data: str, recipe: str | None, path: Path | None, **options: Any) -> "Config":
+    """Take the settings of a recipe or a file, or those that suit the data, and change what was given as options."""
+    from doldari.config import Config
+    from doldari.recipes import RECIPES, load_recipe
+
+    if recipe is not None and path is not None:
+        raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
+    if path is not None:
+        base = Config.from_toml(path)
+    else:
+        base = load_recipe(recipe or (data if data in RECIPES else "general"))
+    return base.replace(**{name: value for name, value in options.items() if value is not None})
+
+
+def describe(run: "Run") -> None:
+    """Say what is about to be trained."""
+    text_model = run.predictor.text_model
+    unspelled, features = len(run.validation) - len(run.spelled), len(text_model.source.features)
+    stdout.print(
+        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with"
+        + f" ({unspelled:,} of them with symbols never seen in training)" * (unspelled > 0)
+        + "; "
+        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols"
+        + f", {features} features"
+        * (features > 0)
+        + "; "
+        f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
+    )
+    if run.budget is not None:
+        stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
+
+
+def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
+    """Train a run with everything shown, and draw its picture; return the signal that stopped it, if one did."""
+    from doldari.display import TrainingDisplay, samples, stop_on_signals
+    from doldari.report.curves import draw_accuracy
+    from doldari.training.run import PICTURE_FILE
+    from doldari.training.run import train as train_run
+
+    def draw() -> None:
+        if run.best is not None:
+            curves = {title: [epoch.accuracy for epoch in run.history]}
+            draw_accuracy(out / PICTURE_FILE, curves, title, best=run.best.epoch)
+
+    with stop_on_signals() as stop:
+        try:
+            with TrainingDisplay(run, stop, stdout, stderr) as display:
+                finished = train_run(run, out, display.after_step, display.after_epoch)
+        except TrainingError:
+            draw()
+            raise
+        draw()
+    if display.evaluation is not None:
+        stdout.print(samples(display.evaluation))
+    return None if finished else stop.signal
+
+
+def compare(
+    data: DataArgument,
+    out: Annotated[Path | None, typer.Option(help="The directory.", show_default="runs/compare-NAME")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training pairs.")] = 25,
+    learning_rate: Annotated[float, typer.Option(help="Constant, as in the chapter.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Of first weights and shuffling.")] = 0,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train plain, reversed, and reversed + peeky models, as in the chapter, and draw their curves in one picture."""
+    from doldari.report.curves import draw_accuracy
+    from doldari.training.run import PICTURE_FILE, Run, claim
+
+    name = Path(data).stem
+    out = Path("runs") / f"compare-{name}" if out is None else out
+    variants = {
+        "plain": {"reverse": False, "decoder": "plain"},
+        "reversed": {"reverse": True, "decoder": "plain"},
+        "reversed + peeky": {"reverse": True, "decoder": "peeky"},
+    }
+    settings = configure(
+        data, "chapter", None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed
+    )
+    directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
+    training, held_out = load_split(data)
+    configs = {variant: settings.replace(**changes) for variant, changes in variants.items()}
+    for variant, directory in directories.items():
+        claim(directory, configs[variant], overwrite)
+    curves = {}
+    for variant in variants:
+        stdout.print(Text(variant, "bold"))
+        run = Run.prepare(configs[variant], training, held_out)
+        stopped_by = train_and_draw(run, directories[variant], variant)
+        curves[variant] = [epoch.accuracy for epoch in run.history]
+        draw_accuracy(out / PICTURE_FILE, curves, name)
+        if stopped_by is not None:
+            stderr.print(f"stopped; what there is, is in {out}")
+            raise typer.Exit(128 + stopped_by)
+    stdout.print(f"the curves are in {out / 'accuracy.png'}")
