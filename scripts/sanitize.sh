@@ -22,4 +22,10 @@ cp "$build"/_native*.so "$build/doldari/kernels"
 # Python itself leaks at exit, and hypothesis allocates enough for ASan's quarantine to matter.
 export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)"
-PYTHONPATH="$build" DOLDARI_KERNELS=native "$python" -m pytest -p no:cacheprovider "${@:-tests/kernels}"
+export PYTHONPATH="$build" DOLDARI_KERNELS=native
+case $("$python" -c 'import doldari; print(doldari.__file__)') in
+"$build"/*) ;;
+*) echo "doldari is installed as editable in $python, which hides the build under test: take another" >&2; exit 1 ;;
+esac
+# -s: what the sanitizers say reaches the terminal.
+"$python" -m pytest -s -p no:cacheprovider "${@:-tests/kernels}"
