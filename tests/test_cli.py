@@ -277,6 +277,32 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert not_text.out.splitlines() == [done.out.splitlines()[0], "", done.out.splitlines()[2]]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "--source-symbols graphemes --target-symbols graphemes --target-normalization NFD",
+        "--source-symbols words --target-symbols words --min-count 2",
+        "--source-symbols subwords --target-symbols subwords --shared-vocabulary --subword-count 60",
+        "--source-symbols words --target-symbols subwords --source-normalization NFKC",
+    ],
+)
+def test_symbols_of_every_kind(cli, tmp_path, settings):
+    """A dozen texts of accented words and marks are learnt by heart, and said again as they were."""
+    days = ["lundi", "mardi", "jeudi", "samedi"]
+    lines = [f"{day}, {hour} été\t{hour} h, {day} (été)!\n" for day in days for hour in ("une", "deux", "trois")]
+    (tmp_path / "fr.tsv").write_text("".join(lines * 12))
+    done = cli(
+        f"train fr.tsv {settings} --validation fr.tsv --epochs 30 --batch-size 8 --hidden-size 32",
+        "--learning-rate 0.02",
+    )
+    assert (done.code, done.err) == (0, "")
+    result = json.loads(cli("evaluate runs/fr fr.tsv --json").out)
+    assert result["examples"] == 12
+    assert result["accuracy"] > 0.8
+    assert ("BLEU" in result["scores"]) == ("graphemes" not in settings)
+    assert doldari.load("runs/fr")("mardi, une été") == "une h, mardi (été)!"
+
+
 @pytest.fixture
 def inflections(tmp_path):
     """Words in which V and P are letters too, with two features each: doubled or not, and with which ending."""
