@@ -193,15 +193,12 @@ def test_generate(cli):
 def test_compare(cli, pairs, tmp_path):
     done = cli(f"compare {pairs} --epochs 1")
     assert done.code == 0
-    assert [line for line in done.out.splitlines() if line in ("plain", "reversed", "reversed + peeky")] == [
-        "plain",
-        "reversed",
-        "reversed + peeky",
-    ]
+    models = ["plain", "reversed", "reversed + peeky", "reversed + attention"]
+    assert [line for line in done.out.splitlines() if line in models] == models
     compared = tmp_path / "runs/compare-pairs"
     assert (compared / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     reverse = {d.name: "reverse = true" in (d / "config.toml").read_text() for d in compared.iterdir() if d.is_dir()}
-    assert reverse == {"plain": False, "reversed": True, "reversed-peeky": True}
+    assert reverse == {"plain": False, "reversed": True, "reversed-peeky": True, "reversed-attention": True}
     assert all('schedule = "constant"' in (compared / name / "config.toml").read_text() for name in reverse)
 
 

@@ -199,12 +199,20 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
 def compare(
     data: DataArgument,
     out: Annotated[Path | None, typer.Option(help="The directory.", show_default="runs/compare-NAME")] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training pairs.")] = 25,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the training pairs.", show_default="25 of addition, as in the chapter, else 5"
+        ),
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="Constant, as in the chapter.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of first weights and shuffling.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train plain, reversed, and reversed + peeky models, as in the chapter, and draw their curves in one picture."""
+    """Train the chapter's models and one with attention, and draw their accuracies in one picture.
+
+    The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
+    """
     from doldari.report.curves import draw_accuracy
     from doldari.training.run import PICTURE_FILE, Run, claim
 
@@ -214,7 +222,10 @@ def compare(
         "plain": {"reverse": False, "decoder": "plain"},
         "reversed": {"reverse": True, "decoder": "plain"},
         "reversed + peeky": {"reverse": True, "decoder": "peeky"},
+        "reversed + attention": {"reverse": True, "decoder": "attention"},
     }
+    if epochs is None:
+        epochs = 25 if data == "addition" else 5
     settings = configure(
         data, "chapter", None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed
     )
