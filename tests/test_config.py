@@ -85,11 +85,10 @@ def test_times(budget, expected):
 
 
 def test_epochs_and_budget_replace_each_other(tmp_path):
-    config = Config()
-    assert config.training.epochs == 10
+    config = Config().replace(epochs=10)
     timed = config.replace(budget="5m")
     assert (timed.training.epochs, timed.training.budget) == (None, "5m")
-    assert timed.replace(hidden_size=3).training.budget == "5m"
+    assert timed.replace(hidden_size=4).training.budget == "5m"
     assert timed.replace(epochs=10) == config
     with pytest.raises(ConfigError, match="epochs=3, budget=5m: give one of the two"):
         config.replace(epochs=3, budget="5m")

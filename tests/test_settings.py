@@ -22,5 +22,5 @@ def test_the_help_shows_the_defaults():
         name: parameters[name].default.show_default
         for name in ("budget", "seed", "learning_rate", "decoder", "reverse")
     }
-    assert shown == {"budget": False, "seed": "0", "learning_rate": "0.005", "decoder": "peeky", "reverse": "yes"}
-    assert Config().training.learning_rate == 0.005
+    assert shown == {"budget": False, "seed": "0", "learning_rate": "0.003", "decoder": "attention", "reverse": "no"}
+    assert Config().training.learning_rate == 0.003

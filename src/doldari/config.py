@@ -42,18 +42,18 @@ class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
     decoder: Literal["plain", "peeky", "attention"] = setting(
-        "peeky",
+        "attention",
         "What it sees of the source in every step: plain, nothing; peeky, the encoder's last state; attention, all "
         "of its states.",
     )
     attention: Literal["general", "dot"] = setting("general", "How attention scores a state: h W v, or h v.")
     cell: Literal["lstm", "gru"] = setting("lstm", "The recurrent layers.")
     layers: int = setting(1, "Recurrent layers of encoder and of decoder.")
-    bidirectional: bool = setting(False, "The encoder reads in both directions, with half of its units each.")
+    bidirectional: bool = setting(True, "The encoder reads in both directions, with half of its units each.")
     tie: bool = setting(False, "Read and write target symbols by the same vectors.")
-    reverse: bool = setting(True, "Read sources backwards.")
-    wordvec_size: int = setting(16, "Size of the vector a symbol becomes.")
-    hidden_size: int = setting(128, "Units of each recurrent layer.")
+    reverse: bool = setting(False, "Read sources backwards.")
+    wordvec_size: int = setting(64, "Size of the vector a symbol becomes.")
+    hidden_size: int = setting(256, "Units of each recurrent layer.")
     ensemble: int = setting(1, "Models, of as many seeds, that answer together.")
     source_symbols: Symbols = setting("characters", "How sources are cut into symbols.")
     target_symbols: Symbols = setting("characters", "How targets are cut into symbols.")
@@ -86,15 +86,18 @@ class ModelConfig:
 class TrainingConfig:
     """How a model is trained."""
 
-    epochs: int | None = setting(None, "Passes over the training pairs; 10 if neither this nor a budget is given.")
+    epochs: int | None = setting(
+        None,
+        "Passes over the training pairs; if neither this nor a budget is given, 3,000 steps, but 5 to 100 epochs.",
+    )
     budget: str | None = setting(
         None,
         "Instead of epochs, the time to train in, validation included: 90s, 5m, 1h30m. The learning rate follows the "
         "clock, so two runs are not alike to the bit.",
     )
-    batch_size: int = setting(128, "Pairs in a training step.")
+    batch_size: int = setting(64, "Pairs in a training step.")
     bucketing: bool = setting(False, "Put pairs of about one length into a batch: less padding to compute.")
-    learning_rate: float = setting(5e-3, "The highest learning rate of the schedule.")
+    learning_rate: float = setting(3e-3, "The highest learning rate of the schedule.")
     schedule: Literal["one-cycle", "cosine", "plateau", "constant"] = setting(
         "one-cycle",
         "How the learning rate goes. one-cycle: up, then down to 0. cosine: up quickly, then down to 0. plateau: "
@@ -113,9 +116,9 @@ class TrainingConfig:
         at_least=0,
     )
     max_grad: float = setting(5.0, "Gradients longer than this are shortened to it.")
-    dropout: float = setting(0.0, "How much of each layer's input is left out at random.", at_least=0, below=1)
+    dropout: float = setting(0.2, "How much of each layer's input is left out at random.", at_least=0, below=1)
     label_smoothing: float = setting(
-        0.0, "How much probability all symbols share beside the right one.", at_least=0, below=1
+        0.1, "How much probability all symbols share beside the right one.", at_least=0, below=1
     )
     min_count: int = setting(1, "Symbols seen fewer times in training become unknown.")
     subword_count: int = setting(8_000, "The most subwords, where these are the symbols.")
@@ -139,8 +142,6 @@ class TrainingConfig:
             raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
         if self.budget is not None:
             seconds(self.budget)
-        elif self.epochs is None:
-            object.__setattr__(self, "epochs", 10)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,7 @@ def test_attention_is_laid_out_as_it_is_read(reverse):
 
 
 def test_attention_of_an_ensemble_is_the_members_mean():
-    predictor = make_predictor(ensemble=True)
+    predictor = make_predictor(ensemble=True, reverse=True)
     ours = predictor.attention("abc").weights
     members = predictor.text_model.model.members
     read = [[1, *predictor.text_model.target.encode(predictor("abc"))]]

@@ -12,7 +12,14 @@ from doldari.models.model_file import TextModel, build_model, load_model, save_m
 
 @pytest.fixture
 def path(tmp_path):
-    config = ModelConfig(hidden_size=5, wordvec_size=3, decoder="plain", reverse=False, target_symbols="whitespace")
+    config = ModelConfig(
+        hidden_size=5,
+        bidirectional=False,
+        wordvec_size=3,
+        decoder="plain",
+        reverse=False,
+        target_symbols="whitespace",
+    )
     source, target = Vocabulary("characters", ("a", "가")), Vocabulary("whitespace", ("k", "ɡ"))
     model = build_model(config, source, target, rng=np.random.default_rng(0))
     path = tmp_path / "model.safetensors"
@@ -45,6 +52,7 @@ def subword_model(tmp_path):
     """A model with all that a vocabulary can have, as its file."""
     config = ModelConfig(
         hidden_size=5,
+        bidirectional=False,
         wordvec_size=3,
         source_symbols="subwords",
         source_normalization="NFC",
@@ -119,7 +127,7 @@ def test_of_another_kind(path):
         ({"source": [["a"], "b"]}, "different texts"),
         ({"source": ["a", "a"]}, "different texts"),
         ({"model": {"hidden_size": "x"}}, "hidden_size='x': must be a whole number"),
-        ({"model": {"hidden_size": 10**9}}, r"lstm.Wh is \(5, 20\), expected"),
+        ({"model": {"hidden_size": 10**9, "bidirectional": False}}, r"lstm.Wh is \(5, 20\), expected"),
         ({"model": {"depth": 2}}, "depth: no such setting"),
         ({"longest_target": -1}, "lengths"),
         ({"longest_source": "x"}, "lengths"),

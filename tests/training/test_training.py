@@ -21,11 +21,14 @@ from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
 from doldari.data.vocabulary import START, UNKNOWN
+from doldari.recipes import load_recipe
 from doldari.training.history import read_history
 from doldari.training.run import Run, claim, train
 from doldari.training.trainer import SlowKernelsWarning
 
-SMALL = Config().replace(hidden_size=16, epochs=2, batch_size=16)
+SMALL = load_recipe("chapter").replace(
+    hidden_size=16, epochs=2, batch_size=16, learning_rate=5e-3, schedule="one-cycle"
+)
 
 
 def make_run(config=SMALL, pairs=None):

@@ -201,9 +201,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="The directory.", show_default="runs/compare-NAME")] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(
-            help="Passes over the training pairs.", show_default="25 of addition, as in the chapter, else 5"
-        ),
+        typer.Option(help="Passes over the training pairs.", show_default="25 of addition, otherwise 5"),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Constant, as in the chapter.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of first weights and shuffling.")] = 0,

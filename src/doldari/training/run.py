@@ -29,6 +29,7 @@ from doldari.training.validation import mean_loss
 CONFIG_FILE = "config.toml"
 HISTORY_FILE = "history.jsonl"
 PICTURE_FILE = "accuracy.png"
+STEPS = 3_000  # of a training for which neither epochs nor a budget are given
 PROBED = 500  # pairs that are answered to learn how long validation takes
 
 
@@ -124,8 +125,7 @@ class Run:
     def epochs(self) -> int:
         """How many epochs there will be at most; under a budget an estimate, for the last one may be cut short."""
         if self.budget is None:
-            assert self.config.training.epochs is not None
-            return self.config.training.epochs
+            return self.config.training.epochs or min(max(5, round(STEPS / self.steps_an_epoch)), 100)
         left = self.budget.seconds - self.budget.validation - self.budget.spent()
         return len(self.history) + max(0, math.ceil(left / self.budget.epoch))
 
