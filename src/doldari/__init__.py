@@ -4,6 +4,7 @@
 >>> model = doldari.load("runs/addition")
 >>> model("535+61")
 '596'
+>>> model = doldari.train([("walk", "walked"), ("talk", "talked"), ...])
 
 The letters of shapes, everywhere: N batch, S source length, T target length, D embedding size, H hidden size,
 V vocabulary size.  Arrays are batch-first: ids (N, S) int32, hidden states (N, S, H) float32.
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+    from doldari.notebook import train
     from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
@@ -53,6 +55,7 @@ __all__ = [
     "eval_seq2seq",
     "load",
     "set_num_threads",
+    "train",
 ]
 __version__ = "0.1.0"
 
@@ -71,6 +74,7 @@ _HOMES = {
     "eval_seq2seq": "inference.metrics",
     "load": "inference.predictor",
     "set_num_threads": "kernels",
+    "train": "notebook",
 }
 
 

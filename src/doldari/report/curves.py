@@ -2,12 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from doldari.report.pictures import installed_fonts, write_png
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str, *, best: int | None = None) -> None:
-    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1, into a PNG file.
+    """Draw `accuracy_figure` into a PNG file."""
+    write_png(path, accuracy_figure(curves, title, best=best))
+
+
+def accuracy_figure(curves: Mapping[str, Sequence[float]], title: str, *, best: int | None = None) -> "Figure":
+    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1.
 
     The epoch `best`, of the only curve, is marked unless it is the last.
     """
@@ -35,4 +44,4 @@ def draw_accuracy(path: Path, curves: Mapping[str, Sequence[float]], title: str,
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1:
         axes.legend(frameon=False)
-    write_png(path, figure)
+    return figure

@@ -1,0 +1,55 @@
+"""doldari.train: pairs in, a model out."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import doldari
+from doldari.data.copying import reverse_pairs
+from doldari.models.ensemble import Ensemble
+
+SMALL = {"hidden_size": 16, "wordvec_size": 8, "epochs": 2, "batch_size": 16}
+
+
+def test_a_model_from_pairs(capsys, tmp_path):
+    pairs = [("ab" * n, "b" * n) for n in range(1, 4)] * 20 + [("c", "cc"), ("d", "dd")]
+    model = doldari.train(pairs, validation=[("c", "cc")], epochs=30, hidden_size=32, batch_size=8, dropout=0.0)
+    assert [model(source) for source in ("ab", "abab", "ababab")] == ["b", "bb", "bbb"]
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 30
+    assert err[0].startswith("epoch 1/30   loss ")
+    model.save(tmp_path / "m.safetensors")
+    assert doldari.load(tmp_path / "m.safetensors")("abab") == "bb"
+
+
+def test_an_ensemble_from_pairs():
+    model = doldari.train(reverse_pairs(200), ensemble=2, progress=False, **SMALL)
+    assert isinstance(model.text_model.model, Ensemble)
+    assert model.predict(["abcd"], beam=2)
+
+
+def test_an_interruption_keeps_the_best_so_far(monkeypatch):
+    def interrupted(run, *_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("doldari.notebook.train_run", interrupted)
+    assert isinstance(doldari.train(reverse_pairs(50), progress=False, **SMALL), doldari.Predictor)
+
+
+def test_a_notebook_shows_a_figure(monkeypatch):
+    shown = []
+    display = SimpleNamespace(display=lambda **_: SimpleNamespace(update=shown.append))
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    ipython = SimpleNamespace(display=display, get_ipython=lambda: None, version_info=(9, 0, 0))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    doldari.train(reverse_pairs(50), **SMALL)
+    assert [figure.axes[0].get_title(loc="left") for figure in shown] == ["epoch 1 of 2", "epoch 2 of 2"]
+
+
+def test_what_is_refused():
+    with pytest.raises(doldari.ConfigError, match="hidden_sizes: no such setting"):
+        doldari.train([("a", "b"), ("c", "d")], hidden_sizes=3)
+    with pytest.raises(doldari.DataError):
+        doldari.train([])
