@@ -21,6 +21,7 @@ from doldari.cli.arguments import (
 from doldari.cli.console import stderr, stdout
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, DataError, TrainingError
+from doldari.recipes import RECIPES, load_recipe
 
 if TYPE_CHECKING:
     from doldari.config import Config
@@ -37,7 +38,11 @@ def train(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Settings known to do well for a kind of task.", show_default="the task's own, or general"),
+        typer.Option(
+            metavar="NAME",
+            help=f"Settings known to do well for a kind of task: {', '.join(RECIPES)}.",
+            show_default="the task's own, or general",
+        ),
     ] = None,
     config: ConfigOption = None,
     source_column: SourceColumnOption = None,
@@ -142,7 +147,6 @@ def quote(text: str) -> str:
 def configure(data: str, recipe: str | None, path: Path | None, **options: Any) -> "Config":
     """Take the settings of a recipe or a file, or those that suit the data, and change what was given as options."""
     from doldari.config import Config
-    from doldari.recipes import RECIPES, load_recipe
 
     if recipe is not None and path is not None:
         raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
