@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from doldari.config import ModelConfig
@@ -9,8 +10,9 @@ from doldari.data.leaks import Leaks
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import Vocabulary
 from doldari.inference.metrics import Evaluation, nearest_target
+from doldari.inference.predictor import Attention
 from doldari.inference.scores import scores
-from doldari.report.evaluation import ERRORS, evaluation_report, visible
+from doldari.report.evaluation import ERRORS, attention_table, evaluation_report, visible
 
 ROWS = [("ab", "x y", "x y"), ("a<b>&", "<i>x</i> y", "<i>x</i> z"), ("ba\tV;PST", "y", "y y y"), ("aba", "z", "")]
 
@@ -42,7 +44,7 @@ def make_page(rows=ROWS, leaks=None, title="model on test.tsv", kind="whitespace
         [length for *_, length in nearest],
     )
     source = Vocabulary("characters", ("a", "b"), ("PST", "V"))
-    model = SimpleNamespace(text_model=SimpleNamespace(source=source, config=ModelConfig()))
+    model = SimpleNamespace(text_model=SimpleNamespace(source=source, config=ModelConfig(decoder="peeky")))
     return evaluation_report(title, model, evaluation, scores(evaluation), leaks)
 
 
@@ -53,6 +55,15 @@ def test_the_page_stands_alone():
     assert not re.search(r"url\(|@import|https?:", page)
     assert "prefers-color-scheme: dark" in page
     assert "$" not in page
+
+
+def test_where_it_looked_is_laid_out():
+    weights = np.array([[0.02, 0.98], [0.5, 0.5], [1.0, 0.0]])
+    page = attention_table(Attention(["<", " "], ["a", "b", "⏎"], weights))
+    assert re.findall(r"tenths(\d+)", page) == ["0", "10", "5", "5", "10", "0"]
+    assert page.count("<tr>") == 4
+    assert "&lt;" in page
+    assert "␣" in page
 
 
 def test_text_is_escaped():

@@ -9,7 +9,7 @@ from string import Template
 from doldari.data.leaks import Leaks
 from doldari.data.pairs import Pair
 from doldari.inference.metrics import Evaluation, compared
-from doldari.inference.predictor import Predictor
+from doldari.inference.predictor import Attention, Predictor
 from doldari.inference.scores import SAMPLES, Score
 from doldari.report.alignment import (
     Share,
@@ -24,6 +24,7 @@ from doldari.report.alignment import (
 TEMPLATE = Path(__file__).with_name("evaluation.html")
 GROUPS = 16  # bars in a picture
 ERRORS = 50  # rows in a table
+LOOKS = 6  # tables of attention
 MEANINGS = {
     "accuracy": "sources answered exactly",
     "WER": "sources answered wrong",
@@ -51,6 +52,7 @@ def evaluation_report(
         by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "answers"),
         by_position=bars(in_groups(right_by_position(aligned), GROUPS), "symbols"),
         errors=errors_table(evaluation, aligned),
+        attention=attention_section(model, evaluation),
         confusions=confusions_table(confusions(aligned)),
         leaks=leaks_section(leaks),
         settings=escape(", ".join(f"{name} {value}" for name, value in vars(config).items())),
@@ -96,10 +98,7 @@ def bars(shares: Mapping[str, Share], what: str) -> str:
 
 def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> str:
     """Lay out the wrong answers with the most edits, aligned with their targets."""
-    wrong = [index for index, edits in enumerate(evaluation.edits) if edits]
-    wrong.sort(
-        key=lambda index: (-evaluation.edits[index], -evaluation.edits[index] / max(evaluation.lengths[index], 1))
-    )
+    wrong = worst(evaluation)
     if not wrong:
         return "<p>None: every answer is right.</p>"
     rows = [
@@ -109,6 +108,31 @@ def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> s
     ]
     caption = f"The {len(rows):,} with the most edits, of {len(wrong):,} wrong answers; what differs is underlined."
     return table(caption, ("source", "edits", "target and answer"), rows)
+
+
+def worst(evaluation: Evaluation) -> list[int]:
+    """Order the wrong answers: by their edits, and if equal by those per symbol, the most first."""
+    wrong = [index for index, edits in enumerate(evaluation.edits) if edits]
+    return sorted(wrong, key=lambda i: (-evaluation.edits[i], -evaluation.edits[i] / max(evaluation.lengths[i], 1)))
+
+
+def attention_section(model: Predictor, evaluation: Evaluation) -> str:
+    """Show where the model looked in the sources of its worst errors, or of the first if all is right."""
+    if model.text_model.config.decoder != "attention":
+        return "<p>This model has no attention.</p>"
+    sources = [evaluation.pairs[index].source for index in worst(evaluation) or range(len(evaluation.pairs))]
+    known = [source for source in sources if source and model.knows(source)][:LOOKS]
+    return "\n".join(attention_table(model.attention(source, unknown="unknown")) for source in known)
+
+
+def attention_table(attention: Attention) -> str:
+    """Lay out the weights: a column for each source symbol, a row for each of the answer's, the darker the more."""
+    head = "".join(f"<td>{visible(symbol)}" for symbol in attention.source)
+    rows = []
+    for symbol, weights in zip(attention.answer, attention.weights.tolist(), strict=True):
+        cells = (f'<td class="tenths{weight * 10:.0f}" title="{weight:.0%}">' for weight in weights)
+        rows.append(f"<tr><th>{visible(symbol)}{''.join(cells)}")
+    return f'<div class="scroll"><table class="attention"><tr><th>{head}{"".join(rows)}</table></div>'
 
 
 def alignment_table(steps: Sequence[Step]) -> str:
