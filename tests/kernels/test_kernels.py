@@ -60,7 +60,7 @@ class Problem:
             self.mask[0] = False
         self.h0, self.c0 = draw(N, H), draw(N, H)
         self.dhs, self.dh, self.dc, self.dWh = draw(N, T, H), draw(N, H), draw(N, H), draw(H, 4 * H)
-        self.dtable = draw(R, 4 * H)
+        self.dtable, self.dcontext = draw(R, 4 * H), draw(N, 4 * H) if peeky else None
         self.W, self.bias = draw(H, R), draw(N, R)
         self.scores = draw(N, T, R) * 5
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
@@ -77,10 +77,16 @@ class Problem:
 
     def backward(self, k, forward=None, dhs=True):
         gates, hs, cs = forward or self.forward(reference)
-        dh, dc, dWh, dgates = self.dh.copy(), self.dc.copy(), self.dWh.copy(), np.full_like(gates, np.nan)
+        dh, dc, dWh, dtable, dgates = (
+            *map(np.copy, (self.dh, self.dc, self.dWh, self.dtable)),
+            np.full_like(gates, np.nan),
+        )
+        dcontext = None if self.dcontext is None else self.dcontext.copy()
         dhs = self.dhs if dhs else None
-        k.lstm_backward(self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh)
-        return dh, dc, dgates, dWh
+        k.lstm_backward(
+            dtable, self.rows, dcontext, self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh
+        )
+        return dh, dc, dgates, dWh, dtable, *([] if dcontext is None else [dcontext])
 
     def greedy(self, k, pad_id=None):
         N, T, _, _ = self.shape
@@ -92,7 +98,7 @@ class Problem:
         forward = self.forward(k)
         backward = self.backward(k, forward)
         dtable = self.dtable.copy()
-        k.scatter_rows(backward[2], self.rows, dtable)
+        k.scatter_rows(dtable, self.rows, backward[2])
         dscores = np.full_like(self.scores, np.nan)
         loss = k.softmax_loss(self.scores, self.rows, self.mask, dscores)
         values, gradients, m, v = (x.copy() for x in (self.values, self.gradients, self.m, self.v))
@@ -102,9 +108,11 @@ class Problem:
         small, big = np.ones((self.Wh.shape[1], self.W.shape[1]), self.dtype), np.ones((300, 600), self.dtype)
         k.add_product(self.Wh.T, self.W, small)
         k.add_product(self.big[0], self.big[1].T, big)
+        scores = np.full_like(self.bias, np.nan)
+        k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
-            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss), dscores,
-            values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
+            small, big, scores, *forward, *self.backward(k, forward, dhs=False), *backward, dtable, np.array(loss),
+            dscores, values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
         )  # fmt: skip
 
 
@@ -156,10 +164,9 @@ def test_gradients_agree_with_finite_differences(implementation, N, T, H, masked
         _, hs, cs = problem.forward(implementation)
         return (hs * problem.dhs).sum() + (hs[:, -1] * problem.dh).sum() + (cs[:, -1] * problem.dc).sum()
 
-    dh, dc, dgates, dWh = problem.backward(implementation, problem.forward(implementation))
-    dtable = np.zeros_like(problem.table)
-    implementation.scatter_rows(dgates, problem.rows, dtable)
-    gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc, "table": dtable, "context": dgates.sum(axis=1)}
+    dh, dc, _, dWh, dtable, dcontext = problem.backward(implementation, problem.forward(implementation))
+    gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc}
+    gradients |= {"table": dtable - problem.dtable, "context": dcontext - problem.dcontext}
     for name, gradient in gradients.items():
         array = getattr(problem, name)
         direction = rng.standard_normal(array.shape)
@@ -185,7 +192,7 @@ def test_loss_gradient_agrees_with_finite_differences(implementation):
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (7, 13, 5), (13, 600, 300)])
-def test_add_product_takes_any_view(implementation, shape):
+def test_products_take_any_view(implementation, shape):
     M, N, K = shape
     rng = np.random.default_rng(0)
     for a in (
@@ -198,6 +205,10 @@ def test_add_product_takes_any_view(implementation, shape):
             expected = out + a @ b
             implementation.add_product(a, b, out)
             np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
+            for bias in None, rng.standard_normal(N):
+                out = np.full((M, N), np.nan)
+                implementation.affine(a, b, bias, out)
+                np.testing.assert_allclose(out, a @ b + (0 if bias is None else bias), rtol=0, atol=1e-12)
 
 
 def test_padding_passes_state_through_and_gets_no_gradient(implementation):
@@ -230,8 +241,22 @@ def test_one_row_to_each_position(implementation):
     problem.rows = np.arange(20, dtype=np.int32).reshape(4, 5)
     dgates = problem.backward(implementation)[2]
     dtable = np.zeros((20, 64), F4)
-    implementation.scatter_rows(dgates, problem.rows, dtable)
+    implementation.scatter_rows(dtable, problem.rows, dgates)
     np.testing.assert_array_equal(dtable, dgates.reshape(20, 64))
+
+
+def test_gradient_of_gates_may_take_their_place(implementation):
+    problem = Problem(N=20, masked=True, peeky=True)
+    gates, hs, cs = problem.forward(implementation)
+    expected = problem.backward(implementation, (gates, hs, cs))[2]
+    dh, dc, dWh, dtable, dcontext = map(
+        np.copy, (problem.dh, problem.dc, problem.dWh, problem.dtable, problem.dcontext)
+    )
+    implementation.lstm_backward(
+        dtable, problem.rows, dcontext, problem.Wh, problem.mask, problem.h0, problem.c0, gates, hs, cs, problem.dhs,
+        dh, dc, gates, dWh,
+    )  # fmt: skip
+    np.testing.assert_array_equal(gates, expected)
 
 
 def test_greedy_takes_the_lowest_of_equals(implementation):
@@ -288,17 +313,18 @@ def test_activations_are_accurate():
 
 ARRAYS = {
     "lstm_forward": "table rows context Wh mask h0 c0 gates hs cs",
-    "lstm_backward": "Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
+    "lstm_backward": "dtable rows dcontext Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
     "lstm_greedy": "table context Wh W bias h0 c0 answers",
     "add_product": "a b out",
-    "scatter_rows": "dgates rows dtable",
+    "affine": "a b bias out",
+    "scatter_rows": "dtable rows dxs",
     "softmax_loss": "scores targets mask dscores",
     "adam": "values gradients m v",
     "clip_gradients": "gradients",
 }
-WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
+WRITTEN = {"out", "dcontext", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
 WRITTEN |= {"values", "gradients", "m", "v"}
-READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")} | {("scatter_rows", "dgates")}
+READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -307,12 +333,13 @@ def arguments_of(function):
     problem = Problem(N, T, H, R, masked=True, peeky=True)
     arrays = vars(problem) | {
         "gates": np.ones((N, T, 4 * H), F4), "hs": np.ones((N, T, H), F4), "cs": np.ones((N, T, H), F4),
-        "dgates": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
+        "dgates": np.ones((N, T, 4 * H), F4), "dxs": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
+        "affine": {"bias": problem.scores[0, 0]},
         "adam": dict(learning_rate=0.1, beta1=0.9, beta2=0.9, eps=1e-8, step=1, max_grad=None),
         "clip_gradients": {"max_grad": None},
     }
@@ -329,7 +356,21 @@ def swap_bytes(array):
     return array.astype(array.dtype.newbyteorder("S"))
 
 
-ANY_LENGTH = {("lstm_forward", "table"), ("scatter_rows", "dtable"), ("clip_gradients", "gradients")}
+ANY_LENGTH = {
+    ("lstm_forward", "table"),
+    ("lstm_backward", "dtable"),
+    ("scatter_rows", "dtable"),
+    ("clip_gradients", "gradients"),
+}
+# The shapes follow from the first of the arrays that could say: then it is another that does not fit.
+LEADS = {("lstm_forward", "rows"), ("lstm_backward", "rows"), ("lstm_greedy", "table"), ("lstm_greedy", "context")}
+LEADS |= {
+    ("scatter_rows", "rows"),
+    ("softmax_loss", "scores"),
+    ("adam", "values"),
+    ("add_product", "a"),
+    ("affine", "a"),
+}
 BAD = {
     "integers": lambda array: array.astype(np.int64),
     "swapped bytes": swap_bytes,
@@ -351,12 +392,10 @@ def test_wrong_arrays_are_refused_by_name(function, name, bad):
         pytest.skip("a byte has no order")
     if bad == "one more row" and (function, name) in ANY_LENGTH:
         pytest.skip("any number will do")
-    if bad == "every second" and (function, name) in {("add_product", "a"), ("add_product", "b")}:
+    if bad == "every second" and (function, name) in {(f, ab) for f in ("add_product", "affine") for ab in "ab"}:
         pytest.skip("any strides will do")
-    # The shapes follow from the first of the arrays that could say: then it is another that does not fit.
-    leads = {"Wh", "hs", "rows", "table", "dtable", "scores", "values", "answers", "a", "out"}
     arguments[name] = BAD[bad](arguments[name])
-    pattern = r"^\w+: " if bad == "one more row" and name in leads else f"^{name}: "
+    pattern = r"^\w+: " if bad == "one more row" and (function, name) in LEADS else f"^{name}: "
     with pytest.raises((TypeError, ValueError), match=pattern):
         getattr(native, function)(**arguments)
 
@@ -375,7 +414,8 @@ def test_read_only_results_are_refused_by_name(function, name):
 
 @needs_native
 @pytest.mark.parametrize(
-    "function, name", [("lstm_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")]
+    "function, name",
+    [(f, "rows") for f in ("lstm_forward", "lstm_backward", "scatter_rows")] + [("softmax_loss", "targets")],
 )
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_ids_outside_the_table_are_refused(function, name, wrong):

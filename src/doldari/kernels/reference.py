@@ -11,6 +11,20 @@ import numpy as np
 
 from doldari.arrays import Floats, Ids, Mask, empty
 
+__all__ = [
+    "adam",
+    "add_product",
+    "affine",
+    "clip_gradients",
+    "get_num_threads",
+    "lstm_backward",
+    "lstm_forward",
+    "lstm_greedy",
+    "scatter_rows",
+    "set_num_threads",
+    "softmax_loss",
+]
+
 
 def lstm_forward(
     table: Floats,
@@ -68,6 +82,9 @@ def lstm_forward(
 
 
 def lstm_backward(
+    dtable: Floats,
+    rows: Ids,
+    dcontext: Floats | None,
     Wh: Floats,
     mask: Mask | None,
     h0: Floats,
@@ -85,8 +102,8 @@ def lstm_backward(
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
     dh and dc (N, H) come in as the gradient of the last state and go out as that of the first.
-    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding; adds to
-    dWh (H, 4H).
+    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding, which may lie in the
+    memory of gates; adds to dtable (R, 4H), dcontext (N, 4H) if there is one, and dWh (H, 4H).
     """
     N, T, H = hs.shape
     WhT = np.ascontiguousarray(Wh.T)  # the products below take two thirds of the time with it
@@ -130,6 +147,9 @@ def lstm_backward(
     hs_previous = empty((N, T, H), Wh.dtype)
     hs_previous[:, :1], hs_previous[:, 1:] = h0[:, None], hs[:, :-1]
     dWh += hs_previous.reshape(N * T, H).T @ dgates.reshape(N * T, 4 * H)
+    scatter_rows(dtable, rows, dgates)
+    if dcontext is not None:
+        dcontext += dgates.sum(axis=1)
 
 
 def lstm_greedy(
@@ -175,31 +195,39 @@ def add_product(a: Floats, b: Floats, out: Floats) -> None:
     out += a @ b
 
 
-def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
+def affine(a: Floats, b: Floats, bias: Floats | None, out: Floats) -> None:
+    """Write a b + bias to out: a (M, K) and b (K, N) with any strides, bias (N,) or None for zeros, out (M, N)."""
+    np.matmul(a, b, out=out)
+    if bias is not None:
+        out += bias
+
+
+def scatter_rows(dtable: Floats, rows: Ids, dxs: Floats) -> None:
     """Add the gradient at every position to the row of the table that was read there.
 
-    dgates (N, T, K), rows (N, T); adds to dtable (R, K).
+    rows (N, T), dxs (N, T, K); adds to dtable (R, K).
     """
     R, K = dtable.shape
-    flat_rows, flat_gates = rows.ravel(), dgates.reshape(rows.size, K)
+    flat_rows, flat_dxs = rows.ravel(), dxs.reshape(rows.size, K)
     if R <= 256:  # one product, faster than sorting
-        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_gates
+        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_dxs
     elif flat_rows.size > 0:
         order = np.argsort(flat_rows, kind="stable")
         ordered = flat_rows[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        dtable[ordered[starts]] += np.add.reduceat(flat_gates[order], starts, axis=0)
+        dtable[ordered[starts]] += np.add.reduceat(flat_dxs[order], starts, axis=0)
 
 
 def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Floats) -> float:
-    """Softmax and cross-entropy, summed over the positions that count.
+    """Softmax and cross-entropy, the mean over the positions that count.
 
     scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.
-    Writes dscores (N, T, V), the gradient of the sum: softmax - one-hot, exactly 0 where masked.
-    Returns the summed loss in nats.
+    Writes dscores (N, T, V), the gradient of the mean: (softmax - one-hot) / positions, exactly 0 where masked.
+    Returns the mean loss in nats, 0 where nothing counts.
     """
     N, T, _ = scores.shape
     n, t = np.ogrid[:N, :T]
+    positions = max(targets.size if mask is None else int(mask.sum()), 1)
     np.subtract(scores, scores.max(axis=2, keepdims=True), out=dscores)
     picked = dscores[n, t, targets]
     np.exp(dscores, out=dscores)
@@ -207,10 +235,11 @@ def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Float
     loss = np.log(total) - picked
     dscores /= total[:, :, None]
     dscores[n, t, targets] -= 1.0
+    dscores /= positions
     if mask is not None:
         loss[~mask] = 0.0
         dscores[~mask] = 0.0
-    return float(loss.sum(dtype=np.float64))
+    return float(loss.sum(dtype=np.float64)) / positions
 
 
 def adam(

@@ -33,8 +33,7 @@ class TimeAffine:
         N, T, H = xs.shape
         W = self.W.value
         C, V = W.shape[0] - H, W.shape[1]
-        ys = kernels.product(xs.reshape(N * T, H), W[C:]).reshape(N, T, V)
-        ys += self.b.value
+        ys = kernels.product(xs.reshape(N * T, H), W[C:], self.b.value).reshape(N, T, V)
         if constant is not None:
             ys += kernels.product(constant, W[:C])[:, None]
         return ys, AffineCache(xs, constant)

@@ -97,9 +97,8 @@ class TimeLSTM:
         """Take the input products of table (R, D), with the bias, (R, 4H), and of constant (N, C), (N, 4H)."""
         Wx = self.Wx.value
         C = Wx.shape[0] - table.shape[1]
-        input_products = kernels.product(table, Wx[C:])
-        input_products += self.b.value
-        return input_products, None if constant is None else kernels.product(constant, Wx[:C])
+        context = None if constant is None else kernels.product(constant, Wx[:C])
+        return kernels.product(table, Wx[C:], self.b.value), context
 
     def backward_table(
         self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
@@ -111,16 +110,16 @@ class TimeLSTM:
         C = Wx.shape[0] - D
         dh, dc = (np.zeros_like(first.h), np.zeros_like(first.c)) if dlast is None else map(np.array, dlast)
         dgates = empty(gates.shape, gates.dtype)
-        kernels.lstm_backward(
-            self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates, self.Wh.gradient
-        )
         dproducts = np.zeros((R, gates.shape[2]), gates.dtype)
-        kernels.scatter_rows(dgates, rows, dproducts)
+        dcontext = None if constant is None else np.zeros((len(constant), gates.shape[2]), gates.dtype)
+        kernels.lstm_backward(
+            dproducts, rows, dcontext, self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates,
+            self.Wh.gradient,
+        )  # fmt: skip
         kernels.add_product(table.T, dproducts, dWx[C:])
         self.b.gradient += dproducts.sum(axis=0)
         dconstant = None
-        if constant is not None:
-            dcontext = dgates.sum(axis=1)
+        if constant is not None and dcontext is not None:
             kernels.add_product(constant.T, dcontext, dWx[:C])
             dconstant = kernels.product(dcontext, Wx[:C].T)
         return kernels.product(dproducts, Wx[C:].T), LSTMState(dh, dc), dconstant

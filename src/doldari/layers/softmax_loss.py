@@ -2,17 +2,14 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask
+from doldari.arrays import Floats, Ids, Mask, empty
 
 
 class LossCache(NamedTuple):
-    """What `TimeSoftmaxWithLoss.backward` needs: the summed loss's gradient, and how many positions counted."""
+    """What `TimeSoftmaxWithLoss.backward` needs: the loss's gradient, which `forward` takes in the same pass."""
 
     dscores: Floats
-    positions: int
 
 
 class TimeSoftmaxWithLoss:
@@ -23,12 +20,9 @@ class TimeSoftmaxWithLoss:
 
         mask (N, T) is False where a position does not count.  The loss is 0 where none counts.
         """
-        positions = targets.size if mask is None else int(mask.sum())
-        dscores = np.empty_like(scores)
-        loss = kernels.softmax_loss(scores, targets, mask, dscores)
-        return loss / max(positions, 1), LossCache(dscores, positions)
+        dscores = empty(scores.shape, scores.dtype)
+        return kernels.softmax_loss(scores, targets, mask, dscores), LossCache(dscores)
 
     def backward(self, cache: LossCache, dloss: float = 1.0) -> Floats:
         """Gradient of `dloss` times the loss: dscores (N, T, V), exactly 0 at masked positions."""
-        dscores, positions = cache
-        return dscores * dscores.dtype.type(dloss / max(positions, 1))
+        return cache.dscores if dloss == 1.0 else cache.dscores * cache.dscores.dtype.type(dloss)

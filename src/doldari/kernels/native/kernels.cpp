@@ -1,6 +1,7 @@
 // All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
 
 #include "adam.hpp"
+#include "embedding.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
 
@@ -12,11 +13,11 @@ constexpr Kernels<Real> all{
     .lstm_backward = lstm_backward<Real>,
     .lstm_greedy = lstm_greedy<Real>,
     .add_product = add_product<Real>,
+    .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,
     .softmax_loss = softmax_loss<Real>,
-    .norm = norm<Real>,
+    .clip_gradients = clip_gradients<Real>,
     .adam = adam<Real>,
-    .scale = scale<Real>,
 };
 
 #define DOLDARI_STRING(name) #name

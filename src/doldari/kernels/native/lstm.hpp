@@ -13,10 +13,6 @@ namespace {
 template <class Real>
 constexpr long GROUP = PANEL<Real>;
 
-// How many rows go through the product together: their states and gate sums (for H 128, 20 KiB in float32) share
-// the first-level cache with a panel.
-constexpr long ROW_BLOCK = 4 * TILE;
-
 /// Where one row of the batch finds its inputs and leaves its results at one step.
 template <class Real>
 struct Step {
@@ -164,7 +160,7 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
     long rows = 0;
     const auto finish = [&] {
         for (long unit = 0; unit < H; unit += PANEL<Real>)
-            panel_product(das, rows, packed + unit * 4 * H, 4 * H, dhs, unit, H - unit);
+            panel_product(das, rows, packed + unit * 4 * H, 4 * H, false, dhs, unit, H - unit);
         rows = 0;
     };
     for (long t = T - 1; t >= 0; --t) {
@@ -187,10 +183,11 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
     }
 }
 
-/// What one position adds to the gradient of Wh: its h_previous^T dgates.
+/// What one position adds: h_previous^T dgates to the gradient of Wh, and dgates to its row of dtable and dcontext.
 template <class Real>
 struct Position {
     const Real *h_previous, *dgates;
+    Real *dtable, *dcontext;  // dcontext may be null
 };
 
 template <class Real>
@@ -211,13 +208,32 @@ void lstm_backward(const LstmBackward<Real>& p) {
     for (long n = 0, at = 0; n < N; ++n) {
         for (long t = 0; t < T; ++t, ++at) {
             if (p.mask != nullptr && !p.mask[at]) continue;
-            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H};
+            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H,
+                                  p.dtable + p.rows[at] * 4 * H,
+                                  p.dcontext == nullptr ? nullptr : p.dcontext + n * 4 * H};
         }
     }
-    add_product(
-        p.dWh, H, 4 * H, count,
-        [&](long k, long row, long height, Real* to) { copy_tile(to, positions[k].h_previous + row, height); },
-        [&](long k, long column, long width, Real* to) { copy_panel(to, positions[k].dgates + column, width); });
+    // By columns, so that every number of dgates is packed once, and added to dtable and dcontext in order.
+    blocked_product<TILE>(
+        p.dWh, H, 4 * H, count, {true, nullptr}, true,
+        [&](long k, long depth, long row, long height, Real* to, const Real** starts) {
+            for (long i = 0; i < depth; ++i) {
+                const Real* from = positions[k + i].h_previous + row;
+                for (long r = 0; r < height; ++r) to[i * TILE + r] = from[r];
+            }
+            for (long r = 0; r < height; ++r) starts[r] = to + r;
+        },
+        [&](long k, long depth, long panel, long panels, Real* to) {
+            const long column = panel * PANEL<Real>, width = least(panels * PANEL<Real>, 4 * H - column);
+            for (long i = 0; i < depth; ++i) {
+                const Position<Real>& position = positions[k + i];
+                const Real* from = position.dgates + column;
+                for (long j = 0; j < width; j += PANEL<Real>)
+                    copy_panel(to + (j * depth + i * PANEL<Real>), from + j, width - j);
+                add_to(position.dtable + column, from, width);
+                if (position.dcontext != nullptr) add_to(position.dcontext + column, from, width);
+            }
+        });
 }
 
 /// The position of the highest score, as numpy's argmax: the first of equals, and the first NaN before all.
@@ -267,8 +283,8 @@ void greedy_rows(const LstmGreedy<Real>& p, const Real* packed, const Real* pack
             const long r = live[i];
             int32_t* answer = p.answers + (first + r) * T;
             answer[t] = ids[r] = argmax(scores[i], p.bias + (first + r) * V, V);
-            if (p.pad_id != nullptr && answer[t] == *p.pad_id) {
-                for (long rest = t + 1; rest < T; ++rest) answer[rest] = *p.pad_id;
+            if (answer[t] == p.pad_id) {
+                for (long rest = t + 1; rest < T; ++rest) answer[rest] = p.pad_id;
             } else {
                 live[still++] = r;
             }
@@ -296,37 +312,6 @@ void lstm_greedy(const LstmGreedy<Real>& p) {
         for (long block = blocks * part / parts; block < blocks * (part + 1) / parts; ++block) {
             const long first = block * ROW_BLOCK;
             greedy_rows(p, packed + 0, packed_W + 0, first, N < first + ROW_BLOCK ? N : first + ROW_BLOCK, mine);
-        }
-    });
-}
-
-template <class Real>
-void add_product(const AddProduct<Real>& p) {
-    if (p.a.column_stride == 1) return add_rows_product(p.out, p.M, p.N, p.K, p.a, p.b);
-    add_product(
-        p.out, p.M, p.N, p.K,
-        [&](long k, long row, long height, Real* to) {
-            const Real* from = p.a.at(row, k);
-            if (p.a.row_stride == 1) return copy_tile(to, from, height);
-            for (long r = 0; r < height; ++r) to[r] = from[r * p.a.row_stride];
-        },
-        [&](long k, long column, long width, Real* to) {
-            const Real* from = p.b.at(k, column);
-            if (p.b.column_stride == 1) return copy_panel(to, from, width);
-            for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * p.b.column_stride] : 0;
-        });
-}
-
-template <class Real>
-void scatter_rows(const ScatterRows<Real>& p) {
-    const long panels = ceil_divide(p.K, PANEL<Real>);
-    // Columns are shared out, not positions: a sum's order does not depend on the number of threads.
-    parallel_ranges(panels, part_count(panels, 8.0 * p.positions * p.K), [&](long first, long last) {
-        const long start = first * PANEL<Real>, width = (last == panels ? p.K : last * PANEL<Real>) - start;
-        for (long at = 0; at < p.positions; ++at) {
-            const Real* __restrict from = p.dgates + at * p.K + start;
-            Real* __restrict to = p.dtable + p.rows[at] * p.K + start;
-            for (long j = 0; j < width; ++j) to[j] += from[j];
         }
     });
 }
