@@ -63,6 +63,7 @@ class TimeLSTM:
     ) -> tuple[Floats, LSTMState, Floats | None]:
         """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
 
+        Once only for each `forward`: the cache's gates are written over.
         dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
         """
         N, T = cache.rows.shape
@@ -109,7 +110,7 @@ class TimeLSTM:
         R, D = table.shape
         C = Wx.shape[0] - D
         dh, dc = (np.zeros_like(first.h), np.zeros_like(first.c)) if dlast is None else map(np.array, dlast)
-        dgates = empty(gates.shape, gates.dtype)
+        dgates = gates  # whose memory is still in the caches, and which nobody reads again
         dproducts = np.zeros((R, gates.shape[2]), gates.dtype)
         dcontext = None if constant is None else np.zeros((len(constant), gates.shape[2]), gates.dtype)
         kernels.lstm_backward(

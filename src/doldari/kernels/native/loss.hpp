@@ -11,20 +11,16 @@ namespace {
 template <class Real>
 double softmax_position(const Real* scores, long V, int32_t target, Real scale, Real* dscores) {
     constexpr long L = LANES<Real>;
-    Vector<Real> highests = splat(scores[0]), totals{};
-    for (long j = 0; j < V; j += L) highests = maximum(highests, load(scores + j, V - j, scores[0]));
-    Real highest = highests[0], total = 0;
-    for (long lane = 1; lane < L; ++lane) highest = highests[lane] > highest ? highests[lane] : highest;
+    constexpr Real NOTHING = -INFINITY;  // fills the vectors past V: exp makes it 0, or too small to change a sum
+    Vector<Real> highests = splat(NOTHING), totals{};
+    for (long j = 0; j < V; j += L) highests = maximum(highests, load(scores + j, V - j, NOTHING));
+    const Real highest = reduce<Real>(highests, [](Real a, Real b) { return a > b ? a : b; });
     for (long j = 0; j < V; j += L) {
-        const Vector<Real> x = exp(load(scores + j, V - j) - highest);
+        const Vector<Real> x = exp(load(scores + j, V - j, NOTHING) - highest);
         store(dscores + j, x, V - j);
-        if (V - j >= L) {
-            totals += x;
-        } else {
-            for (long lane = 0; lane < V - j; ++lane) total += x[lane];
-        }
+        totals += x;
     }
-    total += sum<Real>(totals);
+    const Real total = sum<Real>(totals);
     const double loss = std::log(static_cast<double>(total)) - (scores[target] - highest);
     const Real factor = scale / total;
     for (long j = 0; j < V; ++j) dscores[j] *= factor;

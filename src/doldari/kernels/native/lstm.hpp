@@ -59,43 +59,37 @@ void pack_gates(const Real* Wh, long H, const Buffer<Real>& packed) {
     });
 }
 
-/// One time step for up to ROW_BLOCK rows, from their previous h.
+/// Ask for the memory that a group of units will be written to, which comes while their products are taken.
+template <class Real>
+void prefetch_results(const Step<Real>& step, long H, long unit) {
+    constexpr long LINE = 64 / sizeof(Real);
+    for (long j = unit; j < least(H, unit + GROUP<Real>); j += LINE) {
+        __builtin_prefetch(step.h + j, 1);
+        __builtin_prefetch(step.c + j, 1);
+        for (long gate = 0; gate < 4 && step.gates != nullptr; ++gate) __builtin_prefetch(step.gates + gate * H + j, 1);
+    }
+}
+
+/// One time step of `rows` rows, from their previous h.
+///
+/// All of them go by a group of units before the next, since the weights of a large layer come from far.
 template <class Real>
 void step_forward(const Real* const* h_previous, const Step<Real>* steps, long rows, const Real* packed, long H) {
     alignas(64) Real sums[ROW_BLOCK][4 * GROUP<Real>];
     Real* starts[ROW_BLOCK];
-    for (long r = 0; r < rows; ++r) starts[r] = sums[r];
-    for (long unit = 0; unit < H; unit += GROUP<Real>) {
-        for (long gate = 0; gate < 4; ++gate, packed += H * PANEL<Real>)
-            panel_product(h_previous, rows, packed, H, false, starts, gate * GROUP<Real>);
+    for (long r = 0; r < ROW_BLOCK; ++r) starts[r] = sums[r];
+    for (long unit = 0; unit < H; unit += GROUP<Real>, packed += 4 * H * PANEL<Real>) {
         const auto cell = unit + GROUP<Real> <= H ? cell_forward<true, Real> : cell_forward<false, Real>;
-        for (long r = 0; r < rows; ++r) cell(sums[r], steps[r], H, unit);
+        for (long start = 0; start < rows; start += ROW_BLOCK) {
+            const long count = least(rows - start, ROW_BLOCK);
+            for (long r = 0; r < count; ++r) prefetch_results(steps[start + r], H, unit);
+            for (long gate = 0; gate < 4; ++gate)
+                panel_product(h_previous + start, count, packed + gate * H * PANEL<Real>, H, false, starts,
+                              gate * GROUP<Real>);
+            for (long r = 0; r < count; ++r) cell(sums[r], steps[start + r], H, unit);
+        }
     }
 }
-
-/// Rows waiting for a step until there are ROW_BLOCK of them.
-template <class Real>
-class StepBlock {
-public:
-    StepBlock(const Real* packed, long H) : packed_(packed), H_(H) {}
-
-    void add(const Real* h_previous, const Step<Real>& step) {
-        h_previous_[rows_] = h_previous;
-        steps_[rows_++] = step;
-        if (rows_ == ROW_BLOCK) finish();
-    }
-
-    void finish() {
-        step_forward(h_previous_, steps_, rows_, packed_, H_);
-        rows_ = 0;
-    }
-
-private:
-    const Real* packed_;
-    long H_, rows_ = 0;
-    const Real* h_previous_[ROW_BLOCK];
-    Step<Real> steps_[ROW_BLOCK];
-};
 
 template <class Real>
 void lstm_forward(const LstmForward<Real>& p) {
@@ -103,22 +97,24 @@ void lstm_forward(const LstmForward<Real>& p) {
     const Buffer<Real> packed(ceil_divide(H, GROUP<Real>) * GROUP<Real> * 4 * H);
     pack_gates(p.Wh, H, packed);
     parallel_ranges(N, part_count(N, 8.0 * N * T * H * H), [&](long first, long last) {
-        StepBlock<Real> block(packed + 0, H);
+        const Buffer<const Real*> h_previous(last - first);
+        const Buffer<Step<Real>> steps(last - first);
         for (long t = 0; t < T; ++t) {
+            long rows = 0;
             for (long n = first; n < last; ++n) {
                 const long at = n * T + t;
-                const Real* h_previous = t > 0 ? p.hs + (at - 1) * H : p.h0[n];
-                const Real* c_previous = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
+                const Real* h = t > 0 ? p.hs + (at - 1) * H : p.h0[n];
+                const Real* c = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
                 if (p.mask != nullptr && !p.mask[at]) {
-                    std::memcpy(p.hs + at * H, h_previous, H * sizeof(Real));
-                    std::memcpy(p.cs + at * H, c_previous, H * sizeof(Real));
+                    std::memcpy(p.hs + at * H, h, H * sizeof(Real));
+                    std::memcpy(p.cs + at * H, c, H * sizeof(Real));
                     continue;
                 }
-                block.add(h_previous, {p.table + p.rows[at] * 4 * H,
-                                       p.context == nullptr ? nullptr : p.context + n * 4 * H, c_previous,
-                                       p.gates + at * 4 * H, p.hs + at * H, p.cs + at * H});
+                h_previous[rows] = h;
+                steps[rows++] = {p.table + p.rows[at] * 4 * H, p.context == nullptr ? nullptr : p.context + n * 4 * H,
+                                 c, p.gates + at * 4 * H, p.hs + at * H, p.cs + at * H};
             }
-            block.finish();
+            step_forward(h_previous + 0, steps + 0, rows, packed + 0, H);
         }
     });
 }
@@ -155,15 +151,10 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
     const long T = p.T, H = p.H;
     const bool whole = H % (BACKWARD_VECTORS * LANES<Real>) == 0;
     const auto cell = whole ? cell_backward<true, Real> : cell_backward<false, Real>;
-    const Real* das[ROW_BLOCK];
-    Real* dhs[ROW_BLOCK];
-    long rows = 0;
-    const auto finish = [&] {
-        for (long unit = 0; unit < H; unit += PANEL<Real>)
-            panel_product(das, rows, packed + unit * 4 * H, 4 * H, false, dhs, unit, H - unit);
-        rows = 0;
-    };
+    const Buffer<const Real*> das(last - first);
+    const Buffer<Real*> dhs(last - first);
     for (long t = T - 1; t >= 0; --t) {
+        long rows = 0;
         for (long n = first; n < last; ++n) {
             const long at = n * T + t;
             Real *dh = p.dh + n * H, *dgates = p.dgates + at * 4 * H;
@@ -177,9 +168,14 @@ void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, 
             cell(p.gates + at * 4 * H, p.cs + at * H, c_previous, dh, p.dc + n * H, dgates, H);
             das[rows] = dgates;
             dhs[rows++] = dh;
-            if (rows == ROW_BLOCK) finish();
         }
-        finish();
+        // A block of the gates at a time, so that all rows' stay in the second-level cache while the weights go by.
+        for (long k = 0; k < 4 * H; k += K_BLOCK) {
+            const long depth = least(4 * H - k, K_BLOCK);
+            for (long unit = 0; unit < H; unit += PANEL<Real>)
+                panel_product(das + 0, rows, packed + unit * 4 * H + k * PANEL<Real>, depth, k > 0, dhs + 0, unit, H - unit);
+            for (long r = 0; r < rows; ++r) das[r] += depth;
+        }
     }
 }
 
@@ -217,10 +213,8 @@ void lstm_backward(const LstmBackward<Real>& p) {
     blocked_product<TILE>(
         p.dWh, H, 4 * H, count, {true, nullptr}, true,
         [&](long k, long depth, long row, long height, Real* to, const Real** starts) {
-            for (long i = 0; i < depth; ++i) {
-                const Real* from = positions[k + i].h_previous + row;
-                for (long r = 0; r < height; ++r) to[i * TILE + r] = from[r];
-            }
+            for (long i = 0; i < depth; ++i)
+                copy_tile(to + i * TILE, positions[k + i].h_previous + row, height);
             for (long r = 0; r < height; ++r) starts[r] = to + r;
         },
         [&](long k, long depth, long panel, long panels, Real* to) {

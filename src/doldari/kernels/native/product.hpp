@@ -96,6 +96,16 @@ void tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real
     if constexpr (ROWS > 1) tile<A_STEP, ROWS - 1>(a, rows, b, K, add, out, column);
 }
 
+/// Copy `height` numbers of a column of a tile.
+template <class Real>
+inline void copy_tile(Real* to, const Real* from, long height) {
+    if (height == TILE) {
+        std::memcpy(to, from, TILE * sizeof(Real));
+    } else {
+        for (long r = 0; r < height; ++r) to[r] = from[r];
+    }
+}
+
 /// Copy a panel's row, of which `width` numbers are there, with zeros after them.
 template <class Real>
 inline void copy_panel(Real* to, const Real* from, long width) {
@@ -171,7 +181,7 @@ struct Start {
 template <long A_STEP, class Real, class TakeA, class PackB>
 void blocked_product(Real* out, long M, long N, long K, Start<Real> start, bool by_columns, const TakeA& take_a,
                      const PackB& pack_b) {
-    constexpr long GROUP_SIZE = 1 << 16;  // numbers of b: 256 KiB, which stay in the second-level cache
+    constexpr long GROUP_SIZE = 1 << 17;  // numbers of b: 512 KiB, most of which stay in the second-level cache
     const long panels = ceil_divide(N, PANEL<Real>), panel_size = (K > 0 ? least(K, K_BLOCK) : 1) * PANEL<Real>;
     const long group = least(panels, GROUP_SIZE / panel_size), scratch_size = group * panel_size + ROW_BLOCK * K_BLOCK;
     const long items = by_columns ? panels : ceil_divide(M, TILE), parts = part_count(items, 2.0 * M * N * K);
@@ -241,8 +251,11 @@ void product(Real* out, long M, long N, long K, Start<Real> start, const View<Re
     } else {
         blocked_product<TILE>(out, M, N, K, start, by_columns,
                               [&](long k, long depth, long row, long height, Real* to, const Real** starts) {
-                                  for (long i = 0; i < depth; ++i)
-                                      for (long r = 0; r < height; ++r) to[i * TILE + r] = *a.at(row + r, k + i);
+                                  for (long i = 0; i < depth; ++i) {
+                                      const Real* from = a.at(row, k + i);
+                                      if (a.row_stride == 1) copy_tile(to + i * TILE, from, height);
+                                      else for (long r = 0; r < height; ++r) to[i * TILE + r] = from[r * a.row_stride];
+                                  }
                                   for (long r = 0; r < height; ++r) starts[r] = to + r;
                               },
                               pack_b);
