@@ -121,7 +121,7 @@ template <long A_STEP, class Real>
 void narrow_tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column,
                  long columns) {
     Real whole[TILE][PANEL<Real>];
-    Real* starts[TILE];
+    Real* starts[TILE] = {};
     for (long r = 0; r < rows; ++r) {
         starts[r] = whole[r];
         if (add) copy_panel(whole[r], out[r] + column, columns);
