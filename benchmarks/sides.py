@@ -10,19 +10,19 @@ from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer, kernels
 from doldari.arrays import Ids
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import chapter_lines
+from doldari.kernels import reference
 
 Step = Callable[[Ids, Ids], object]
 TORCH = find_spec("torch") is not None
 NATIVE = find_spec("doldari.kernels._native") is not None
-FUNCTIONS = ("adam", "clip_gradients", "lstm_backward", "lstm_forward", "lstm_greedy", "scatter_rows", "softmax_loss")
 
 
 @contextmanager
 def using_kernels(name: str) -> Iterator[None]:
     """Let doldari's layers use the kernels of that name, "native" or "reference"."""
     module = __import__(f"doldari.kernels.{'_native' if name == 'native' else name}", fromlist=["kernels"])
-    before = {function: getattr(kernels, function) for function in FUNCTIONS}
-    for function in FUNCTIONS:
+    before = {function: getattr(kernels, function) for function in reference.__all__}
+    for function in reference.__all__:
         setattr(kernels, function, getattr(module, function))
     try:
         yield

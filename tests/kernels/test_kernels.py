@@ -60,8 +60,9 @@ class Problem:
             self.mask[0] = False
         self.h0, self.c0 = draw(N, H), draw(N, H)
         self.dhs, self.dh, self.dc, self.dWh = draw(N, T, H), draw(N, H), draw(N, H), draw(H, 4 * H)
-        self.dtable = draw(R, 4 * H)
-        for name in ("table", "context", "Wh", "dWh"):  # for the GRU, which has three gates to the LSTM's four
+        self.dtable, self.dcontext = draw(R, 4 * H), draw(N, 4 * H) if peeky else None
+        # For the GRU, which has three gates to the LSTM's four:
+        for name in ("table", "context", "Wh", "dWh", "dtable", "dcontext"):
             array = getattr(self, name)
             setattr(self, f"gru_{name}", None if array is None else array[:, : 3 * H].copy())
         self.W, self.bias = draw(H, R), draw(N, R)
@@ -80,10 +81,16 @@ class Problem:
 
     def backward(self, k, forward=None, dhs=True):
         gates, hs, cs = forward or self.forward(reference)
-        dh, dc, dWh, dgates = self.dh.copy(), self.dc.copy(), self.dWh.copy(), np.full_like(gates, np.nan)
+        dh, dc, dWh, dtable, dgates = (
+            *map(np.copy, (self.dh, self.dc, self.dWh, self.dtable)),
+            np.full_like(gates, np.nan),
+        )
+        dcontext = None if self.dcontext is None else self.dcontext.copy()
         dhs = self.dhs if dhs else None
-        k.lstm_backward(self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh)
-        return dh, dc, dgates, dWh
+        k.lstm_backward(
+            dtable, self.rows, dcontext, self.Wh, self.mask, self.h0, self.c0, gates, hs, cs, dhs, dh, dc, dgates, dWh
+        )
+        return dh, dc, dgates, dWh, dtable, *([] if dcontext is None else [dcontext])
 
     def gru_forward(self, k):
         N, T, H, _ = self.shape
@@ -94,11 +101,13 @@ class Problem:
         return gates, hs
 
     def gru_backward(self, k, forward=None, dhs=True):
-        N, T, H, _ = self.shape
         gates, hs = forward or self.gru_forward(reference)
-        dh, dWh, dgates = self.dh.copy(), self.gru_dWh.copy(), np.full((N, T, 3 * H), np.nan, self.dtype)
-        k.gru_backward(self.gru_Wh, self.mask, self.h0, gates, hs, self.dhs if dhs else None, dh, dgates, dWh)
-        return dh, dgates, dWh
+        dh, dWh, dtable = map(np.copy, (self.dh, self.gru_dWh, self.gru_dtable))
+        dcontext = None if self.gru_dcontext is None else self.gru_dcontext.copy()
+        dgates = np.full_like(gates, np.nan)
+        dhs = self.dhs if dhs else None
+        k.gru_backward(dtable, self.rows, dcontext, self.gru_Wh, self.mask, self.h0, gates, hs, dhs, dh, dgates, dWh)
+        return dh, dgates, dWh, dtable, *([] if dcontext is None else [dcontext])
 
     def greedy(self, k, pad_id=None):
         N, T, _, _ = self.shape
@@ -112,7 +121,7 @@ class Problem:
         gru = self.gru_forward(k)
         gru_backward = *self.gru_backward(k, gru), *self.gru_backward(k, gru, dhs=False)
         dtable = self.dtable.copy()
-        k.scatter_rows(backward[2], self.rows, dtable)
+        k.scatter_rows(dtable, self.rows, backward[2])
         dscores = np.full_like(self.scores, np.nan)
         loss = k.softmax_loss(self.scores, self.rows, self.mask, dscores)
         values, gradients, m, v = (x.copy() for x in (self.values, self.gradients, self.m, self.v))
@@ -122,9 +131,11 @@ class Problem:
         small, big = np.ones((self.Wh.shape[1], self.W.shape[1]), self.dtype), np.ones((300, 600), self.dtype)
         k.add_product(self.Wh.T, self.W, small)
         k.add_product(self.big[0], self.big[1].T, big)
+        scores = np.full_like(self.bias, np.nan)
+        k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
-            small, big, *forward, *self.backward(k, forward, dhs=False), *backward, *gru, *gru_backward, dtable,
-            np.array(loss), dscores, values, gradients, m, v, clipped, np.array(norms), self.greedy(k),
+            small, big, scores, *forward, *self.backward(k, forward, dhs=False), *backward, *gru, *gru_backward,
+            dtable, np.array(loss), dscores, values, gradients, m, v, clipped, np.array(norms), self.greedy(k),
             self.greedy(k, pad_id=1),
         )  # fmt: skip
 
@@ -180,14 +191,13 @@ def test_gradients_agree_with_finite_differences(implementation, cell, N, T, H, 
         return (hs * problem.dhs).sum() + (hs[:, -1] * problem.dh).sum() + last
 
     if cell == "lstm":
-        dh, dc, dgates, dWh = problem.backward(implementation, problem.forward(implementation))
-        gradients = {"Wh": dWh - problem.dWh, "h0": dh, "c0": dc, "context": dgates.sum(axis=1)}
+        dh, dc, _, dWh, dtable, dcontext = problem.backward(implementation, problem.forward(implementation))
+        gradients, prefix = {"h0": dh, "c0": dc}, ""
     else:
-        dh, dgates, dWh = problem.gru_backward(implementation, problem.gru_forward(implementation))
-        gradients = {"gru_Wh": dWh - problem.gru_dWh, "h0": dh, "gru_context": dgates.sum(axis=1)}
-    table = "table" if cell == "lstm" else "gru_table"
-    gradients[table] = np.zeros_like(getattr(problem, table))
-    implementation.scatter_rows(dgates, problem.rows, gradients[table])
+        dh, _, dWh, dtable, dcontext = problem.gru_backward(implementation, problem.gru_forward(implementation))
+        gradients, prefix = {"h0": dh}, "gru_"
+    for name, gradient in {"Wh": dWh, "table": dtable, "context": dcontext}.items():
+        gradients[prefix + name] = gradient - getattr(problem, f"{prefix}d{name}")
     for name, gradient in gradients.items():
         array = getattr(problem, name)
         direction = rng.standard_normal(array.shape)
@@ -213,7 +223,7 @@ def test_loss_gradient_agrees_with_finite_differences(implementation):
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (7, 13, 5), (13, 600, 300)])
-def test_add_product_takes_any_view(implementation, shape):
+def test_products_take_any_view(implementation, shape):
     M, N, K = shape
     rng = np.random.default_rng(0)
     for a in (
@@ -226,6 +236,10 @@ def test_add_product_takes_any_view(implementation, shape):
             expected = out + a @ b
             implementation.add_product(a, b, out)
             np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
+            for bias in None, rng.standard_normal(N):
+                out = np.full((M, N), np.nan)
+                implementation.affine(a, b, bias, out)
+                np.testing.assert_allclose(out, a @ b + (0 if bias is None else bias), rtol=0, atol=1e-12)
 
 
 def test_padding_passes_state_through_and_gets_no_gradient(implementation):
@@ -235,7 +249,7 @@ def test_padding_passes_state_through_and_gets_no_gradient(implementation):
     assert not problem.mask[0].any()
     for states, first in (hs, problem.h0), (cs, problem.c0), (gru_hs, problem.h0):
         np.testing.assert_array_equal(states[0], np.broadcast_to(first[0], states[0].shape))
-    gru_dh, gru_dgates, _ = problem.gru_backward(implementation, dhs=False)
+    gru_dh, gru_dgates, *_ = problem.gru_backward(implementation, dhs=False)
     np.testing.assert_array_equal(gru_dh[0], problem.dh[0])
     for dgates in problem.backward(implementation)[2], gru_dgates:
         assert not dgates[~problem.mask].any()
@@ -258,8 +272,33 @@ def test_one_row_to_each_position(implementation):
     problem.rows = np.arange(20, dtype=np.int32).reshape(4, 5)
     dgates = problem.backward(implementation)[2]
     dtable = np.zeros((20, 64), F4)
-    implementation.scatter_rows(dgates, problem.rows, dtable)
+    implementation.scatter_rows(dtable, problem.rows, dgates)
     np.testing.assert_array_equal(dtable, dgates.reshape(20, 64))
+
+
+def test_gradient_of_gates_may_take_their_place(implementation):
+    problem = Problem(N=20, masked=True, peeky=True)
+    gates, hs, cs = problem.forward(implementation)
+    expected = problem.backward(implementation, (gates, hs, cs))
+    dh, dc, dWh, dtable, dcontext = map(
+        np.copy, (problem.dh, problem.dc, problem.dWh, problem.dtable, problem.dcontext)
+    )
+    implementation.lstm_backward(
+        dtable, problem.rows, dcontext, problem.Wh, problem.mask, problem.h0, problem.c0, gates, hs, cs, problem.dhs,
+        dh, dc, gates, dWh,
+    )  # fmt: skip
+    for result, right in zip((dh, dc, gates, dWh, dtable, dcontext), expected, strict=True):
+        np.testing.assert_array_equal(result, right)
+
+    gates, hs = problem.gru_forward(implementation)
+    expected = problem.gru_backward(implementation, (gates, hs))
+    dh, dWh, dtable, dcontext = map(np.copy, (problem.dh, problem.gru_dWh, problem.gru_dtable, problem.gru_dcontext))
+    implementation.gru_backward(
+        dtable, problem.rows, dcontext, problem.gru_Wh, problem.mask, problem.h0, gates, hs, problem.dhs, dh, gates,
+        dWh,
+    )  # fmt: skip
+    for result, right in zip((dh, gates, dWh, dtable, dcontext), expected, strict=True):
+        np.testing.assert_array_equal(result, right)
 
 
 def test_greedy_takes_the_lowest_of_equals(implementation):
@@ -318,20 +357,21 @@ def test_activations_are_accurate():
 
 ARRAYS = {
     "lstm_forward": "table rows context Wh mask h0 c0 gates hs cs",
-    "lstm_backward": "Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
+    "lstm_backward": "dtable rows dcontext Wh mask h0 c0 gates hs cs dhs dh dc dgates dWh",
     "lstm_greedy": "table context Wh W bias h0 c0 answers",
     "gru_forward": "table rows context Wh mask h0 gates hs",
-    "gru_backward": "Wh mask h0 gates hs dhs dh dgates dWh",
+    "gru_backward": "dtable rows dcontext Wh mask h0 gates hs dhs dh dgates dWh",
     "add_product": "a b out",
-    "scatter_rows": "dgates rows dtable",
+    "affine": "a b bias out",
+    "scatter_rows": "dtable rows dxs",
     "softmax_loss": "scores targets mask dscores",
     "adam": "values gradients m v",
     "clip_gradients": "gradients",
 }
-WRITTEN = {"out", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
+WRITTEN = {"out", "dcontext", "gates", "hs", "cs", "dh", "dc", "dgates", "dWh", "answers", "dtable", "dscores"}
 WRITTEN |= {"values", "gradients", "m", "v"}
 READ_ONLY_FINE = {("lstm_backward", name) for name in ("gates", "hs", "cs")}
-READ_ONLY_FINE |= {("gru_backward", "gates"), ("gru_backward", "hs"), ("scatter_rows", "dgates")}
+READ_ONLY_FINE |= {("gru_backward", name) for name in ("gates", "hs")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -340,15 +380,16 @@ def arguments_of(function):
     problem = Problem(N, T, H, R, masked=True, peeky=True)
     arrays = vars(problem) | {
         "gates": np.ones((N, T, 4 * H), F4), "hs": np.ones((N, T, H), F4), "cs": np.ones((N, T, H), F4),
-        "dgates": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
+        "dgates": np.ones((N, T, 4 * H), F4), "dxs": np.ones((N, T, 4 * H), F4), "answers": np.ones((N, T), np.int32),
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
     if function.startswith("gru"):
-        arrays |= {name: arrays[f"gru_{name}"] for name in ("table", "context", "Wh", "dWh")}
-        arrays["dgates"] = np.ones((N, T, 3 * H), F4)
+        for name in ("table", "context", "Wh", "dWh", "dtable", "dcontext"):
+            arrays[name] = arrays[f"gru_{name}"]
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
+        "affine": {"bias": problem.scores[0, 0]},
         "adam": dict(learning_rate=0.1, beta1=0.9, beta2=0.9, eps=1e-8, step=1, max_grad=None),
         "clip_gradients": {"max_grad": None},
     }
@@ -367,9 +408,22 @@ def swap_bytes(array):
 
 ANY_LENGTH = {
     ("lstm_forward", "table"),
+    ("lstm_backward", "dtable"),
     ("gru_forward", "table"),
+    ("gru_backward", "dtable"),
     ("scatter_rows", "dtable"),
     ("clip_gradients", "gradients"),
+}
+# The shapes follow from the first of the arrays that could say: then it is another that does not fit.
+LEADS = {(f"{cell}_{way}", "rows") for cell in ("lstm", "gru") for way in ("forward", "backward")}
+LEADS |= {
+    ("lstm_greedy", "table"),
+    ("lstm_greedy", "context"),
+    ("scatter_rows", "rows"),
+    ("softmax_loss", "scores"),
+    ("adam", "values"),
+    ("add_product", "a"),
+    ("affine", "a"),
 }
 BAD = {
     "integers": lambda array: array.astype(np.int64),
@@ -392,12 +446,10 @@ def test_wrong_arrays_are_refused_by_name(function, name, bad):
         pytest.skip("a byte has no order")
     if bad == "one more row" and (function, name) in ANY_LENGTH:
         pytest.skip("any number will do")
-    if bad == "every second" and (function, name) in {("add_product", "a"), ("add_product", "b")}:
+    if bad == "every second" and (function, name) in {(f, ab) for f in ("add_product", "affine") for ab in "ab"}:
         pytest.skip("any strides will do")
-    # The shapes follow from the first of the arrays that could say: then it is another that does not fit.
-    leads = {"Wh", "hs", "rows", "table", "dtable", "scores", "values", "answers", "a", "out"}
     arguments[name] = BAD[bad](arguments[name])
-    pattern = r"^\w+: " if bad == "one more row" and name in leads else f"^{name}: "
+    pattern = r"^\w+: " if bad == "one more row" and (function, name) in LEADS else f"^{name}: "
     with pytest.raises((TypeError, ValueError), match=pattern):
         getattr(native, function)(**arguments)
 
@@ -417,7 +469,7 @@ def test_read_only_results_are_refused_by_name(function, name):
 @needs_native
 @pytest.mark.parametrize(
     "function, name",
-    [("lstm_forward", "rows"), ("gru_forward", "rows"), ("scatter_rows", "rows"), ("softmax_loss", "targets")],
+    [(function, name) for function, name in EVERY_ARRAY if name in ("rows", "targets")],
 )
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_ids_outside_the_table_are_refused(function, name, wrong):

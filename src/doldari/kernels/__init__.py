@@ -5,6 +5,7 @@ NumPy.  The environment variable DOLDARI_KERNELS, `native` or `reference`, overr
 how many threads the native kernels use; without it they use the cores that this process may.
 """
 
+# ruff: noqa: F403, F405
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -50,60 +51,15 @@ MOST_THREADS = 256
 name = _choose()
 
 if TYPE_CHECKING or name == "reference":
-    from doldari.kernels.reference import (
-        adam,
-        add_product,
-        clip_gradients,
-        get_num_threads,
-        gru_backward,
-        gru_forward,
-        lstm_backward,
-        lstm_forward,
-        lstm_greedy,
-        scatter_rows,
-        set_num_threads,
-        softmax_loss,
-    )
+    from doldari.kernels.reference import *
 else:
-    from doldari.kernels._native import (
-        adam,
-        add_product,
-        clip_gradients,
-        get_num_threads,
-        gru_backward,
-        gru_forward,
-        lstm_backward,
-        lstm_forward,
-        lstm_greedy,
-        scatter_rows,
-        set_num_threads,
-        softmax_loss,
-    )
+    from doldari.kernels._native import *
 
 set_num_threads(_default_threads())
 
 
-def product(a: Floats, b: Floats) -> Floats:
-    """Take the matrix product a b: a (M, K) and b (K, N) with any strides -> (M, N)."""
+def product(a: Floats, b: Floats, bias: Floats | None = None) -> Floats:
+    """Take the matrix product a b + bias: a (M, K) and b (K, N) with any strides, bias (N,) -> (M, N)."""
     out = empty((a.shape[0], b.shape[1]), a.dtype)
-    out.fill(0.0)
-    add_product(a, b, out)
+    affine(a, b, bias, out)
     return out
-
-
-__all__ = [
-    "adam",
-    "add_product",
-    "clip_gradients",
-    "get_num_threads",
-    "gru_backward",
-    "gru_forward",
-    "lstm_backward",
-    "lstm_forward",
-    "lstm_greedy",
-    "name",
-    "product",
-    "scatter_rows",
-    "set_num_threads",
-    "softmax_loss",
-]

@@ -12,6 +12,22 @@ import numpy as np
 
 from doldari.arrays import Floats, Ids, Mask, empty
 
+__all__ = [
+    "adam",
+    "add_product",
+    "affine",
+    "clip_gradients",
+    "get_num_threads",
+    "gru_backward",
+    "gru_forward",
+    "lstm_backward",
+    "lstm_forward",
+    "lstm_greedy",
+    "scatter_rows",
+    "set_num_threads",
+    "softmax_loss",
+]
+
 
 def lstm_forward(
     table: Floats,
@@ -69,6 +85,9 @@ def lstm_forward(
 
 
 def lstm_backward(
+    dtable: Floats,
+    rows: Ids,
+    dcontext: Floats | None,
     Wh: Floats,
     mask: Mask | None,
     h0: Floats,
@@ -86,8 +105,8 @@ def lstm_backward(
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
     dh and dc (N, H) come in as the gradient of the last state and go out as that of the first.
-    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding; adds to
-    dWh (H, 4H).
+    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding, which may lie in the
+    memory of gates; adds to dtable (R, 4H), dcontext (N, 4H) if there is one, and dWh (H, 4H).
     """
     N, T, H = hs.shape
     WhT = np.ascontiguousarray(Wh.T)  # the products below take two thirds of the time with it
@@ -131,6 +150,9 @@ def lstm_backward(
     hs_previous = empty((N, T, H), Wh.dtype)
     hs_previous[:, :1], hs_previous[:, 1:] = h0[:, None], hs[:, :-1]
     dWh += hs_previous.reshape(N * T, H).T @ dgates.reshape(N * T, 4 * H)
+    scatter_rows(dtable, rows, dgates)
+    if dcontext is not None:
+        dcontext += dgates.sum(axis=1)
 
 
 def lstm_greedy(
@@ -190,7 +212,7 @@ def gru_forward(
 
     table (R, 3H), rows (N, T), context (N, 3H) or None, Wh = [Ur, Uz, Un] (H, 3H), h0 (N, H).
     mask (N, T) is False at padding, where h passes through unchanged; None means no padding.
-    Writes gates (N, T, 4H): r, z, n and u, of no meaning at padding; and hs (N, T, H).
+    Writes gates (N, T, 4H): r, z, u and n, of no meaning at padding; and hs (N, T, H).
     """
     T, H = rows.shape[1], Wh.shape[0]
     h = h0
@@ -198,7 +220,7 @@ def gru_forward(
         x = table[rows[:, t]]
         if context is not None:
             x += context
-        r, z, n, u = np.split(gates[:, t], 4, axis=1)
+        r, z, u, n = np.split(gates[:, t], 4, axis=1)
         products = h @ Wh
         u[:] = products[:, 2 * H :]
         with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
@@ -212,6 +234,9 @@ def gru_forward(
 
 
 def gru_backward(
+    dtable: Floats,
+    rows: Ids,
+    dcontext: Floats | None,
     Wh: Floats,
     mask: Mask | None,
     h0: Floats,
@@ -226,27 +251,31 @@ def gru_backward(
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
     dh (N, H) comes in as the gradient of the last state and goes out as that of the first.
-    Writes dgates (N, T, 3H), the gradient of x, exactly 0 at padding; adds to dWh (H, 3H).
+    Writes dgates (N, T, 4H), the gradient of r, z and n before activation, and of u, in the order r, z, u, n; it is
+    exactly 0 at padding, and may lie in the memory of gates.  Adds to dtable (R, 3H), dcontext (N, 3H) if there is
+    one, and dWh (H, 3H).
     """
+    T, H = hs.shape[1:]
     WhT = np.ascontiguousarray(Wh.T)
-    for t in reversed(range(hs.shape[1])):
-        r, z, n, u = np.split(gates[:, t], 4, axis=1)
+    for t in reversed(range(T)):
+        r, z, u, n = np.split(gates[:, t], 4, axis=1)
         h_previous = hs[:, t - 1] if t > 0 else h0
         if dhs is not None:
             dh += dhs[:, t]
-        dx = dgates[:, t]
-        dx_r, dx_z, dx_n = np.split(dx, 3, axis=1)
-        dx_n[:] = dh * (1.0 - z) * (1.0 - n * n)
-        dx_z[:] = dh * (h_previous - n) * z * (1.0 - z)
-        dx_r[:] = dx_n * u * r * (1.0 - r)
-        dproducts = np.concatenate([dx_r, dx_z, dx_n * r], axis=1)  # of h Wh: dx but for u, which r scales
-        dh_next = dh * z + dproducts @ WhT
+        da_n = dh * (1.0 - z) * (1.0 - n * n)
+        da_z = dh * (h_previous - n) * z * (1.0 - z)
+        da = np.concatenate([da_n * u * r * (1.0 - r), da_z, da_n * r, da_n], axis=1)
+        dh_next = dh * z + da[:, : 3 * H] @ WhT
         if mask is not None:
             padding = ~mask[:, t]
-            dx[padding] = dproducts[padding] = 0.0
+            da[padding] = 0.0
             dh_next[padding] = dh[padding]
-        dh[:] = dh_next
-        dWh += h_previous.T @ dproducts
+        dh[:], dgates[:, t] = dh_next, da
+        dWh += h_previous.T @ da[:, : 3 * H]
+    dinputs = dgates[:, :, [*range(2 * H), *range(3 * H, 4 * H)]]
+    scatter_rows(dtable, rows, dinputs)
+    if dcontext is not None:
+        dcontext += dinputs.sum(axis=1)
 
 
 def add_product(a: Floats, b: Floats, out: Floats) -> None:
@@ -254,31 +283,39 @@ def add_product(a: Floats, b: Floats, out: Floats) -> None:
     out += a @ b
 
 
-def scatter_rows(dgates: Floats, rows: Ids, dtable: Floats) -> None:
+def affine(a: Floats, b: Floats, bias: Floats | None, out: Floats) -> None:
+    """Write a b + bias to out: a (M, K) and b (K, N) with any strides, bias (N,) or None for zeros, out (M, N)."""
+    np.matmul(a, b, out=out)
+    if bias is not None:
+        out += bias
+
+
+def scatter_rows(dtable: Floats, rows: Ids, dxs: Floats) -> None:
     """Add the gradient at every position to the row of the table that was read there.
 
-    dgates (N, T, K), rows (N, T); adds to dtable (R, K).
+    rows (N, T), dxs (N, T, K); adds to dtable (R, K).
     """
     R, K = dtable.shape
-    flat_rows, flat_gates = rows.ravel(), dgates.reshape(rows.size, K)
+    flat_rows, flat_dxs = rows.ravel(), dxs.reshape(rows.size, K)
     if R <= 256:  # one product, faster than sorting
-        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_gates
+        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_dxs
     elif flat_rows.size > 0:
         order = np.argsort(flat_rows, kind="stable")
         ordered = flat_rows[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        dtable[ordered[starts]] += np.add.reduceat(flat_gates[order], starts, axis=0)
+        dtable[ordered[starts]] += np.add.reduceat(flat_dxs[order], starts, axis=0)
 
 
 def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Floats) -> float:
-    """Softmax and cross-entropy, summed over the positions that count.
+    """Softmax and cross-entropy, the mean over the positions that count.
 
     scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.
-    Writes dscores (N, T, V), the gradient of the sum: softmax - one-hot, exactly 0 where masked.
-    Returns the summed loss in nats.
+    Writes dscores (N, T, V), the gradient of the mean: (softmax - one-hot) / positions, exactly 0 where masked.
+    Returns the mean loss in nats, 0 where nothing counts.
     """
     N, T, _ = scores.shape
     n, t = np.ogrid[:N, :T]
+    positions = max(targets.size if mask is None else int(mask.sum()), 1)
     np.subtract(scores, scores.max(axis=2, keepdims=True), out=dscores)
     picked = dscores[n, t, targets]
     np.exp(dscores, out=dscores)
@@ -286,10 +323,11 @@ def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Float
     loss = np.log(total) - picked
     dscores /= total[:, :, None]
     dscores[n, t, targets] -= 1.0
+    dscores /= positions
     if mask is not None:
         loss[~mask] = 0.0
         dscores[~mask] = 0.0
-    return float(loss.sum(dtype=np.float64))
+    return float(loss.sum(dtype=np.float64)) / positions
 
 
 def adam(

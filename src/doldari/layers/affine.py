@@ -32,8 +32,9 @@ class TimeAffine:
         """Map xs (N, T, H), and constant (N, C), to ys (N, T, V), cache."""
         N, T, H = xs.shape
         W, bias = self.split(H, constant)
-        ys = kernels.product(xs.reshape(N * T, H), W).reshape(N, T, W.shape[1])
-        ys += bias if constant is None else bias[:, None]
+        ys = kernels.product(xs.reshape(N * T, H), W, bias if constant is None else None).reshape(N, T, W.shape[1])
+        if constant is not None:
+            ys += bias[:, None]
         return ys, AffineCache(xs, constant)
 
     def split(self, H: int, constant: Floats | None) -> tuple[Floats, Floats]:

@@ -23,7 +23,7 @@ class TimeEmbedding:
 
     def backward(self, dxs: Floats, cache: Ids) -> None:
         """Add the vectors' gradient dxs (N, T, D) to the rows of W that they came from."""
-        kernels.scatter_rows(dxs, cache, self.W.gradient)
+        kernels.scatter_rows(self.W.gradient, cache, dxs)
 
     def forward_table(self, ids: Ids) -> tuple[Floats, Ids, Ids | None]:
         """Look up ids (N, T) without repeating vectors: table (R, D), rows (N, T), cache; xs = table[rows].

@@ -57,6 +57,7 @@ class TimeGRU(Recurrent):
     ) -> tuple[Floats, GRUState, Floats | None]:
         """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
 
+        Once only for each `forward`: the cache's gates are written over.
         dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
         """
         N, T = cache.rows.shape
@@ -91,9 +92,11 @@ class TimeGRU(Recurrent):
     ) -> tuple[Floats, GRUState, Floats | None]:
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
         table, rows, constant, mask, first, gates, hs = cache
-        N, T, H = hs.shape
         dh = np.zeros_like(first.h) if dlast is None else np.array(dlast.h)
-        dgates = empty((N, T, 3 * H), hs.dtype)
-        kernels.gru_backward(self.Wh.value, mask, first.h, gates, hs, dhs, dh, dgates, self.Wh.gradient)
-        dtable, dconstant = self.products_backward(dgates, table, rows, constant)
+        dgates = gates  # whose memory is still in the caches, and which nobody reads again
+        dproducts, dcontext = self.zeros(table, constant)
+        kernels.gru_backward(
+            dproducts, rows, dcontext, self.Wh.value, mask, first.h, gates, hs, dhs, dh, dgates, self.Wh.gradient
+        )
+        dtable, dconstant = self.products_backward(dproducts, dcontext, table, constant)
         return dtable, GRUState(dh), dconstant

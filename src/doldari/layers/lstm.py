@@ -56,6 +56,7 @@ class TimeLSTM(Recurrent):
     ) -> tuple[Floats, LSTMState, Floats | None]:
         """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
 
+        Once only for each `forward`: the cache's gates are written over.
         dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
         """
         N, T = cache.rows.shape
@@ -92,9 +93,11 @@ class TimeLSTM(Recurrent):
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
         table, rows, constant, mask, first, gates, hs, cs = cache
         dh, dc = (np.zeros_like(first.h), np.zeros_like(first.c)) if dlast is None else map(np.array, dlast)
-        dgates = empty(gates.shape, gates.dtype)
+        dgates = gates  # whose memory is still in the caches, and which nobody reads again
+        dproducts, dcontext = self.zeros(table, constant)
         kernels.lstm_backward(
-            self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates, self.Wh.gradient
-        )
-        dtable, dconstant = self.products_backward(dgates, table, rows, constant)
+            dproducts, rows, dcontext, self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates,
+            self.Wh.gradient,
+        )  # fmt: skip
+        dtable, dconstant = self.products_backward(dproducts, dcontext, table, constant)
         return dtable, LSTMState(dh, dc), dconstant

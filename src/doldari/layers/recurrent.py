@@ -3,7 +3,7 @@
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats
 from doldari.layers.parameters import Parameter
 
 
@@ -25,27 +25,27 @@ class Recurrent:
         """Take the input products of table (R, D), with the bias, (R, G), and of constant (N, C), (N, G)."""
         Wx = self.Wx.value
         C = Wx.shape[0] - table.shape[1]
-        input_products = kernels.product(table, Wx[C:])
-        input_products += self.b.value
-        return input_products, None if constant is None else kernels.product(constant, Wx[:C])
+        context = None if constant is None else kernels.product(constant, Wx[:C])
+        return kernels.product(table, Wx[C:], self.b.value), context
+
+    def zeros(self, table: Floats, constant: Floats | None) -> tuple[Floats, Floats | None]:
+        """Make zeros of the shapes of what `products` gives, to which a kernel adds its gradients."""
+        G, dtype = self.Wh.value.shape[1], self.Wh.value.dtype
+        return np.zeros((len(table), G), dtype), None if constant is None else np.zeros((len(constant), G), dtype)
 
     def products_backward(
-        self, dgates: Floats, table: Floats, rows: Ids, constant: Floats | None
+        self, dproducts: Floats, dcontext: Floats | None, table: Floats, constant: Floats | None
     ) -> tuple[Floats, Floats | None]:
-        """Add to the gradients of Wx and b; dgates (N, T, G) -> dtable (R, D), dconstant (N, C) or None.
+        """Add to the gradients of Wx and b; return dtable (R, D), dconstant (N, C) or None.
 
-        dgates is the gradient at every position of what `products` gave for the row of the table read there.
+        dproducts (R, G) and dcontext (N, G) are the gradients of what `products` gave.
         """
         Wx, dWx = self.Wx.value, self.Wx.gradient
-        R, D = table.shape
-        C = Wx.shape[0] - D
-        dproducts = np.zeros((R, dgates.shape[2]), dgates.dtype)
-        kernels.scatter_rows(dgates, rows, dproducts)
+        C = Wx.shape[0] - table.shape[1]
         kernels.add_product(table.T, dproducts, dWx[C:])
         self.b.gradient += dproducts.sum(axis=0)
         dtable = kernels.product(dproducts, Wx[C:].T)
-        if constant is None:
+        if constant is None or dcontext is None:
             return dtable, None
-        dcontext = dgates.sum(axis=1)
         kernels.add_product(constant.T, dcontext, dWx[:C])
         return dtable, kernels.product(dcontext, Wx[:C].T)

@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask
+from doldari.arrays import Floats, Ids, Mask, empty
 
 
 class LossCache(NamedTuple):
-    """What `TimeSoftmaxWithLoss.backward` needs: the summed loss's gradient, and how many positions counted."""
+    """What `TimeSoftmaxWithLoss.backward` needs: the loss's gradient, which `forward` takes in the same pass."""
 
     dscores: Floats
-    positions: int
 
 
 class TimeSoftmaxWithLoss:
@@ -30,22 +29,21 @@ class TimeSoftmaxWithLoss:
 
         mask (N, T) is False where a position does not count.  The loss is 0 where none counts.
         """
-        positions = targets.size if mask is None else int(mask.sum())
-        dscores = np.empty_like(scores)
+        dscores = empty(scores.shape, scores.dtype)
         loss = kernels.softmax_loss(scores, targets, mask, dscores)
         if self.smoothing > 0.0:
             loss += self._smooth(scores, targets, np.ones_like(targets, np.bool_) if mask is None else mask, dscores)
-        return loss / max(positions, 1), LossCache(dscores, positions)
+        return loss, LossCache(dscores)
 
     def _smooth(self, scores: Floats, targets: Ids, mask: Mask, dscores: Floats) -> float:
-        """Add to the summed loss's gradient what smoothing adds, smoothing (right - mean score), and return that."""
+        """Add to the loss's gradient what smoothing adds, the mean of smoothing (right - mean score); return that."""
         n, t = np.nonzero(mask)
         right = n, t, targets[n, t]
-        dscores[n, t] -= self.smoothing / scores.shape[2]
-        dscores[right] += self.smoothing
-        return self.smoothing * float((scores[right] - scores[n, t].mean(axis=1)).sum(dtype=np.float64))
+        share = self.smoothing / max(len(n), 1)
+        dscores[n, t] -= share / scores.shape[2]
+        dscores[right] += share
+        return share * float((scores[right] - scores[n, t].mean(axis=1)).sum(dtype=np.float64))
 
     def backward(self, cache: LossCache, dloss: float = 1.0) -> Floats:
         """Gradient of `dloss` times the loss: dscores (N, T, V), exactly 0 at masked positions."""
-        dscores, positions = cache
-        return dscores * dscores.dtype.type(dloss / max(positions, 1))
+        return cache.dscores if dloss == 1.0 else cache.dscores * cache.dscores.dtype.type(dloss)

@@ -186,7 +186,7 @@ class TimeStack:
                 dhs = self.dropout.backward(at_positions(dtable, cache.rows.shape, cache.mask), scale)
         if scale is not None and dhs is not None:
             dtable = np.zeros((cache.height, dhs.shape[2]), dhs.dtype)
-            kernels.scatter_rows(dhs, cache.rows, dtable)
+            kernels.scatter_rows(dtable, cache.rows, dhs)
         return dtable, tuple(dfirsts), dconstant
 
 

@@ -2,11 +2,20 @@
 
 #pragma once
 
-#include "kernels.hpp"
 #include "product.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {
+
+/// Call work(start, end) for stretches of 0 .. size - 1, shared out among the threads.
+template <class Work>
+void stretches(long size, long stretch, double flops, const Work& work) {
+    const long count = ceil_divide(size, stretch);
+    parallel_ranges(count, part_count(count, flops), [&](long first, long last) {
+        for (long start = first * stretch; start < least(size, last * stretch); start += stretch)
+            work(start, least(size, start + stretch));
+    });
+}
 
 constexpr long STRETCH = 4096;
 
@@ -14,34 +23,35 @@ constexpr long STRETCH = 4096;
 template <class Real>
 double norm(const Real* x, long size) {
     constexpr long L = LANES<Real>;
-    const long stretches = ceil_divide(size, STRETCH);
-    const Buffer<double> squares(stretches);
-    parallel_ranges(stretches, part_count(stretches, 2.0 * size), [&](long first, long last) {
-        for (long stretch = first; stretch < last; ++stretch) {
-            const long start = stretch * STRETCH, end = size < start + STRETCH ? size : start + STRETCH;
-            Vector<Real> sums[4] = {};
-            for (long j = start; j < end; j += 4 * L) {
-                for (long k = 0; k < 4; ++k) {
-                    if (j + k * L >= end) break;
-                    const Vector<Real> part = load(x + j + k * L, end - j - k * L);
-                    sums[k] += part * part;
-                }
+    const Buffer<double> squares(ceil_divide(size, STRETCH));
+    stretches(size, STRETCH, 2.0 * size, [&](long start, long end) {
+        Vector<Real> sums[4] = {};
+        for (long j = start; j < end; j += 4 * L) {
+            for (long k = 0; k < 4 && j + k * L < end; ++k) {
+                const Vector<Real> part = load(x + j + k * L, end - j - k * L);
+                sums[k] += part * part;
             }
-            squares[stretch] = sum<Real>((sums[0] + sums[1]) + (sums[2] + sums[3]));
         }
+        squares[start / STRETCH] = sum<Real>((sums[0] + sums[1]) + (sums[2] + sums[3]));
     });
     double total = 0;
-    for (long stretch = 0; stretch < stretches; ++stretch) total += squares[stretch];
+    for (long start = 0; start < size; start += STRETCH) total += squares[start / STRETCH];
     return std::sqrt(total);
 }
 
+/// The factor that brings a gradient of this norm down to max_grad; 1 where there is nothing to do.
+inline double clip_factor(double norm, double max_grad) { return norm > max_grad ? max_grad / norm : 1.0; }
+
 template <class Real>
-void scale(Real* x, long size, Real factor) {
-    const long stretches = ceil_divide(size, STRETCH);
-    parallel_ranges(stretches, part_count(stretches, 2.0 * size), [&](long first, long last) {
-        const long end = size < last * STRETCH ? size : last * STRETCH;
-        for (long j = first * STRETCH; j < end; ++j) x[j] *= factor;
-    });
+double clip_gradients(const ClipGradients<Real>& p) {
+    const double before = norm(p.gradients, p.size);
+    const auto factor = static_cast<Real>(clip_factor(before, p.max_grad));
+    if (factor != 1) {
+        stretches(p.size, STRETCH, 2.0 * p.size, [&](long start, long end) {
+            for (long j = start; j < end; ++j) p.gradients[j] *= factor;
+        });
+    }
+    return before;
 }
 
 /// The numbers of one Adam step, the bias corrections folded in.
@@ -64,12 +74,13 @@ void adam_range(const AdamStep<Real> step, Real* __restrict values, Real* __rest
     }
 }
 
-/// Scale the gradients by `factor` and take one step of Adam, in one pass.
+/// Clip the gradients and take one step, in one pass; return the norm before.
 template <class Real>
-void adam(const Adam<Real>& p, Real factor) {
+double adam(const Adam<Real>& p) {
+    const double before = norm(p.gradients, p.size);
     const auto real = [](double x) { return static_cast<Real>(x); };
     const AdamStep<Real> step{
-        .factor = factor,
+        .factor = real(clip_factor(before, p.max_grad)),
         .beta1 = real(p.beta1),
         .fresh1 = real(1 - p.beta1),
         .beta2 = real(p.beta2),
@@ -78,11 +89,10 @@ void adam(const Adam<Real>& p, Real factor) {
         .correction = real(1 / (1 - std::pow(p.beta2, static_cast<double>(p.step)))),
         .eps = real(p.eps),
     };
-    const long stretches = ceil_divide(p.size, STRETCH);
-    parallel_ranges(stretches, part_count(stretches, 20.0 * p.size), [&](long first, long last) {
-        const long start = first * STRETCH, end = p.size < last * STRETCH ? p.size : last * STRETCH;
+    stretches(p.size, STRETCH, 20.0 * p.size, [&](long start, long end) {
         adam_range(step, p.values + start, p.gradients + start, p.m + start, p.v + start, end - start);
     });
+    return before;
 }
 
 }  // namespace

@@ -1,161 +1,217 @@
-// Array arguments: checked for type, shape, layout and leave to write, with errors that name the argument.
+// The arguments of one call from Python: checked for type, shape, layout and leave to write, with errors that name
+// the argument.
 
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 
 #include <cstdint>
-#include <initializer_list>
-#include <optional>
 #include <string>
 #include <type_traits>
-
-#include "kernels.hpp"
+#include <vector>
 
 namespace doldari {
 
-/// An array argument, held for as long as the kernel runs.
-class Array {
+/// N rows of a matrix, `stride` elements apart.
+template <class Real>
+struct Rows {
+    const Real* data;
+    long stride;
+
+    [[gnu::always_inline]] const Real* operator[](long n) const { return data + n * stride; }
+};
+
+/// A matrix that may be a transpose, or any other view.
+template <class Real>
+struct View {
+    const Real* data;
+    long row_stride, column_stride;
+
+    [[gnu::always_inline]] const Real* at(long row, long column) const {
+        return data + row * row_stride + column * column_stride;
+    }
+};
+
+/// Hands out the arguments in the order in which it is asked for them, whether they came by position or by name, and
+/// holds the arrays until the call ends.
+///
+/// Shapes are given in letters, "N T 4H": the first array with a letter says how long that axis is, and those after
+/// it must agree.
+class Call {
 public:
-    Array(const char* name, nanobind::handle object) : name_(name) {
-        if (PyObject_GetBuffer(object.ptr(), &buffer_.view, PyBUF_STRIDES | PyBUF_FORMAT) == 0) return;
-        PyErr_Clear();
-        type_error("expected an array, got " + std::string(Py_TYPE(object.ptr())->tp_name));
+    Call(nanobind::args positional, nanobind::kwargs named) : positional_(positional), named_(named) {}
+    Call(const Call&) = delete;
+    ~Call() {
+        for (Py_buffer& view : views_) PyBuffer_Release(&view);
     }
 
-    bool is_float64() const {
-        if (format() != "f" && format() != "d") type_error("expected float32 or float64, got " + type_name());
-        return format() == "d";
-    }
-
-    /// How long an axis is, of the `axes` that there must be.
-    long length(int axis, int axes) const {
-        if (view().ndim != axes) value_error("expected " + std::to_string(axes) + " axes, got shape " + shape_text());
-        return view().shape[axis];
-    }
-
-    /// The elements, to be read, or written if Element is not const: of this type and shape, in C order.
+    /// A dense array, to be read, or written if Element is not const.
     template <class Element>
-    Element* elements(std::initializer_list<long> shape) const {
-        check<Element>(shape);
-        check_strides(0);
-        return static_cast<Element*>(view().buf);
+    Element* array(const char* name, const char* shape) {
+        return static_cast<Element*>(take<Element>(name, shape, 0).buf);
     }
 
-    /// The same for N rows, which may lie any distance apart.
+    /// The same, or null for None.
+    template <class Element>
+    Element* optional(const char* name, const char* shape) {
+        if (!peek(name).is_none()) return array<Element>(name, shape);
+        ++taken_;
+        return nullptr;
+    }
+
+    /// A matrix to be read, of which the rows are dense but may lie any distance apart.
     template <class Real>
-    Rows<Real> rows(long N, long width) const {
-        check<const Real>({N, width});
-        check_strides(1);
-        return {static_cast<const Real*>(view().buf), view().strides[0] / static_cast<long>(sizeof(Real))};
+    Rows<Real> rows(const char* name, const char* shape) {
+        const Py_buffer& view = take<const Real>(name, shape, 1);
+        return {static_cast<const Real*>(view.buf), view.strides[0] / view.itemsize};
     }
 
     /// A matrix to be read, whatever its strides.
     template <class Real>
-    View<Real> matrix(long M, long N) const {
-        check<const Real>({M, N});
-        check_strides(2);
-        const long size = sizeof(Real);
-        return {static_cast<const Real*>(view().buf), view().strides[0] / size, view().strides[1] / size};
+    View<Real> matrix(const char* name, const char* shape) {
+        const Py_buffer& view = take<const Real>(name, shape, 2);
+        return {static_cast<const Real*>(view.buf), view.strides[0] / view.itemsize, view.strides[1] / view.itemsize};
     }
 
-    /// Ids from 0 up to, not including, `limit`.
-    const int32_t* ids(std::initializer_list<long> shape, long limit) const {
-        const auto* values = elements<const int32_t>(shape);
-        for (long i = 0; i < size(); ++i)
-            if (values[i] < 0 || values[i] >= limit)
-                value_error("expected ids from 0 to " + std::to_string(limit - 1) + ", got " +
-                            std::to_string(values[i]));
+    /// A dense array of ids from 0 up to, not including, the length that `limit` stands for.
+    const int32_t* ids(const char* name, const char* shape, char limit) {
+        const Py_buffer& view = take<const int32_t>(name, shape, 0);
+        const auto* values = static_cast<const int32_t*>(view.buf);
+        for (long i = 0; i < view.len / view.itemsize; ++i) check_id(name, values[i], limit);
         return values;
     }
 
-private:
-    struct Buffer {
-        Py_buffer view{};
-        Buffer() = default;
-        Buffer(const Buffer&) = delete;
-        ~Buffer() { PyBuffer_Release(&view); }
-    };
-
-    const Py_buffer& view() const { return buffer_.view; }
-    std::string format() const { return view().format == nullptr ? "B" : view().format; }
-    long size() const { return view().len / view().itemsize; }
-
-    std::string type_name() const {
-        const nanobind::handle object(view().obj);
-        if (!nanobind::hasattr(object, "dtype")) return "elements of format '" + format() + "'";
-        const nanobind::object dtype = object.attr("dtype");
-        return nanobind::str(dtype).c_str();
+    int32_t id(const char* name, char limit) {
+        const auto value = number<int32_t>(name);
+        check_id(name, value, limit);
+        return value;
     }
 
-    std::string shape_text() const { return text(view().shape, view().ndim); }
-
-    template <class Length>
-    static std::string text(const Length* lengths, long axes) {
-        std::string all = "(";
-        for (long axis = 0; axis < axes; ++axis) all += (axis > 0 ? ", " : "") + std::to_string(lengths[axis]);
-        return all + (axes == 1 ? ",)" : ")");
+    template <class Number>
+    Number number(const char* name) {
+        Number value;
+        if (!nanobind::try_cast(next(name), value)) type_error(name, "expected a number");
+        return value;
     }
 
-    template <class Element>
-    void check(std::initializer_list<long> shape) const {
-        using Plain = std::remove_const_t<Element>;
-        constexpr bool integer = std::is_same_v<Plain, int32_t>, boolean = std::is_same_v<Plain, bool>;
-        const std::string is = format();
-        const bool right = boolean   ? is == "?"
-                           : integer ? (is == "i" || is == "l") && view().itemsize == 4
-                                     : is == (sizeof(Plain) == 4 ? "f" : "d");
-        if (!right) {
-            const char* wanted = boolean ? "bool" : integer ? "int32" : sizeof(Plain) == 4 ? "float32" : "float64";
-            type_error("expected " + std::string(wanted) + ", got " + type_name());
+    /// How long the axes with this letter are.
+    long operator[](char letter) const { return lengths_[letter - 'A'] - 1; }
+
+    /// Refuse arguments that nobody asked for.
+    void finish() const {
+        if (taken_ == positional_.size() + named_.size()) return;
+        throw nanobind::type_error(("expected " + std::to_string(taken_) + " arguments").c_str());
+    }
+
+    /// Whether the first array of floating-point numbers is of float64, which the others then must be too.
+    bool is_float64() const {
+        const nanobind::object named = named_.attr("values")();
+        for (const nanobind::handle part : {nanobind::handle(positional_), nanobind::handle(named)}) {
+            for (const nanobind::handle object : part) {
+                Py_buffer view;
+                if (!get_buffer(object, view)) continue;
+                const std::string format = format_of(view);
+                PyBuffer_Release(&view);
+                if (format == "f" || format == "d") return format == "d";
+            }
         }
-        bool same = view().ndim == static_cast<int>(shape.size());
-        for (int axis = 0; same && axis < view().ndim; ++axis) same = view().shape[axis] == shape.begin()[axis];
-        if (!same)
-            value_error("expected shape " + text(shape.begin(), static_cast<long>(shape.size())) + ", got " +
-                        shape_text());
-        if (!std::is_const_v<Element> && view().readonly) value_error("is read-only and would be written");
-        if (reinterpret_cast<uintptr_t>(view().buf) % alignof(Plain) != 0) value_error("is not aligned");
+        return false;
     }
 
-    /// All axes from `first` on must be dense; those before it need only keep the elements aligned.
-    void check_strides(int first) const {
-        Py_ssize_t dense = view().itemsize;
-        for (int axis = view().ndim - 1; axis >= 0; --axis) {
-            const bool right = axis >= first ? view().strides[axis] == dense
-                                             : view().strides[axis] % view().itemsize == 0;
+private:
+    /// The argument whose turn it is.
+    nanobind::handle peek(const char* name) const {
+        if (taken_ < positional_.size()) return positional_[taken_];
+        PyObject* object = PyDict_GetItemString(named_.ptr(), name);
+        if (object == nullptr) type_error(name, "is missing");
+        return object;
+    }
+
+    nanobind::handle next(const char* name) {
+        const nanobind::handle object = peek(name);
+        ++taken_;
+        return object;
+    }
+
+    /// The next array.  All axes from `dense` on must be dense; those before need only keep the elements aligned.
+    template <class Element>
+    const Py_buffer& take(const char* name, const char* shape, int dense) {
+        const nanobind::handle object = next(name);
+        Py_buffer view;
+        if (!get_buffer(object, view))
+            type_error(name, "expected an array, got " + std::string(Py_TYPE(object.ptr())->tp_name));
+        views_.push_back(view);
+        check_type<std::remove_const_t<Element>>(name, object, view);
+        check_shape(name, view, shape);
+        if (!std::is_const_v<Element> && view.readonly) value_error(name, "is read-only and would be written");
+        if (reinterpret_cast<uintptr_t>(view.buf) % alignof(Element) != 0) value_error(name, "is not aligned");
+        Py_ssize_t stride = view.itemsize;
+        for (int axis = view.ndim - 1; axis >= 0; stride *= view.shape[axis--]) {
+            const bool right = axis >= dense ? view.strides[axis] == stride : view.strides[axis] % view.itemsize == 0;
             // Where there is at most one element along an axis, its stride means nothing.
-            if (!right && view().shape[axis] > 1 && size() > 0)
-                value_error(first == 0 ? "is not contiguous in C order" : "has rows that are not contiguous");
-            dense *= view().shape[axis];
+            if (!right && view.shape[axis] > 1 && view.len > 0)
+                value_error(name, dense == 0 ? "is not contiguous in C order" : "has rows that are not contiguous");
         }
-    }
-
-    [[noreturn]] void type_error(const std::string& problem) const {
-        throw nanobind::type_error((name_ + ": " + problem).c_str());
-    }
-    [[noreturn]] void value_error(const std::string& problem) const {
-        throw nanobind::value_error((name_ + ": " + problem).c_str());
-    }
-
-    std::string name_;
-    Buffer buffer_;
-};
-
-/// An array argument that may be None.
-class OptionalArray {
-public:
-    OptionalArray(const char* name, nanobind::handle object) {
-        if (!object.is_none()) array_.emplace(name, object);
+        return views_.back();
     }
 
     template <class Element>
-    Element* elements(std::initializer_list<long> shape) const {
-        return array_ ? array_->elements<Element>(shape) : nullptr;
+    static void check_type(const char* name, nanobind::handle object, const Py_buffer& view) {
+        const std::string format = format_of(view);
+        constexpr bool boolean = std::is_same_v<Element, bool>, integer = std::is_same_v<Element, int32_t>;
+        const char* expected = boolean ? "bool" : integer ? "int32" : sizeof(Element) == 4 ? "float32" : "float64";
+        if (integer ? (format == "i" || format == "l") && view.itemsize == 4
+                    : format == (boolean ? "?" : sizeof(Element) == 4 ? "f" : "d"))
+            return;
+        const nanobind::object type = nanobind::getattr(object, "dtype", object.type());
+        type_error(name, "expected " + std::string(expected) + ", got " + nanobind::str(type).c_str());
     }
 
-private:
-    std::optional<Array> array_;
+    /// Compare with a shape such as "N T 4H", and learn from it the lengths of letters that are new.
+    void check_shape(const char* name, const Py_buffer& view, const char* shape) {
+        bool right = true;
+        int axis = 0;
+        for (const char* at = shape; *at != '\0'; at += at[1] == ' ' ? 2 : 1, ++axis) {
+            const long factor = '0' <= *at && *at <= '9' ? *at++ - '0' : 1;
+            long& length = lengths_[*at - 'A'];  // one more than it is; 0 as long as it is not known
+            if (length == 0 && axis < view.ndim) length = view.shape[axis] / factor + 1;
+            right = right && axis < view.ndim && view.shape[axis] == factor * (length - 1);
+        }
+        if (right && axis == view.ndim) return;
+        std::string known, got;
+        for (char letter = 'A'; letter <= 'Z'; ++letter)
+            if ((*this)[letter] >= 0) known += std::string(" ") + letter + "=" + std::to_string((*this)[letter]);
+        for (int i = 0; i < view.ndim; ++i) got += (i > 0 ? ", " : "") + std::to_string(view.shape[i]);
+        value_error(name, "expected shape (" + std::string(shape) + ") where" + known + ", got (" + got + ")");
+    }
+
+    void check_id(const char* name, int32_t id, char limit) const {
+        const long ids = (*this)[limit];
+        if (id < 0 || id >= ids)
+            value_error(name, "expected ids from 0 to " + std::to_string(ids - 1) + ", got " + std::to_string(id));
+    }
+
+    static bool get_buffer(nanobind::handle object, Py_buffer& view) {
+        if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_STRIDES | PyBUF_FORMAT) == 0) return true;
+        PyErr_Clear();
+        return false;
+    }
+
+    static std::string format_of(const Py_buffer& view) { return view.format == nullptr ? "B" : view.format; }
+
+    [[noreturn]] static void type_error(const std::string& name, const std::string& problem) {
+        throw nanobind::type_error((name + ": " + problem).c_str());
+    }
+    [[noreturn]] static void value_error(const std::string& name, const std::string& problem) {
+        throw nanobind::value_error((name + ": " + problem).c_str());
+    }
+
+    nanobind::args positional_;
+    nanobind::kwargs named_;
+    size_t taken_ = 0;
+    std::vector<Py_buffer> views_;
+    long lengths_[26] = {};
 };
 
 }  // namespace doldari

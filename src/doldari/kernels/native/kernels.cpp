@@ -1,6 +1,7 @@
 // All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
 
 #include "adam.hpp"
+#include "embedding.hpp"
 #include "gru.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
@@ -15,11 +16,11 @@ constexpr Kernels<Real> all{
     .gru_forward = gru_forward<Real>,
     .gru_backward = gru_backward<Real>,
     .add_product = add_product<Real>,
+    .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,
     .softmax_loss = softmax_loss<Real>,
-    .norm = norm<Real>,
+    .clip_gradients = clip_gradients<Real>,
     .adam = adam<Real>,
-    .scale = scale<Real>,
 };
 
 #define DOLDARI_STRING(name) #name

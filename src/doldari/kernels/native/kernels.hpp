@@ -1,120 +1,163 @@
 // What the bindings and the kernels share: the arguments of every kernel, and a table of its versions.
 //
-// The names, shapes and semantics are those of reference.py.  Arrays are dense in C order, except that the rows of
-// h0 and c0 may lie any distance apart.  The bindings have checked shapes and ids; the kernels trust them.
+// The names, shapes and semantics are those of reference.py.  A struct's arrays are taken from Python's call in the
+// order in which they stand here, and checked then; the kernels trust them.
 
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <optional>
+
+#include "arguments.hpp"
 
 namespace doldari {
 
-/// N rows of a matrix, `stride` elements apart.
-template <class Real>
-struct Rows {
-    const Real* data;
-    long stride;
-
-    const Real* operator[](long n) const { return data + n * stride; }
-};
-
 template <class Real>
 struct LstmForward {
-    long N, T, H;
-    const Real* table;
-    const int32_t* rows;
-    const Real* context;  // or null
-    const Real* Wh;
-    const bool* mask;  // or null
-    Rows<Real> h0, c0;
-    Real *gates, *hs, *cs;
+    Call& call;
+    const Real* table = call.array<const Real>("table", "R 4H");
+    const int32_t* rows = call.ids("rows", "N T", 'R');
+    const Real* context = call.optional<const Real>("context", "N 4H");
+    const Real* Wh = call.array<const Real>("Wh", "H 4H");
+    const bool* mask = call.optional<const bool>("mask", "N T");
+    Rows<Real> h0 = call.rows<Real>("h0", "N H");
+    Rows<Real> c0 = call.rows<Real>("c0", "N H");
+    Real* gates = call.array<Real>("gates", "N T 4H");
+    Real* hs = call.array<Real>("hs", "N T H");
+    Real* cs = call.array<Real>("cs", "N T H");
+    long N = call['N'], T = call['T'], H = call['H'];
 };
 
 template <class Real>
 struct LstmBackward {
-    long N, T, H;
-    const Real* Wh;
-    const bool* mask;  // or null
-    Rows<Real> h0, c0;
-    const Real *gates, *hs, *cs;
-    const Real* dhs;  // or null
-    Real *dh, *dc, *dgates, *dWh;
+    Call& call;
+    Real* dtable = call.array<Real>("dtable", "R 4H");
+    const int32_t* rows = call.ids("rows", "N T", 'R');
+    Real* dcontext = call.optional<Real>("dcontext", "N 4H");
+    const Real* Wh = call.array<const Real>("Wh", "H 4H");
+    const bool* mask = call.optional<const bool>("mask", "N T");
+    Rows<Real> h0 = call.rows<Real>("h0", "N H");
+    Rows<Real> c0 = call.rows<Real>("c0", "N H");
+    const Real* gates = call.array<const Real>("gates", "N T 4H");
+    const Real* hs = call.array<const Real>("hs", "N T H");
+    const Real* cs = call.array<const Real>("cs", "N T H");
+    const Real* dhs = call.optional<const Real>("dhs", "N T H");
+    Real* dh = call.array<Real>("dh", "N H");
+    Real* dc = call.array<Real>("dc", "N H");
+    Real* dgates = call.array<Real>("dgates", "N T 4H");
+    Real* dWh = call.array<Real>("dWh", "H 4H");
+    long N = call['N'], T = call['T'], H = call['H'];
 };
 
 template <class Real>
 struct LstmGreedy {
-    long N, T, H, V;
-    const Real* table;
-    const Real* context;  // or null
-    const Real *Wh, *W, *bias;
-    Rows<Real> h0, c0;
-    int32_t start_id;
-    const int32_t* pad_id;  // or null
-    int32_t* answers;
+    Call& call;
+    const Real* table = call.array<const Real>("table", "V 4H");
+    const Real* context = call.optional<const Real>("context", "N 4H");
+    const Real* Wh = call.array<const Real>("Wh", "H 4H");
+    const Real* W = call.array<const Real>("W", "H V");
+    const Real* bias = call.array<const Real>("bias", "N V");
+    Rows<Real> h0 = call.rows<Real>("h0", "N H");
+    Rows<Real> c0 = call.rows<Real>("c0", "N H");
+    int32_t start_id = call.id("start_id", 'V');
+    int32_t pad_id = call.number<std::optional<int32_t>>("pad_id").value_or(-1);  // -1 is no id
+    int32_t* answers = call.array<int32_t>("answers", "N T");
+    long N = call['N'], T = call['T'], H = call['H'], V = call['V'];
 };
 
 template <class Real>
 struct GruForward {
-    long N, T, H;
-    const Real* table;
-    const int32_t* rows;
-    const Real* context;  // or null
-    const Real* Wh;
-    const bool* mask;  // or null
-    Rows<Real> h0;
-    Real *gates, *hs;
+    Call& call;
+    const Real* table = call.array<const Real>("table", "R 3H");
+    const int32_t* rows = call.ids("rows", "N T", 'R');
+    const Real* context = call.optional<const Real>("context", "N 3H");
+    const Real* Wh = call.array<const Real>("Wh", "H 3H");
+    const bool* mask = call.optional<const bool>("mask", "N T");
+    Rows<Real> h0 = call.rows<Real>("h0", "N H");
+    Real* gates = call.array<Real>("gates", "N T 4H");
+    Real* hs = call.array<Real>("hs", "N T H");
+    long N = call['N'], T = call['T'], H = call['H'];
 };
 
 template <class Real>
 struct GruBackward {
-    long N, T, H;
-    const Real* Wh;
-    const bool* mask;  // or null
-    Rows<Real> h0;
-    const Real *gates, *hs;
-    const Real* dhs;  // or null
-    Real *dh, *dgates, *dWh;
-};
-
-/// A matrix that may be a transpose, or any other view.
-template <class Real>
-struct View {
-    const Real* data;
-    long row_stride, column_stride;
-
-    const Real* at(long row, long column) const { return data + row * row_stride + column * column_stride; }
+    Call& call;
+    Real* dtable = call.array<Real>("dtable", "R 3H");
+    const int32_t* rows = call.ids("rows", "N T", 'R');
+    Real* dcontext = call.optional<Real>("dcontext", "N 3H");
+    const Real* Wh = call.array<const Real>("Wh", "H 3H");
+    const bool* mask = call.optional<const bool>("mask", "N T");
+    Rows<Real> h0 = call.rows<Real>("h0", "N H");
+    const Real* gates = call.array<const Real>("gates", "N T 4H");
+    const Real* hs = call.array<const Real>("hs", "N T H");
+    const Real* dhs = call.optional<const Real>("dhs", "N T H");
+    Real* dh = call.array<Real>("dh", "N H");
+    Real* dgates = call.array<Real>("dgates", "N T 4H");
+    Real* dWh = call.array<Real>("dWh", "H 3H");
+    long N = call['N'], T = call['T'], H = call['H'];
 };
 
 template <class Real>
 struct AddProduct {
-    long M, N, K;
-    View<Real> a, b;
-    Real* out;
+    Call& call;
+    View<Real> a = call.matrix<Real>("a", "M K");
+    View<Real> b = call.matrix<Real>("b", "K N");
+    Real* out = call.array<Real>("out", "M N");
+    long M = call['M'], N = call['N'], K = call['K'];
+};
+
+template <class Real>
+struct Affine {
+    Call& call;
+    View<Real> a = call.matrix<Real>("a", "M K");
+    View<Real> b = call.matrix<Real>("b", "K N");
+    const Real* bias = call.optional<const Real>("bias", "N");
+    Real* out = call.array<Real>("out", "M N");
+    long M = call['M'], N = call['N'], K = call['K'];
 };
 
 template <class Real>
 struct ScatterRows {
-    long positions, K;
-    const Real* dgates;
-    const int32_t* rows;
-    Real* dtable;
+    Call& call;
+    Real* dtable = call.array<Real>("dtable", "R K");
+    const int32_t* rows = call.ids("rows", "N T", 'R');
+    const Real* dxs = call.array<const Real>("dxs", "N T K");
+    long positions = call['N'] * call['T'], K = call['K'];
 };
 
 template <class Real>
 struct SoftmaxLoss {
-    long positions, V;
-    const Real* scores;
-    const int32_t* targets;
-    const bool* mask;  // or null
-    Real* dscores;
+    Call& call;
+    const Real* scores = call.array<const Real>("scores", "N T V");
+    const int32_t* targets = call.ids("targets", "N T", 'V');
+    const bool* mask = call.optional<const bool>("mask", "N T");
+    Real* dscores = call.array<Real>("dscores", "N T V");
+    long positions = call['N'] * call['T'], V = call['V'];
+};
+
+template <class Real>
+struct ClipGradients {
+    Call& call;
+    Real* gradients = call.array<Real>("gradients", "S");
+    double max_grad = call.number<std::optional<double>>("max_grad").value_or(INFINITY);
+    long size = call['S'];
 };
 
 template <class Real>
 struct Adam {
-    long size;
-    Real *values, *gradients, *m, *v;
-    double learning_rate, beta1, beta2, eps;
-    long step;
+    Call& call;
+    Real* values = call.array<Real>("values", "S");
+    Real* gradients = call.array<Real>("gradients", "S");
+    Real* m = call.array<Real>("m", "S");
+    Real* v = call.array<Real>("v", "S");
+    double learning_rate = call.number<double>("learning_rate");
+    double beta1 = call.number<double>("beta1");
+    double beta2 = call.number<double>("beta2");
+    double eps = call.number<double>("eps");
+    long step = call.number<long>("step");
+    double max_grad = call.number<std::optional<double>>("max_grad").value_or(INFINITY);
+    long size = call['S'];
 };
 
 /// The kernels compiled for one instruction set.
@@ -126,11 +169,11 @@ struct Kernels {
     void (*gru_forward)(const GruForward<Real>&);
     void (*gru_backward)(const GruBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
+    void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
     double (*softmax_loss)(const SoftmaxLoss<Real>&);
-    double (*norm)(const Real* x, long size);
-    void (*adam)(const Adam<Real>&, Real scale);
-    void (*scale)(Real* x, long size, Real factor);
+    double (*clip_gradients)(const ClipGradients<Real>&);
+    double (*adam)(const Adam<Real>&);
 };
 
 struct InstructionSet {

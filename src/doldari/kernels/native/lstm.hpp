@@ -11,8 +11,26 @@ namespace {
 template <class Real>
 struct LstmStep {
     static constexpr long GATES = 4;
-    const Real *input, *context, *c_previous;  // context may be null
-    Real *gates, *h, *c;                       // gates may be null
+    const Real *input, *context, *h_previous, *c_previous;  // context may be null
+    Real *gates, *h, *c;                                    // gates may be null
+
+    static LstmStep at(const LstmForward<Real>& p, long n, long t) {
+        const long H = p.H, at = n * p.T + t;
+        return {p.table + p.rows[at] * 4 * H, p.context == nullptr ? nullptr : p.context + n * 4 * H,
+                t > 0 ? p.hs + (at - 1) * H : p.h0[n], t > 0 ? p.cs + (at - 1) * H : p.c0[n],
+                p.gates + at * 4 * H, p.hs + at * H, p.cs + at * H};
+    }
+
+    void pass_state(long H) const {
+        std::memcpy(h, h_previous, H * sizeof(Real));
+        std::memcpy(c, c_previous, H * sizeof(Real));
+    }
+
+    void prefetch_results(long H, long j) const {
+        __builtin_prefetch(h + j, 1);
+        __builtin_prefetch(c + j, 1);
+        for (long gate = 0; gate < 4 && gates != nullptr; ++gate) __builtin_prefetch(gates + gate * H + j, 1);
+    }
 };
 
 /// One group of units of the cell: from the products h Wh, sums (4, GROUP), to the gates, c and h.
@@ -44,36 +62,15 @@ inline void cell_forward(const Real* sums, const LstmStep<Real>& step, long H, l
 
 template <class Real>
 void lstm_forward(const LstmForward<Real>& p) {
-    const long N = p.N, T = p.T, H = p.H;
-    const Buffer<Real> packed(packed_size<Real>(H, 4));
-    pack_gates(p.Wh, H, 4, packed);
-    parallel_ranges(N, part_count(N, 8.0 * N * T * H * H), [&](long first, long last) {
-        StepBlock<Real, LstmStep<Real>> block(packed + 0, H);
-        for (long t = 0; t < T; ++t) {
-            for (long n = first; n < last; ++n) {
-                const long at = n * T + t;
-                const Real* h_previous = t > 0 ? p.hs + (at - 1) * H : p.h0[n];
-                const Real* c_previous = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
-                if (p.mask != nullptr && !p.mask[at]) {
-                    std::memcpy(p.hs + at * H, h_previous, H * sizeof(Real));
-                    std::memcpy(p.cs + at * H, c_previous, H * sizeof(Real));
-                    continue;
-                }
-                block.add(h_previous, {p.table + p.rows[at] * 4 * H,
-                                       p.context == nullptr ? nullptr : p.context + n * 4 * H, c_previous,
-                                       p.gates + at * 4 * H, p.hs + at * H, p.cs + at * H});
-            }
-            block.finish();
-        }
-    });
+    forward<LstmStep<Real>>(p);
 }
 
 constexpr long BACKWARD_VECTORS = 4;
 
 /// The cell backwards for one row and step: dh comes in, dc is taken a step back, dgates (4, H) goes out.
 template <bool WHOLE, class Real>
-inline void cell_backward(const Real* gates, const Real* c, const Real* c_previous, const Real* dh, Real* dc,
-                          Real* dgates, long H) {
+inline void lstm_cell_backward(const Real* gates, const Real* c, const Real* c_previous, const Real* dh, Real* dc,
+                               Real* dgates, long H) {
     constexpr long L = LANES<Real>, VECTORS = BACKWARD_VECTORS;
     for (long start = 0; start < H; start += VECTORS * L) {
         Vector<Real> tanh_c[VECTORS];
@@ -94,51 +91,15 @@ inline void cell_backward(const Real* gates, const Real* c, const Real* c_previo
     }
 }
 
-/// Write dgates, and take dh and dc back to the first state, for rows first .. last - 1.  packed is Wh transposed.
-template <class Real>
-void backward_rows(const LstmBackward<Real>& p, const Real* packed, long first, long last) {
-    const long T = p.T, H = p.H;
-    const bool whole = H % (BACKWARD_VECTORS * LANES<Real>) == 0;
-    const auto cell = whole ? cell_backward<true, Real> : cell_backward<false, Real>;
-    const Real* das[ROW_BLOCK];
-    Real* dhs[ROW_BLOCK];
-    long rows = 0;
-    const auto finish = [&] {
-        for (long unit = 0; unit < H; unit += PANEL<Real>)
-            panel_product(das, rows, packed + unit * 4 * H, 4 * H, dhs, unit, H - unit);
-        rows = 0;
-    };
-    for (long t = T - 1; t >= 0; --t) {
-        for (long n = first; n < last; ++n) {
-            const long at = n * T + t;
-            Real *dh = p.dh + n * H, *dgates = p.dgates + at * 4 * H;
-            if (p.dhs != nullptr)
-                for (long j = 0; j < H; ++j) dh[j] += p.dhs[at * H + j];
-            if (p.mask != nullptr && !p.mask[at]) {
-                std::memset(dgates, 0, 4 * H * sizeof(Real));
-                continue;
-            }
-            const Real* c_previous = t > 0 ? p.cs + (at - 1) * H : p.c0[n];
-            cell(p.gates + at * 4 * H, p.cs + at * H, c_previous, dh, p.dc + n * H, dgates, H);
-            das[rows] = dgates;
-            dhs[rows++] = dh;
-            if (rows == ROW_BLOCK) finish();
-        }
-        finish();
-    }
-}
-
 template <class Real>
 void lstm_backward(const LstmBackward<Real>& p) {
-    const long N = p.N, T = p.T, H = p.H;
-    {
-        const Buffer<Real> packed(packed_size<Real>(H, 4));
-        pack_transpose(p.Wh, H, 4, packed);
-        parallel_ranges(N, part_count(N, 8.0 * N * T * H * H),
-                        [&](long first, long last) { backward_rows(p, packed + 0, first, last); });
-    }
-    add_weight_gradient(p, 4 * H, [&](long at, long column, long width, Real* to) {
-        copy_panel(to, p.dgates + at * 4 * H + column, width);
+    const long T = p.T, H = p.H;
+    const bool whole = H % (BACKWARD_VECTORS * LANES<Real>) == 0;
+    const auto cell = whole ? lstm_cell_backward<true, Real> : lstm_cell_backward<false, Real>;
+    backward<4>(p, false, 4 * H, [&](long n, long t) {
+        const long at = n * T + t;
+        cell(p.gates + at * 4 * H, p.cs + at * H, t > 0 ? p.cs + (at - 1) * H : p.c0[n], p.dh + n * H, p.dc + n * H,
+             p.dgates + at * 4 * H, H);
     });
 }
 
@@ -176,11 +137,11 @@ void greedy_rows(const LstmGreedy<Real>& p, const Real* packed, const Real* pack
         for (long i = 0; i < rows; ++i) {
             const long r = live[i], n = first + r;
             Real *mine = scratch + r * 4 * H, *h = mine + t % 2 * H, *c = mine + 2 * H + t % 2 * H;
-            hs[i] = t > 0 ? mine + (t + 1) % 2 * H : p.h0[n];
             steps[i] = {p.table + ids[r] * 4 * H, p.context == nullptr ? nullptr : p.context + n * 4 * H,
-                        t > 0 ? mine + 2 * H + (t + 1) % 2 * H : p.c0[n], nullptr, h, c};
+                        t > 0 ? mine + (t + 1) % 2 * H : p.h0[n], t > 0 ? mine + 2 * H + (t + 1) % 2 * H : p.c0[n],
+                        nullptr, h, c};
         }
-        step_forward(hs, steps, rows, packed, H);
+        step_forward(steps, rows, packed, H);
         for (long i = 0; i < rows; ++i) hs[i] = steps[i].h;
         for (long start = 0; start < V; start += PANEL<Real>)
             panel_product(hs, rows, packed_W + start * H, H, false, scores, start);
@@ -189,8 +150,8 @@ void greedy_rows(const LstmGreedy<Real>& p, const Real* packed, const Real* pack
             const long r = live[i];
             int32_t* answer = p.answers + (first + r) * T;
             answer[t] = ids[r] = argmax(scores[i], p.bias + (first + r) * V, V);
-            if (p.pad_id != nullptr && answer[t] == *p.pad_id) {
-                for (long rest = t + 1; rest < T; ++rest) answer[rest] = *p.pad_id;
+            if (answer[t] == p.pad_id) {
+                for (long rest = t + 1; rest < T; ++rest) answer[rest] = p.pad_id;
             } else {
                 live[still++] = r;
             }
@@ -218,37 +179,6 @@ void lstm_greedy(const LstmGreedy<Real>& p) {
         for (long block = blocks * part / parts; block < blocks * (part + 1) / parts; ++block) {
             const long first = block * ROW_BLOCK;
             greedy_rows(p, packed + 0, packed_W + 0, first, N < first + ROW_BLOCK ? N : first + ROW_BLOCK, mine);
-        }
-    });
-}
-
-template <class Real>
-void add_product(const AddProduct<Real>& p) {
-    if (p.a.column_stride == 1) return add_rows_product(p.out, p.M, p.N, p.K, p.a, p.b);
-    add_product(
-        p.out, p.M, p.N, p.K,
-        [&](long k, long row, long height, Real* to) {
-            const Real* from = p.a.at(row, k);
-            if (p.a.row_stride == 1) return copy_tile(to, from, height);
-            for (long r = 0; r < height; ++r) to[r] = from[r * p.a.row_stride];
-        },
-        [&](long k, long column, long width, Real* to) {
-            const Real* from = p.b.at(k, column);
-            if (p.b.column_stride == 1) return copy_panel(to, from, width);
-            for (long j = 0; j < PANEL<Real>; ++j) to[j] = j < width ? from[j * p.b.column_stride] : 0;
-        });
-}
-
-template <class Real>
-void scatter_rows(const ScatterRows<Real>& p) {
-    const long panels = ceil_divide(p.K, PANEL<Real>);
-    // Columns are shared out, not positions: a sum's order does not depend on the number of threads.
-    parallel_ranges(panels, part_count(panels, 8.0 * p.positions * p.K), [&](long first, long last) {
-        const long start = first * PANEL<Real>, width = (last == panels ? p.K : last * PANEL<Real>) - start;
-        for (long at = 0; at < p.positions; ++at) {
-            const Real* __restrict from = p.dgates + at * p.K + start;
-            Real* __restrict to = p.dtable + p.rows[at] * p.K + start;
-            for (long j = 0; j < width; ++j) to[j] += from[j];
         }
     });
 }

@@ -1,11 +1,10 @@
-// Matrix products for matrices of which one stays the same over many steps: pack it once, then multiply from
-// registers.
+// Matrix products from registers: pack one matrix in panels, then multiply tiles of rows by it.
 //
 // out (rows x PANEL) = a (rows x K) b (K x PANEL) is taken in register tiles of TILE rows: a tile's sums stay in
 // registers over all of K, and each k reads PANEL numbers of b and one of each row of a.  Two vectors to a panel and
 // six rows take 12 of the 16 registers of AVX2; one core of an AMD EPYC (Zen 3) then does 83 to 91 GFLOP/s in
 // float32, close to its peak.  Every element's sum runs over k in ascending order, whatever the tile, so results
-// do not depend on how rows are shared out.
+// do not depend on how rows and columns are shared out.
 
 #pragma once
 
@@ -25,6 +24,12 @@ constexpr long TILE = REGISTERS == 32 ? 12 : 6;
 
 // b is read in blocks of K_BLOCK rows: 16 KiB of a panel, which with a tile's rows of a stay in the first-level cache.
 constexpr long K_BLOCK = 256;
+
+// How many rows go by a panel while it is in the first-level cache.
+constexpr long ROW_BLOCK = 4 * TILE;
+
+constexpr long ceil_divide(long a, long b) { return (a + b - 1) / b; }
+constexpr long least(long a, long b) { return a < b ? a : b; }
 
 /// Uninitialised memory, aligned to cache lines.
 template <class Real>
@@ -50,8 +55,6 @@ void parallel(long parts, const Work& work) {
         parts, [](const void* context, long part) { (*static_cast<const Work*>(context))(part); }, &work);
 }
 
-constexpr long ceil_divide(long a, long b) { return (a + b - 1) / b; }
-
 /// Call work(first, last) for `parts` stretches of 0 .. items - 1.
 template <class Work>
 void parallel_ranges(long items, long parts, const Work& work) {
@@ -59,8 +62,8 @@ void parallel_ranges(long items, long parts, const Work& work) {
 }
 
 /// One register tile: out[r][column ..] (+)= sum over k of a[r][k * A_STEP] * b[k * PANEL ..].
-template <class Real, long A_STEP, int ROWS>
-void tile(const Real* const* a, const Real* b, long K, bool add, Real* const* out, long column) {
+template <long A_STEP, int ROWS, class Real>
+void whole_tile(const Real* const* a, const Real* b, long K, bool add, Real* const* out, long column) {
     constexpr long L = LANES<Real>;
     const Real* rows[ROWS];
     Vector<Real> sums[ROWS][2];
@@ -86,39 +89,20 @@ void tile(const Real* const* a, const Real* b, long K, bool add, Real* const* ou
     }
 }
 
-/// The last tile of a panel, with any number of rows up to TILE.
-template <class Real, long A_STEP, int ROWS = TILE>
-void ragged_tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column) {
-    if (rows == ROWS) return tile<Real, A_STEP, ROWS>(a, b, K, add, out, column);
-    if constexpr (ROWS > 1) ragged_tile<Real, A_STEP, ROWS - 1>(a, rows, b, K, add, out, column);
+/// The same for any number of rows up to TILE.
+template <long A_STEP, int ROWS = TILE, class Real>
+void tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column) {
+    if (rows == ROWS) return whole_tile<A_STEP, ROWS>(a, b, K, add, out, column);
+    if constexpr (ROWS > 1) tile<A_STEP, ROWS - 1>(a, rows, b, K, add, out, column);
 }
 
-/// out[r][column ..] (+)= a[r] times a packed panel (K x PANEL), for any number of rows.
+/// Copy `height` numbers of a column of a tile.
 template <class Real>
-void panel_product(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column) {
-    for (long k = 0; k < K; k += K_BLOCK) {
-        const long depth = K - k < K_BLOCK ? K - k : K_BLOCK;
-        for (long r = 0; r < rows; r += TILE) {
-            const long height = rows - r < TILE ? rows - r : TILE;
-            const Real* starts[TILE];
-            for (long i = 0; i < height; ++i) starts[i] = a[r + i] + k;
-            ragged_tile<Real, 1>(starts, height, b + k * PANEL<Real>, depth, add || k > 0, out + r, column);
-        }
-    }
-}
-
-/// The same for a panel of which only `columns` belong to out: nothing is written beside them.
-template <class Real>
-void panel_product(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long column,
-                   long columns) {
-    if (columns >= PANEL<Real>) return panel_product(a, rows, b, K, false, out, column);
-    Real whole[TILE][PANEL<Real>];
-    Real* starts[TILE];
-    for (long r = 0; r < TILE; ++r) starts[r] = whole[r];
-    for (long r = 0; r < rows; r += TILE) {
-        const long height = rows - r < TILE ? rows - r : TILE;
-        panel_product(a + r, height, b, K, false, starts, 0);
-        for (long i = 0; i < height; ++i) std::memcpy(out[r + i] + column, whole[i], columns * sizeof(Real));
+inline void copy_tile(Real* to, const Real* from, long height) {
+    if (height == TILE) {
+        std::memcpy(to, from, TILE * sizeof(Real));
+    } else {
+        for (long r = 0; r < height; ++r) to[r] = from[r];
     }
 }
 
@@ -132,43 +116,35 @@ inline void copy_panel(Real* to, const Real* from, long width) {
     }
 }
 
-/// Add the product of rows of a and a packed panel to `columns` columns of out, of which there may be fewer.
-template <class Real>
-void add_panel_product(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long column,
-                       long columns) {
-    if (columns >= PANEL<Real>) return panel_product(a, rows, b, K, true, out, column);
-    Real whole[TILE][PANEL<Real>];
-    Real* starts[TILE];
-    for (long r = 0; r < TILE; ++r) starts[r] = whole[r];
-    for (long r = 0; r < rows; r += TILE) {
-        const long height = rows - r < TILE ? rows - r : TILE;
-        panel_product(a + r, height, b, K, false, starts, 0);
-        for (long i = 0; i < height; ++i)
-            for (long j = 0; j < columns; ++j) out[r + i][column + j] += whole[i][j];
-    }
-}
-
-/// A tile over a transposed packed a (K x TILE) that is added to `width` columns of out, up to a panel.
-template <class Real>
-void ragged_panel_tile(const Real* const* a, long rows, const Real* b, long K, Real* const* out, long width) {
-    if (width == PANEL<Real>) return ragged_tile<Real, TILE>(a, rows, b, K, true, out, 0);
+/// The same where out has only `columns` columns, fewer than a panel: nothing is read or written beside them.
+template <long A_STEP, class Real>
+void narrow_tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column,
+                 long columns) {
     Real whole[TILE][PANEL<Real>];
     Real* starts[TILE] = {};
     for (long r = 0; r < rows; ++r) {
         starts[r] = whole[r];
-        copy_panel(whole[r], out[r], width);
+        if (add) copy_panel(whole[r], out[r] + column, columns);
     }
-    ragged_tile<Real, TILE>(a, rows, b, K, true, starts, 0);
-    for (long r = 0; r < rows; ++r) std::memcpy(out[r], whole[r], width * sizeof(Real));
+    tile<A_STEP>(a, rows, b, K, add, starts, 0);
+    for (long r = 0; r < rows; ++r) std::memcpy(out[r] + column, whole[r], columns * sizeof(Real));
 }
 
-/// Copy `height` numbers of a column of a tile.
-template <class Real>
-inline void copy_tile(Real* to, const Real* from, long height) {
-    if (height == TILE) {
-        std::memcpy(to, from, TILE * sizeof(Real));
-    } else {
-        for (long r = 0; r < height; ++r) to[r] = from[r];
+/// out[r][column ..] (+)= a[r] times a packed panel (K x PANEL), for any number of rows; out ends after `columns`.
+template <long A_STEP = 1, class Real>
+void panel_product(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column,
+                   long columns = PANEL<Real>) {
+    for (long k = 0; k < K || k == 0; k += K_BLOCK) {
+        const long depth = least(K - k, K_BLOCK);
+        for (long r = 0; r < rows; r += TILE) {
+            const long height = least(rows - r, TILE);
+            const Real* starts[TILE];
+            for (long i = 0; i < height; ++i) starts[i] = a[r + i] + k * A_STEP;
+            if (columns >= PANEL<Real>)
+                tile<A_STEP>(starts, height, b + k * PANEL<Real>, depth, add || k > 0, out + r, column);
+            else
+                narrow_tile<A_STEP>(starts, height, b + k * PANEL<Real>, depth, add || k > 0, out + r, column, columns);
+        }
     }
 }
 
@@ -178,124 +154,122 @@ void pack_panel(const Real* from, long row_stride, long column_stride, long K, l
     // Of a transpose, 16 numbers of a column at a time: taken one by one across the columns, which often lie a multiple
     // of 2 KiB apart, they would push each other out of the first-level cache.
     constexpr long RUN = 16;
-    const long start = panel * PANEL<Real>;
-    const long width = columns - start < PANEL<Real> ? columns - start : PANEL<Real>;
+    const long start = panel * PANEL<Real>, width = least(columns - start, PANEL<Real>);
     from += start * column_stride;
     if (column_stride == 1) {
         for (long k = 0; k < K; ++k) copy_panel(to + k * PANEL<Real>, from + k * row_stride, width);
         return;
     }
-    for (long run = 0; run < K; run += RUN) {
-        const long end = K < run + RUN ? K : run + RUN;
+    for (long run = 0; run < K; run += RUN)
         for (long j = 0; j < PANEL<Real>; ++j)
-            for (long k = run; k < end; ++k)
+            for (long k = run; k < least(K, run + RUN); ++k)
                 to[k * PANEL<Real> + j] = j < width ? from[k * row_stride + j * column_stride] : 0;
-    }
+}
+
+/// How a product begins: from what is in out, else from the bias of each column, else from zero.
+template <class Real>
+struct Start {
+    bool add;
+    const Real* bias;  // or null
+};
+
+/// out (M x N) = start + a (M x K) b (K x N), with K taken in blocks of which a group of panels of b is packed at once.
+///
+/// take_a(k, depth, row, height, scratch, starts) points starts at a[row .. row + height)[k ..], A_STEP apart over k,
+/// packing them into scratch (depth x TILE) if need be; pack_b(k, depth, panel, panels, to) packs rows k .. of so many
+/// panels of b.  So a and b can lie in memory as they like.  Columns are shared out among the threads, or rows.
+template <long A_STEP, class Real, class TakeA, class PackB>
+void blocked_product(Real* out, long M, long N, long K, Start<Real> start, bool by_columns, const TakeA& take_a,
+                     const PackB& pack_b) {
+    constexpr long GROUP_SIZE = 1 << 17;  // numbers of b: 512 KiB, most of which stay in the second-level cache
+    const long panels = ceil_divide(N, PANEL<Real>), panel_size = (K > 0 ? least(K, K_BLOCK) : 1) * PANEL<Real>;
+    const long group = least(panels, GROUP_SIZE / panel_size), scratch_size = group * panel_size + ROW_BLOCK * K_BLOCK;
+    const long items = by_columns ? panels : ceil_divide(M, TILE), parts = part_count(items, 2.0 * M * N * K);
+    const Buffer<Real> scratch(parts * scratch_size);
+    parallel(parts, [&](long part) {
+        Real *packed_b = scratch + part * scratch_size, *packed_a = packed_b + group * panel_size;
+        const long first = items * part / parts, last = items * (part + 1) / parts;
+        const long first_row = by_columns ? 0 : first * TILE, last_row = by_columns ? M : least(M, last * TILE);
+        const long last_panel = by_columns ? last : panels;
+        for (long panel = by_columns ? first : 0; panel < last_panel; panel += group) {
+            const long count = least(last_panel - panel, group), column = panel * PANEL<Real>;
+            for (long k = 0; k < K || k == 0; k += K_BLOCK) {
+                const long depth = least(K - k, K_BLOCK);
+                pack_b(k, depth, panel, count, packed_b);
+                for (long row = first_row; row < last_row; row += ROW_BLOCK) {
+                    const long rows = least(last_row - row, ROW_BLOCK);
+                    const Real* a_rows[ROW_BLOCK];
+                    Real* out_rows[ROW_BLOCK];
+                    for (long r = 0; r < rows; r += TILE)
+                        take_a(k, depth, row + r, least(rows - r, TILE), packed_a + r * K_BLOCK, a_rows + r);
+                    for (long r = 0; r < rows; ++r) {
+                        out_rows[r] = out + (row + r) * N;
+                        if (k == 0 && start.bias != nullptr)
+                            std::memcpy(out_rows[r] + column, start.bias + column,
+                                        least(count * PANEL<Real>, N - column) * sizeof(Real));
+                    }
+                    const bool add = start.add || start.bias != nullptr || k > 0;
+                    for (long i = 0; i < count; ++i)
+                        panel_product<A_STEP>(a_rows, rows, packed_b + i * depth * PANEL<Real>, depth, add, out_rows,
+                                              column + i * PANEL<Real>, N - column - i * PANEL<Real>);
+                }
+            }
+        }
+    });
 }
 
 /// to[j] += factor * from[j].
 template <class Real>
-inline void add_scaled(Real* __restrict to, const Real* __restrict from, Real factor, long size) {
+inline void add_to(Real* __restrict to, const Real* __restrict from, long size, Real factor = 1) {
     for (long j = 0; j < size; ++j) to[j] += factor * from[j];
 }
 
-/// out (M x N) += a (M x K) b (K x N), with a's rows dense: only b is packed, by the thread that uses it.
+/// out (M x N) = start + a (M x K) b (K x N).
 template <class Real>
-void add_rows_product(Real* out, long M, long N, long K, const View<Real>& a, const View<Real>& b) {
-    constexpr long ROWS = 4 * TILE, MOST_PACKED = 1 << 15;  // numbers of b: with ROWS of a they fit the second-level cache
-    const long panels = ceil_divide(N, PANEL<Real>), panel_size = K * PANEL<Real>;
-    if (M == 0 || panel_size == 0) return;
+void product(Real* out, long M, long N, long K, Start<Real> start, const View<Real>& a, const View<Real>& b) {
     if (M < 4 && b.column_stride == 1) {  // to pack b would take longer than the product
-        for (long row = 0; row < M; ++row)
-            for (long k = 0; k < K; ++k) add_scaled(out + row * N, b.at(k, 0), *a.at(row, k), N);
+        for (long row = 0; row < M; ++row) {
+            Real* to = out + row * N;
+            if (!start.add)
+                for (long j = 0; j < N; ++j) to[j] = start.bias != nullptr ? start.bias[j] : 0;
+            for (long k = 0; k < K; ++k) add_to(to, b.at(k, 0), N, *a.at(row, k));
+        }
         return;
     }
-    const long parts = part_count(panels > M ? panels : M, 2.0 * M * N * K);
-    const bool by_panels = panels >= 4 * parts;
-    const long group = MOST_PACKED > panel_size ? MOST_PACKED / panel_size : 1;
-    const Buffer<Real> packed(parts * group * panel_size);
-    parallel(parts, [&](long part) {
-        const auto share = [&](long items, long at) { return items * at / parts; };
-        const long last_panel = by_panels ? share(panels, part + 1) : panels;
-        const long first_row = by_panels ? 0 : share(M, part), last_row = by_panels ? M : share(M, part + 1);
-        Real* mine = packed + part * group * panel_size;
-        for (long start = by_panels ? share(panels, part) : 0; start < last_panel; start += group) {
-            const long count = last_panel - start < group ? last_panel - start : group;
-            for (long i = 0; i < count; ++i)
-                pack_panel(b.data, b.row_stride, b.column_stride, K, N, start + i, mine + i * panel_size);
-            for (long row = first_row; row < last_row; row += ROWS) {
-                const long rows = last_row - row < ROWS ? last_row - row : ROWS;
-                const Real* a_rows[ROWS];
-                Real* out_rows[ROWS];
-                for (long r = 0; r < rows; ++r) {
-                    a_rows[r] = a.at(row + r, 0);
-                    out_rows[r] = out + (row + r) * N;
-                }
-                for (long i = 0; i < count; ++i) {
-                    const long column = (start + i) * PANEL<Real>;
-                    add_panel_product(a_rows, rows, mine + i * panel_size, K, out_rows, column, N - column);
-                }
-            }
-        }
-    });
-}
-
-// How many panels of b are packed at once for `add_product`: 512 KiB, half of which each of two threads uses.
-constexpr long PANEL_BLOCK = 32;
-
-/// out (M x N) += a (M x K) b (K x N) for rows first_row .. and panels first_panel .. of out.
-///
-/// pack_a(k, row, height, to) writes a[row .. row + height)[k] and pack_b(k, column, width, to) writes
-/// b[k][column .. column + width), so that a and b can lie in memory as they like.  packed is scratch: a tile of
-/// a and the panels of b, K_BLOCK deep.
-template <class Real, class PackA, class PackB>
-void add_product_part(Real* out, long N, long K, const PackA& pack_a, const PackB& pack_b, long first_row,
-                      long last_row, long first_panel, long last_panel, Real* packed) {
-    Real *a = packed, *b = packed + K_BLOCK * TILE;
-    const Real* columns[TILE];
-    for (long r = 0; r < TILE; ++r) columns[r] = a + r;
-    for (long start = first_panel; start < last_panel; start += PANEL_BLOCK) {
-        const long panels = last_panel - start < PANEL_BLOCK ? last_panel - start : PANEL_BLOCK;
-        const auto width = [&](long panel) {
-            const long left = N - (start + panel) * PANEL<Real>;
-            return left < PANEL<Real> ? left : PANEL<Real>;
-        };
-        for (long block = 0; block < K; block += K_BLOCK) {
-            const long depth = K - block < K_BLOCK ? K - block : K_BLOCK;
-            for (long k = 0; k < depth; ++k)
-                for (long panel = 0; panel < panels; ++panel)
-                    pack_b(block + k, (start + panel) * PANEL<Real>, width(panel),
-                           b + (panel * K_BLOCK + k) * PANEL<Real>);
-            for (long row = first_row; row < last_row; row += TILE) {
-                const long height = last_row - row < TILE ? last_row - row : TILE;
-                for (long k = 0; k < depth; ++k) pack_a(block + k, row, height, a + k * TILE);
-                for (long panel = 0; panel < panels; ++panel) {
-                    Real* rows[TILE];
-                    for (long r = 0; r < height; ++r) rows[r] = out + (row + r) * N + (start + panel) * PANEL<Real>;
-                    ragged_panel_tile(columns, height, b + panel * K_BLOCK * PANEL<Real>, depth, rows, width(panel));
-                }
-            }
-        }
+    const auto pack_b = [&](long k, long depth, long panel, long panels, Real* to) {
+        for (long i = 0; i < panels; ++i)
+            pack_panel(b.at(k, 0), b.row_stride, b.column_stride, depth, N, panel + i, to + i * depth * PANEL<Real>);
+    };
+    // By columns each thread reads all of a; by rows each packs all of b, which costs more a number.
+    const bool by_columns = M <= 4 * N;
+    if (a.column_stride == 1) {
+        blocked_product<1>(out, M, N, K, start, by_columns,
+                           [&](long k, long, long row, long height, Real*, const Real** starts) {
+                               for (long r = 0; r < height; ++r) starts[r] = a.at(row + r, k);
+                           },
+                           pack_b);
+    } else {
+        blocked_product<TILE>(out, M, N, K, start, by_columns,
+                              [&](long k, long depth, long row, long height, Real* to, const Real** starts) {
+                                  for (long i = 0; i < depth; ++i) {
+                                      const Real* from = a.at(row, k + i);
+                                      if (a.row_stride == 1) copy_tile(to + i * TILE, from, height);
+                                      else for (long r = 0; r < height; ++r) to[i * TILE + r] = from[r * a.row_stride];
+                                  }
+                                  for (long r = 0; r < height; ++r) starts[r] = to + r;
+                              },
+                              pack_b);
     }
 }
 
-/// The same for all of out, shared out by rows or by panels, of which an element's sum knows nothing.
-template <class Real, class PackA, class PackB>
-void add_product(Real* out, long M, long N, long K, const PackA& pack_a, const PackB& pack_b) {
-    const long tiles = ceil_divide(M, TILE), panels = ceil_divide(N, PANEL<Real>);
-    const bool by_rows = tiles > panels;
-    const long items = by_rows ? tiles : panels, parts = part_count(items, 2.0 * M * N * K);
-    const long panels_each = by_rows ? panels : ceil_divide(panels, parts);
-    const long scratch = K_BLOCK * (TILE + (panels_each < PANEL_BLOCK ? panels_each : PANEL_BLOCK) * PANEL<Real>);
-    const Buffer<Real> packed(parts * scratch);
-    parallel(parts, [&](long part) {
-        const long first = items * part / parts, last = items * (part + 1) / parts;
-        Real* mine = packed + part * scratch;
-        if (by_rows)
-            add_product_part(out, N, K, pack_a, pack_b, first * TILE, M < last * TILE ? M : last * TILE, 0, panels, mine);
-        else
-            add_product_part(out, N, K, pack_a, pack_b, 0, M, first, last, mine);
-    });
+template <class Real>
+void add_product(const AddProduct<Real>& p) {
+    product(p.out, p.M, p.N, p.K, {true, nullptr}, p.a, p.b);
+}
+
+template <class Real>
+void affine(const Affine<Real>& p) {
+    product(p.out, p.M, p.N, p.K, {false, p.bias}, p.a, p.b);
 }
 
 }  // namespace

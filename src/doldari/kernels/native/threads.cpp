@@ -1,5 +1,6 @@
 #include "threads.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -137,6 +138,13 @@ Pool& current_pool() {
 void run_parts(long parts, void (*work)(const void*, long), const void* context) {
     if (parts > 1 && current_pool().run(parts, work, context)) return;
     for (long part = 0; part < parts; ++part) work(context, part);
+}
+
+long part_count(long items, double flops) {
+    // Handing a part to a waiting thread takes about 2 us, in which one core does some 100,000 operations.
+    constexpr double FLOPS_A_PART = 300e3;
+    const long worthwhile = static_cast<long>(flops / FLOPS_A_PART);
+    return std::max(1L, std::min({static_cast<long>(num_threads()), items, worthwhile}));
 }
 
 int num_threads() { return threads.load(std::memory_order_relaxed); }
