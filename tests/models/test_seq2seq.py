@@ -260,12 +260,12 @@ def test_misuse():
 
 @every_model
 def test_first_weights(model_class):
-    """Embeddings with a standard deviation of 0.01, the other matrices with 1 / sqrt(rows), as in the book."""
+    """Embeddings with a standard deviation of 0.01 (0.1 with attention), the other matrices with 1 / sqrt(rows), as in the book."""
     model = model_class(200, 100, 120, rng=np.random.default_rng(0))
     for name, parameter in model.parameters.items():
         value = parameter.value
         if name.endswith(".b"):
             assert not value.any()
         else:
-            expected = 0.01 if name.endswith("embed.W") else value.shape[0] ** -0.5
+            expected = model_class.embedding_scale if name.endswith("embed.W") else value.shape[0] ** -0.5
             assert value.std() == pytest.approx(expected, rel=0.03), name

@@ -76,13 +76,14 @@ class Decoder:
         layers: int = 1,
         dropout: float = 0.0,
         tie: bool = False,
+        embedding_scale: float = 0.01,
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
         V, D, H = vocab_size, wordvec_size, hidden_size
         C = H if self.peeks else 0
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), 0.01, dtype))
+        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
         self.stack = recurrent_stack(
             cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
         )

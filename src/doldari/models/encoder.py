@@ -53,12 +53,13 @@ class Encoder:
         layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        embedding_scale: float = 0.01,
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
         V, D, H = vocab_size, wordvec_size, hidden_size
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), 0.01, dtype))
+        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
         self.stack = recurrent_stack(
             cell, D, H, layers=layers, bidirectional=bidirectional, dropout=dropout, rng=rng, dtype=dtype
         )

@@ -43,6 +43,7 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
+    embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Seq2seq:
             layers=layers,
             bidirectional=bidirectional,
             dropout=dropout,
+            embedding_scale=self.embedding_scale,
             rng=rng,
             dtype=dtype,
         )
@@ -91,6 +93,7 @@ class Seq2seq:
             layers=layers,
             dropout=dropout,
             tie=tie,
+            embedding_scale=self.embedding_scale,
             rng=rng,
             dtype=dtype,
         )
@@ -202,9 +205,10 @@ class AttentionSeq2seq(Seq2seq):
     """A `Seq2seq` whose decoder looks, in every step, at the encoder's hidden states; by the general score."""
 
     decoder_class = AttentionDecoder
+    embedding_scale = 0.1  # with 0.01 the first epochs of small data were lost: 0 % after four, against 50 %
 
 
-class DotAttentionSeq2seq(Seq2seq):
+class DotAttentionSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` by the dot score."""
 
     decoder_class = DotAttentionDecoder
