@@ -260,7 +260,7 @@ def test_misuse():
 
 @every_model
 def test_first_weights(model_class):
-    """As in the book: embeddings with a standard deviation of 0.01 (0.1 with attention), matrices with 1 / sqrt(rows)."""
+    """As in the book: standard deviations of 0.01 (attention: 0.1) for embeddings, of 1 / sqrt(rows) for matrices."""
     model = model_class(200, 100, 120, rng=np.random.default_rng(0))
     for name, parameter in model.parameters.items():
         value = parameter.value
