@@ -227,6 +227,12 @@ def test_compare(cli, pairs, tmp_path):
         ("train pairs.tsv --epochs 3 --budget 5m", "epochs=3, budget=5m: give one of the two"),
         ("train pairs.tsv --budget soon", "budget=soon: must be a time such as 90s, 5m or 1h30m"),
         ("train pairs.tsv --budget 0.001s", "budget=0.001s: too short, one epoch takes about 0."),
+        ("train pairs.tsv --budget 0.001s --ensemble 2", "budget=0.01s: too short, one epoch takes about 0."),
+        (
+            "train pairs.tsv --ensemble 2 --validation foreign.tsv",
+            "foreign.tsv: every pair has symbols never seen in training (2 pairs); validate with",
+        ),
+        ("train pairs.tsv --layers 2000000000", "layers=2000000000: must be at least 1, and below 1,000"),
         ("train pairs.tsv --ema 1", "ema=1.0: must be below 1 and at least 0"),
         ("train pairs.tsv --warmup 1", "warmup=1.0: must be below 1"),
         ("train pairs.tsv --weight-decay -1", "weight_decay=-1.0: must be finite and at least 0"),
@@ -531,6 +537,18 @@ def test_score_agrees_with_predict(cli, model, tmp_path):
     assert [float(row[2]) for row in scored] == pytest.approx(expected, abs=2e-3)
 
 
+def test_score_takes_the_features_third_and_names_the_line(cli, inflections, tmp_path):
+    assert cli(f"train inflections.tsv --features-column 3 --out with {QUICK}").code == 0
+    scored = cli("score with inflections.tsv")
+    assert scored.code == 0, scored.err
+    assert len(scored.out.splitlines()) == len(inflections.read_text().splitlines())
+    lines = inflections.read_text().splitlines()
+    (tmp_path / "odd.tsv").write_text(f"{lines[0]}\n\n{'%' + lines[1]}\n")
+    refused = cli("score with odd.tsv")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("error: odd.tsv:3: '%")
+
+
 def test_predict_within_what_is_allowed(cli, model, tmp_path):
     (tmp_path / "list.txt").write_text("c\nb\n")
     listed = cli(f"predict {model} abc aaaa b --one-of list.txt").out.split()
@@ -568,6 +586,16 @@ def test_attend_draws(cli, model, tmp_path):
     drawn = cli(f"attend {model} abc")
     assert drawn.code == 0
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_attend_prints_what_predict_answers(cli, tmp_path):
+    """Symbols between white space come with their blanks."""
+    (tmp_path / "spaced.tsv").write_text("".join(f"{a}{b}\t{a} {b}\n" for a in "abc" for b in "abcdef"))
+    trained = "train spaced.tsv --target-symbols whitespace --hidden-size 32 --epochs 10 --batch-size 2 --out spaced"
+    assert cli(trained).code == 0
+    answer = cli("predict spaced ab").out.strip()
+    assert " " in answer
+    assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; the picture")
 
 
 def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):

@@ -37,6 +37,22 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch):
     assert isinstance(doldari.train(reverse_pairs(50), progress=False, **SMALL), doldari.Predictor)
 
 
+def test_an_interrupted_member_without_an_epoch_is_left_out(monkeypatch):
+    from doldari.training.run import train
+
+    finished = []
+
+    def interrupted(run, *arguments):
+        if finished:
+            raise KeyboardInterrupt
+        finished.append(run)
+        return train(run, *arguments)
+
+    monkeypatch.setattr("doldari.notebook.train_run", interrupted)
+    model = doldari.train(reverse_pairs(50), ensemble=2, progress=False, **SMALL)
+    assert model.text_model.model is finished[0].trainer.model
+
+
 def test_a_notebook_shows_a_figure(monkeypatch):
     shown = []
     display = SimpleNamespace(display=lambda **_: SimpleNamespace(update=shown.append))
@@ -51,5 +67,8 @@ def test_a_notebook_shows_a_figure(monkeypatch):
 def test_what_is_refused():
     with pytest.raises(doldari.ConfigError, match="hidden_sizes: no such setting"):
         doldari.train([("a", "b"), ("c", "d")], hidden_sizes=3)
-    with pytest.raises(doldari.DataError):
+    with pytest.raises(doldari.DataError, match="two are needed"):
         doldari.train([])
+    for bad in ("ab", ("a", "b", "c"), (1, 2)):
+        with pytest.raises(doldari.DataError, match=r"pairs\[1\]=.*: must be two texts"):
+            doldari.train([("a", "b"), bad])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from doldari.data.pairs import Pair, split_pairs
+from doldari.errors import DataError
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.recipes import load_recipe
@@ -32,19 +33,31 @@ def train(
     the training, and the best model so far is returned.  Raises ConfigError and DataError.
     """
     config = load_recipe(recipe).replace(**settings)
-    training = [Pair(*pair) for pair in pairs]
+    training = text_pairs(pairs)
     if validation is None:
         training, held_out = split_pairs(training)
     else:
-        held_out = [Pair(*pair) for pair in validation]
+        held_out = text_pairs(validation)
     after_epoch = live_curve() if progress else lambda run: None
     runs: list[Run] = []
     for settings_of_one in member_configs(config):
         run = Run.prepare(settings_of_one, training, held_out)
-        runs.append(run)
-        if not train_one(run, after_epoch):
+        finished = train_one(run, after_epoch)
+        if run.best is not None or not runs:
+            runs.append(run)
+        if not finished:
             break
     return join(runs)
+
+
+def text_pairs(pairs: Iterable[tuple[str, str]]) -> list[Pair]:
+    """Take pairs of texts; what is no such pair is refused."""
+    taken = []
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise DataError(f"pairs[{number}]={pair!r}: must be two texts, source and target")
+        taken.append(Pair(*pair))
+    return taken
 
 
 def train_one(run: Run, after_epoch: Callable[[Run], None]) -> bool:

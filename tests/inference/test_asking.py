@@ -56,6 +56,11 @@ def test_drawn_answers(predictor):
     )
 
 
+def test_hardly_any_temperature_draws_the_likeliest(predictor):
+    drawn = predictor.sample(SOURCES, temperature=1e-310)
+    assert [answer.text for answer in drawn] == predictor.predict(SOURCES)
+
+
 def test_batches_do_not_matter(predictor, monkeypatch):
     together = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
     monkeypatch.setattr("doldari.inference.predictor.BATCH_SYMBOLS", 7)

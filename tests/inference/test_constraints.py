@@ -72,11 +72,29 @@ def test_jamo_are_listed_as_syllables():
 
 @pytest.mark.parametrize(
     "pattern, message",
-    [("a(", "not a regular expression"), ("xyz", "allows nothing"), ("a{9}", "allows nothing .* 5 symbols")],
+    [
+        ("a(", "not a regular expression: missing \\)"),
+        ("^a$", "not needed"),
+        ("xyz", "allows nothing"),
+        ("a{9}", "allows nothing .* 5 symbols"),
+    ],
 )
 def test_patterns_that_are_refused(pattern, message):
     with pytest.raises(ConfigError, match=message):
         matching(pattern, LETTERS, 5)
+
+
+@pytest.mark.parametrize("kind, normalization", [("words", "none"), ("characters", "NFD")])
+def test_a_pattern_is_refused_where_answers_are_not_their_symbols_side_by_side(kind, normalization):
+    """.{3} would allow three jamo, which are written as one syllable; words get blanks between them."""
+    vocabulary = Vocabulary.build(["각 난"], kind, normalization=normalization)
+    with pytest.raises(ConfigError, match="cannot follow a pattern; give a list"):
+        matching(".{3}", vocabulary, 5)
+
+
+def test_a_pattern_goes_with_ascii_in_any_normalisation():
+    vocabulary = Vocabulary.build(["ab"], "characters", normalization="NFD")
+    assert texts(matching("ab?", vocabulary, 2), vocabulary, 2) == ["a", "ab"]
 
 
 @pytest.mark.parametrize("listed", [[], ["xyz"], ["a" * 6], [""]])

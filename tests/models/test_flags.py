@@ -174,6 +174,17 @@ def test_the_same_bits_for_any_number_of_threads(decoder, threads, implementatio
     np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
+@pytest.mark.parametrize("decoder", MODELS)
+@pytest.mark.parametrize("N, S, T", [(0, 5, 3), (2, 0, 3), (2, 5, 0), (0, 0, 0)])
+def test_no_rows_and_no_positions(decoder, N, S, T):
+    model = make_model((decoder, "gru", 2, True, False, True))
+    loss = model.forward(np.full((N, S), 3), np.full((N, T + 1), START), dropout_rng())
+    model.backward()
+    assert (loss > 0.0) == (N * T > 0)
+    assert np.isfinite(model.parameters.gradients).all()
+    assert model.generate(np.full((N, S), 3), START, 2).shape == (N, 2)
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="tie"):
         PeekySeq2seq(V, 6, 6, tie=True)

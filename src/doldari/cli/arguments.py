@@ -9,6 +9,7 @@ from doldari.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from doldari.data.pairs import Columns, Pair
+    from doldari.inference.predictor import Predictor
 
 UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
 
@@ -63,6 +64,14 @@ def choose_columns(source: int | None, target: int | None, features: int | None)
         chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
         raise ConfigError(f"{chosen}: must be different columns")
     return columns
+
+
+def features_column_of(predictor: "Predictor", model: Path, given: int | None) -> int | None:
+    """Take the features' column that was given, or of a model with features the third; refuse one without."""
+    has_features = bool(predictor.text_model.source.features)
+    if given and not has_features:
+        raise ConfigError(f"--features-column {given}: {model} was trained without features")
+    return given or (3 if has_features else None)
 
 
 def load_split(data: str, columns: "Columns | None" = None) -> "tuple[list[Pair], list[Pair]]":

@@ -18,6 +18,7 @@ from doldari.cli.arguments import (
     TargetColumnOption,
     UnknownOption,
     choose_columns,
+    features_column_of,
 )
 from doldari.cli.console import complain, counting, stderr, stdout
 from doldari.errors import ConfigError, DataError, UnknownSymbolError
@@ -124,18 +125,22 @@ def score(
     unknown: UnknownOption = "error",
 ) -> None:
     """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
-    from doldari.data import load_pairs
+    from doldari.data import load_pairs, place
     from doldari.inference.predictor import load
 
     predictor = load(model)
+    features_column = features_column_of(predictor, model, features_column)
     pairs = load_pairs(data, choose_columns(source_column, target_column, features_column))
+    for index, (source, target) in enumerate(pairs):
+        try:
+            predictor.encode(source, unknown)
+            predictor.text_model.target.encode(target, unknown != "error")
+        except UnknownSymbolError as error:
+            hint = UNKNOWN_HINT if unknown == "error" else ""
+            raise UnknownSymbolError(f"{place(data, index)}: {error}{hint}") from error
     for start in range(0, len(pairs), CHUNK):
         some = pairs[start : start + CHUNK]
-        try:
-            values = predictor.score(some, unknown=unknown)
-        except UnknownSymbolError as error:
-            raise UnknownSymbolError(f"{data}: {error}{UNKNOWN_HINT}") from error
-        for (source, target), value in zip(some, values, strict=True):
+        for (source, target), value in zip(some, predictor.score(some, unknown=unknown), strict=True):
             print(f"{source}\t{target}\t{value:.4f}")
 
 
@@ -149,9 +154,12 @@ def attend(
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
 
-    attention = load(model).attention(text, unknown=unknown)
-    draw_attention(out, attention)
-    stdout.print(f"{text} -> {''.join(attention.answer[:-1])}; the picture is in {out}")
+    if not text:
+        raise DataError("the text is empty: there is nothing to look at")
+    predictor = load(model)
+    draw_attention(out, predictor.attention(text, unknown=unknown))
+    (answer,) = predictor.predict([text], unknown=unknown)
+    stdout.print(f"{text} -> {answer}; the picture is in {out}")
 
 
 def stdin_lines() -> Iterator[list[bytes]]:

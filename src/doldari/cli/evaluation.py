@@ -18,10 +18,11 @@ from doldari.cli.arguments import (
     TargetColumnOption,
     UnknownOption,
     choose_columns,
+    features_column_of,
     load_split,
 )
 from doldari.cli.console import complain, stdout
-from doldari.errors import ConfigError, UnknownSymbolError
+from doldari.errors import UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.data.pairs import Pair
@@ -64,10 +65,7 @@ def evaluate(
     from doldari.report.evaluation import evaluation_report
 
     predictor = load(model)
-    has_features = bool(predictor.text_model.source.features)
-    if features_column and not has_features:
-        raise ConfigError(f"--features-column {features_column}: {model} was trained without features")
-    columns = choose_columns(source_column, target_column, features_column or (3 if has_features else None))
+    columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
     pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
     check_symbols(predictor, data, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)

@@ -59,6 +59,7 @@ def train(
     """
     from doldari.data import load_pairs
     from doldari.data.pairs import read_pairs
+    from doldari.training.ensemble import member_configs
     from doldari.training.run import Run, claim
 
     chosen = configure(data, recipe, config, **settings)
@@ -69,39 +70,39 @@ def train(
         training, held_out = load_split(data, columns)
     else:
         training, held_out = load_pairs(data, columns), read_pairs(validation, columns)
-    if chosen.model.ensemble > 1:
-        return train_ensemble(chosen, training, held_out, out, overwrite)
-    run = Run.prepare(chosen, training, held_out)
+    configs = list(member_configs(chosen))
+    run = Run.prepare(configs[0], training, held_out)
     if validation is not None and not run.spelled:
         raise DataError(
             f"{validation}: every pair has symbols never seen in training ({len(held_out):,} pairs); "
             "validate with pairs like those trained on"
         )
     claim(out, chosen, overwrite)
+    if len(configs) > 1:
+        return train_ensemble(configs, training, held_out, out, overwrite)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
     conclude(run, out, stopped_by)
 
 
 def train_ensemble(
-    config: "Config", training: "list[Pair]", held_out: "list[Pair]", out: Path, overwrite: bool
+    configs: "Sequence[Config]", training: "list[Pair]", held_out: "list[Pair]", out: Path, overwrite: bool
 ) -> None:
-    """Train the members one after the other, each in a directory of its own, and join them in `out`."""
+    """Train members of these settings one after the other, each in a directory of its own, and join them in `out`."""
     from doldari.inference.metrics import evaluate
     from doldari.inference.predictor import MODEL_FILE
-    from doldari.training.ensemble import join, member_configs
+    from doldari.training.ensemble import join
     from doldari.training.run import Run, claim
 
-    claim(out, config, overwrite)
     runs: list[Run] = []
     stopped_by = None
-    for number, settings in enumerate(member_configs(config), start=1):
+    for number, settings in enumerate(configs, start=1):
         directory = out / f"member-{number}"
         claim(directory, settings, overwrite)
         run = Run.prepare(settings, training, held_out)
         if number == 1:
             describe(run)
-        stdout.print(Text(f"model {number} of {config.model.ensemble}", "bold"))
+        stdout.print(Text(f"model {number} of {len(configs)}", "bold"))
         stopped_by = train_and_draw(run, directory, directory.name)
         if run.best is not None or not runs:
             runs.append(run)

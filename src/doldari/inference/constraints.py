@@ -4,6 +4,7 @@ A search follows the automaton along each answer and writes only what can still 
 steps that are left; so a date is always well formed, and an answer always one of the list.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -71,8 +72,13 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Auto
 def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     """Allow the texts that a regular expression, in Python's syntax, matches whole.
 
-    ConfigError if it does not compile, or if nothing of at most `longest` symbols matches.
+    ConfigError if it does not compile, if nothing of at most `longest` symbols matches, or if answers are not the
+    vocabulary's symbols side by side, so that what matches them need not match the text.
     """
+    composed = vocabulary.normalization in ("NFD", "NFKD") and vocabulary.written == "NFC"
+    if vocabulary.kind in ("words", "subwords") or (composed and not all(map(str.isascii, vocabulary.symbols))):
+        what = vocabulary.kind if vocabulary.kind in ("words", "subwords") else f"{vocabulary.normalization} letters"
+        raise ConfigError(f"{pattern!r}: a model that writes {what} cannot follow a pattern; give a list of answers")
     try:
         import interegular
     except ImportError as error:
@@ -80,9 +86,16 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
             "regular expressions need interegular: pip install 'doldari[constraints]'"
         ) from error
     try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"{pattern!r}: not a regular expression: {error}") from error
+    try:
         machine = interegular.parse_pattern(pattern).to_fsm()
     except Exception as error:  # its parser's errors have no base of their own
-        raise ConfigError(f"{pattern!r}: not a regular expression that can be used: {error}") from error
+        raise ConfigError(
+            f"{pattern!r}: not a regular expression that can be used: {error} (whole answers are matched, so that "
+            "^ and $ are not needed)"
+        ) from error
 
     edges: dict[Any, dict[Any, Any]] = machine.map
 

@@ -139,10 +139,11 @@ def sample(
         allowed = logs[:, None].copy()
         forbid(allowed, at, bounds.longest[:, None] - t, pad_id, bounds.automaton)
         allowed[ended, :, pad_id] = 0.0
-        likely = allowed[:, 0] / temperature
+        with np.errstate(over="ignore"):  # to -inf, which is never drawn
+            likely = (allowed[:, 0] - allowed[:, 0].max(axis=1, keepdims=True)) / temperature
         if top_k is not None and top_k < likely.shape[1]:
             likely[likely < -np.partition(-likely, top_k - 1, axis=1)[:, top_k - 1 : top_k]] = -np.inf
-        cumulated = np.exp(likely - likely.max(axis=1, keepdims=True)).cumsum(axis=1)
+        cumulated = np.exp(likely).cumsum(axis=1)
         ids = (cumulated <= draws[:, t : t + 1] * cumulated[:, -1:]).sum(axis=1).astype(np.int32)
         ids[ended] = pad_id
         scores += np.where(ended, 0.0, logs[np.arange(N), ids])

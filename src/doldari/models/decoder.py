@@ -222,7 +222,7 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
-        shared = len(hs) // max(1, len(memory.values))  # so many rows, of a beam, look at the same memory
+        shared = max(1, len(hs)) // max(1, len(memory.values))  # so many rows, of a beam, look at the same memory
         queries = hs.reshape(len(memory.values), shared * hs.shape[1], hs.shape[2])
         contexts, attention_cache = self.attention.forward(queries, memory)
         looked, _ = by_position(np.concatenate([contexts.reshape(hs.shape), hs], axis=2), mask)

@@ -13,8 +13,8 @@ def member_configs(config: Config) -> Iterator[Config]:
     K = config.model.ensemble
     for number in range(K):
         member = config.replace(ensemble=1, seed=config.training.seed + number)
-        if config.training.budget is not None:
-            member = member.replace(budget=f"{seconds(config.training.budget) / K:.0f}s")
+        if config.training.budget is not None and K > 1:
+            member = member.replace(budget=f"{max(seconds(config.training.budget) / K, 0.01):.2f}s")
         yield member
 
 
