@@ -568,6 +568,7 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
         ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
         ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
+        ("predict model abc --top-k 2", "error: temperature, top_k and seed: go with sample"),
         ("train pairs.tsv --recipe adition", "error: recipe=adition: no such recipe (known: addition"),
         ("train pairs.tsv --tie --decoder peeky", "error: tie=True"),
         ("train pairs.tsv --decoder plain --attention dot", "error: attention=dot: needs decoder=attention"),

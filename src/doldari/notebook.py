@@ -2,11 +2,14 @@
 
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from doldari.data.pairs import Pair, split_pairs
+from doldari.display import Stop, stop_on_signals
 from doldari.errors import DataError
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
@@ -66,9 +69,11 @@ def train_one(run: Run, after_epoch: Callable[[Run], None]) -> bool:
     def show(_: Epoch, __: Evaluation) -> None:
         after_epoch(run)
 
-    with tempfile.TemporaryDirectory() as directory:
+    # An interruption stops after the step under way; only the main thread is told of signals.
+    main = threading.current_thread() is threading.main_thread()
+    with tempfile.TemporaryDirectory() as directory, stop_on_signals() if main else nullcontext(Stop()) as stop:
         try:
-            return train_run(run, Path(directory), lambda loss: False, show)
+            return train_run(run, Path(directory), lambda loss: stop.signal is not None, show)
         except KeyboardInterrupt:
             return False
 

@@ -36,7 +36,9 @@ def predict(
         list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; without any, the lines of stdin.")
     ] = None,
     beam: BeamOption = 1,
-    n_best: Annotated[int | None, typer.Option(metavar="N", help="Print so many answers each, best first.")] = None,
+    n_best: Annotated[
+        int | None, typer.Option(metavar="N", help="Print so many each, the likeliest per symbol first.")
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw the answer instead.")] = False,
     temperature: Annotated[float, typer.Option(help="Of --sample: the higher, the more freely.")] = 1.0,
     top_k: Annotated[int | None, typer.Option(help="Of --sample: among so many likeliest symbols.")] = None,
@@ -61,6 +63,8 @@ def predict(
 
     if sample and (beam > 1 or n_best is not None):
         raise ConfigError("sample: goes with neither beam nor n_best")
+    if not sample and (temperature, top_k, seed) != (1.0, None, 0):
+        raise ConfigError("temperature, top_k and seed: go with sample")
     if matching is not None and one_of is not None:
         raise ConfigError("matching and one_of: give one of them")
     predictor = load(model)
@@ -91,9 +95,7 @@ def predict(
             found = iter(answers([source for source in sources if source], number))
             for source in sources:
                 for text, value in next(found) if source else [("", None)]:
-                    columns = [source or ""] * tsv + [text]
-                    if scores and value is not None:
-                        columns.append(f"{value:.4f}")
+                    columns = [source or ""] * tsv + [text] + ["" if value is None else f"{value:.4f}"] * scores
                     print("\t".join(columns))
             sys.stdout.flush()
             number += len(chunk)

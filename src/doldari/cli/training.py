@@ -106,14 +106,14 @@ def train_ensemble(
         stopped_by = train_and_draw(run, directory, directory.name)
         if run.best is not None or not runs:
             runs.append(run)
+            join(runs).save(out / MODEL_FILE)  # now, so that whatever happens to the next loses none
         if stopped_by is not None:
             break
-    joined = join(runs)
-    joined.save(out / MODEL_FILE)
-    evaluation = evaluate(joined, held_out, unknown="unknown")
-    stdout.print(f"all {len(runs)} together: accuracy", Text(f"{evaluation.accuracy:.2%}", "bold"))
+    if len(runs) > 1:
+        evaluation = evaluate(join(runs), held_out, unknown="unknown")
+        stdout.print(f"all {len(runs)} together: accuracy", Text(f"{evaluation.accuracy:.2%}", "bold"))
     if stopped_by is not None:
-        stderr.print(f"stopped; {out} holds a model of the {len(runs)} so far")
+        stderr.print(f"stopped; in {out} is a model of as many members as there are: {len(runs)}")
         raise typer.Exit(128 + stopped_by)
     stdout.print(f"{out} holds the model; ask it: {asking(out, held_out)}")
 
@@ -192,9 +192,10 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
         try:
             with TrainingDisplay(run, stop, stdout, stderr) as display:
                 finished = train_run(run, out, display.after_step, display.after_epoch)
-        except TrainingError:
+        except TrainingError as error:
             draw()
-            raise
+            kept = f"the model of epoch {run.best.epoch}" if run.best else "the untrained model"
+            raise TrainingError(f"{error}. {out} keeps {kept}") from error
         draw()
     if display.evaluation is not None:
         stdout.print(samples(display.evaluation))

@@ -165,10 +165,10 @@ class Run:
 def claim(directory: Path, config: Config, overwrite: bool) -> None:
     """Make the directory of a new run and put its settings there.
 
-    A directory that holds a run is refused, or with `overwrite` emptied of it.
+    A directory that holds a run is refused, or with `overwrite` emptied of it and of an ensemble's members.
     """
-    held = [directory / name for name in (MODEL_FILE, HISTORY_FILE, PICTURE_FILE, CONFIG_FILE)]
-    held = [path for path in held if path.exists()]
+    places, files = (directory, *directory.glob("member-*")), (MODEL_FILE, HISTORY_FILE, PICTURE_FILE, CONFIG_FILE)
+    held = [place / name for place in places for name in files if (place / name).exists()]
     if held and not overwrite:
         raise RunExistsError(f"{directory}: holds a run already ({held[0].name}); give another --out, or --overwrite")
     try:
@@ -208,9 +208,8 @@ def train(run: Run, directory: Path, after_step: AfterStep, after_epoch: AfterEp
             write_history(directory / HISTORY_FILE, run.history)
             after_epoch(run.history[-1], evaluation)
     except TrainingError as error:
-        model = f"the model of epoch {run.best.epoch}" if run.best else "the untrained model"
         rate = run.config.training.learning_rate
-        raise TrainingError(f"{error}; try a learning rate lower than {rate:g}. {directory} keeps {model}") from error
+        raise TrainingError(f"{error}; try a learning rate lower than {rate:g}") from error
     finally:
         values[...] = kept
         if not run.history:
