@@ -61,7 +61,8 @@ void step_forward(const Step* steps, long rows, const Real* packed, long H) {
             for (long r = 0; r < count; ++r) {
                 h_previous[r] = steps[start + r].h_previous;
                 // The memory that will be written to comes while the products are taken.
-                for (long j = unit; j < least(H, unit + GROUP<Real>); j += LINE) steps[start + r].prefetch_results(H, j);
+                for (long j = unit; j < least(H, unit + GROUP<Real>); j += LINE)
+                    steps[start + r].prefetch_results(H, j);
             }
             for (long gate = 0; gate < GATES; ++gate)
                 panel_product(h_previous, count, packed + gate * H * PANEL<Real>, H, false, starts, gate * GROUP<Real>);
