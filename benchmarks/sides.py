@@ -10,11 +10,12 @@ from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer, kernels
 from doldari.arrays import Ids
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import chapter_lines
+from doldari.kernels import reference
 
 Step = Callable[[Ids, Ids], object]
 TORCH = find_spec("torch") is not None
 NATIVE = find_spec("doldari.kernels._native") is not None
-FUNCTIONS = ("adam", "clip_gradients", "lstm_backward", "lstm_forward", "lstm_greedy", "scatter_rows", "softmax_loss")
+FUNCTIONS = [name for name in kernels.__all__ if hasattr(reference, name)]
 
 
 @contextmanager
