@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, sections
+from benchmarks import report, sections, words
 from benchmarks.measure import machine
 from benchmarks.sides import NATIVE, TORCH
 
@@ -21,6 +21,8 @@ TITLES = {
     "training": "Training, seconds an epoch of the chapter's set-up (45,000 questions, batch 128, D 16, H 128)",
     "share_of_peak": "Share of the sgemm peak of all cores, measured, that such an epoch reaches in useful products",
     "scaling": "Training, seconds a step of the plain model, where one size differs from H 128, N 128, T 20, V 13",
+    "models": "Training, seconds a step of 64 words (D 64, H 256, V 60), encoder in both directions, smoothed labels",
+    "beam": "Beam search, seconds, attention model of that size",
     "predicting": "Answering, seconds, peeky model of the chapter's size",
     "memory": "Memory",
     "startup": "Start-up and size",
@@ -45,16 +47,17 @@ def main() -> None:
     results = json.loads(path.read_text("utf-8")) if path.exists() and not arguments.quick else {}
     results["machine"] = machine()
     for name in arguments.sections or list(TITLES):
-        if name == "scaling":
-            rows = report.with_ratios(sections.scaling(rounds, say, most=2 if arguments.quick else None))
-        elif name == "share_of_peak":
+        if name == "share_of_peak":
             rows = sections.share_of_peak(results.get("training", []), say)
+        elif name == "startup":
+            rows = sections.startup(rounds, say)
+        elif name == "scaling":
+            rows = report.with_ratios(sections.scaling(rounds, say, most=2 if arguments.quick else None))
+        elif name == "beam":
+            rows = report.with_ratios(words.beam(rounds, say, count=2_000 if arguments.quick else 10_000))
         else:
-            rows = (
-                report.with_ratios(getattr(sections, name)(rounds, say))
-                if name != "startup"
-                else sections.startup(rounds, say)
-            )
+            section = words.models if name == "models" else getattr(sections, name)
+            rows = report.with_ratios(section(rounds, say))
         results[name] = rows
         if rows:
             report.print_table(stdout, TITLES[name], rows)

@@ -13,6 +13,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.peers.textbook import TextbookSeq2seq
 from benchmarks.sections import useful_flops
 from benchmarks.sides import chapter_batches
+from benchmarks.words import (
+    BEAM,
+    VOCABULARY,
+    drawn_words,
+    taught_predictor,
+    torch_beam,
+    torch_twin,
+    torch_words,
+    word_batches,
+    word_model,
+)
 
 NAMES = ("encoder.embed", "encoder.lstm", "decoder.embed", "decoder.lstm", "decoder.affine")
 
@@ -52,3 +63,34 @@ def test_useful_flops():
     ordinary = useful_flops(x, t, peeky=False, masked=False)
     masked = useful_flops(x, t, peeky=False, masked=True)
     assert ordinary - masked == 6 * (2 * 128 * 512 + 128 * 13)
+
+
+@pytest.mark.parametrize("settings", [{}, {"cell": "gru"}, {"layers": 2}, {"attention": False}])
+def test_the_pytorch_peer_of_the_words_has_our_size_and_losses(settings):
+    pytest.importorskip("torch")
+    ours, theirs = word_model(**settings, smoothing=0.1, size=32), torch_words(**settings, smoothing=0.1, size=32)
+    second_biases = [bias for name, bias in theirs.named_parameters() if "bias_hh" in name]
+    theirs_size = sum(p.numel() for p in theirs.parameters()) - sum(bias.numel() for bias in second_biases)
+    assert theirs_size == ours.parameters.values.size
+    theirs.load({name: parameter.value for name, parameter in ours.parameters.items()})
+    for bias in second_biases:
+        bias.requires_grad_(False)
+    trainer = Trainer(ours, Adam())
+    losses = [(trainer.step(x, t, 5.0), theirs.step(x, t)) for x, t in word_batches(640)]
+    np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
+
+
+def test_drawn_words_have_the_lengths_of_g2p_data():
+    words = drawn_words(5_000, seed=0)
+    for side, mean in ((0, 8.5), (1, 8.0)):
+        lengths = np.array([len(word[side]) for word in words])
+        np.testing.assert_allclose((lengths.mean(), lengths.std()), (mean, 3.0), atol=0.2)
+
+
+def test_both_beam_searches_find_the_same_words():
+    pytest.importorskip("torch")
+    predictor = taught_predictor(word_model(size=32), 300, 1e-2)
+    texts = [VOCABULARY.decode(word) for word, _ in drawn_words(500, seed=2)]
+    ours, theirs = predictor.predict(texts, beam=BEAM), torch_beam(torch_twin(predictor.text_model.model), texts)
+    assert len(set(ours)) > 400
+    assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= 495

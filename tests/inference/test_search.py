@@ -64,6 +64,18 @@ def test_width_one_is_greedy(build):
     np.testing.assert_array_equal([ids + [PAD] * (LONGEST - len(ids)) for ids in answers], greedy)
 
 
+def test_a_step_of_the_rows_that_are_needed_is_a_step_of_them_all(build):
+    model, x = build(), questions()
+    needed = np.arange(len(x)) % 3 != 1
+    ids, then = np.full(len(x), START, np.int32), np.full(len(x), 3, np.int32)
+    whole, state = model.step(ids, model.encode(x))
+    scores, needed_state = model.step(ids, model.encode(x), needed)
+    np.testing.assert_array_equal(scores[needed], whole[needed])
+    whole, scores = model.step(then, state)[0], model.step(then, needed_state)[0]
+    np.testing.assert_array_equal(scores[needed], whole[needed])
+    assert not np.array_equal(scores, whole)
+
+
 @pytest.mark.parametrize("width", [1, 3, 9])
 def test_scores_are_the_forced_scores(build, width):
     model, x = build(), questions()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats, Ids, Mask
 from doldari.inference.constraints import Automaton
 from doldari.models.ensemble import log_softmax
 
@@ -22,8 +22,10 @@ class Model(Protocol):
     def encode(self, xs: ArrayLike) -> Any:
         """Read questions xs (N, S) -> the state before the first step."""
 
-    def step(self, ids: Ids, state: Any) -> tuple[Floats, Any]:
-        """Read one more id for each row -> scores (rows, V) of what follows, next state."""
+    def step(self, ids: Ids, state: Any, needed: Mask | None = None) -> tuple[Floats, Any]:
+        """Read one more id for each row -> scores (rows, V) of what follows, next state; of others than those needed
+        both may be anything.
+        """
 
     def select(self, state: Any, rows: Rows, questions: Rows | None) -> Any:
         """Take rows of a state, and of what it holds of the questions those of `questions`, or all."""
@@ -62,7 +64,7 @@ def beam_search(
     scores[:, 0] = 0.0
     while len(rows) > 0:
         t = written.shape[2]
-        raw, state = model.step(ids.ravel(), state)
+        raw, state = model.step(ids.ravel(), state, scores.ravel() > -np.inf)
         totals = scores[:, :, None] + log_softmax(raw.astype(np.float64)).reshape(len(rows), K, -1)
         forbid(totals, at, longest[rows, None] - t, pad_id, bounds.automaton)
         scores, parents, ids = best_continuations(totals)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
 from doldari.models.decoder import DecoderState
@@ -32,9 +32,14 @@ class Ensemble:
         """Read questions xs (N, S) -> every member's state before the first step."""
         return tuple(member.encode(xs) for member in self.members)
 
-    def step(self, ids: Ids, states: tuple[DecoderState, ...]) -> tuple[Floats, tuple[DecoderState, ...]]:
-        """Read one more id each, ids (N,) -> mean log-probabilities (N, V) of what follows, next states."""
-        steps = [member.step(ids, state) for member, state in zip(self.members, states, strict=True)]
+    def step(
+        self, ids: Ids, states: tuple[DecoderState, ...], needed: Mask | None = None
+    ) -> tuple[Floats, tuple[DecoderState, ...]]:
+        """Read one more id each, ids (N,) -> mean log-probabilities (N, V) of what follows, next states.
+
+        needed (N,) is as in `Seq2seq.step`.
+        """
+        steps = [member.step(ids, state, needed) for member, state in zip(self.members, states, strict=True)]
         scores = np.mean([log_softmax(scores) for scores, _ in steps], axis=0)
         return scores, tuple(state for _, state in steps)
 

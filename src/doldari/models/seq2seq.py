@@ -134,9 +134,13 @@ class Seq2seq:
         encoded, _ = self.encoder.forward(xs, self._mask(xs))
         return self.decoder.start(encoded)
 
-    def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
-        """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
-        scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state)
+    def step(self, ids: Ids, state: DecoderState, needed: Mask | None = None) -> tuple[Floats, DecoderState]:
+        """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state.
+
+        A row that is not needed, where needed (N,) is False, costs next to nothing: it stays, and its scores are 0.
+        """
+        mask = None if needed is None or needed.all() else needed[:, None]
+        scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state, mask)
         return scores[:, 0], state
 
     def select(
