@@ -79,16 +79,24 @@ def train(
         )
     claim(out, chosen, overwrite)
     if len(configs) > 1:
-        return train_ensemble(configs, training, held_out, out, overwrite)
+        return train_ensemble(run, configs, training, held_out, out, overwrite)
     describe(run)
     stopped_by = train_and_draw(run, out, name)
     conclude(run, out, stopped_by)
 
 
 def train_ensemble(
-    configs: "Sequence[Config]", training: "list[Pair]", held_out: "list[Pair]", out: Path, overwrite: bool
+    run: "Run",
+    configs: "Sequence[Config]",
+    training: "list[Pair]",
+    held_out: "list[Pair]",
+    out: Path,
+    overwrite: bool,
 ) -> None:
-    """Train members of these settings one after the other, each in a directory of its own, and join them in `out`."""
+    """Train members of these settings one after the other, each in a directory of its own, and join them in `out`.
+
+    run is the first member, prepared.
+    """
     from doldari.inference.metrics import evaluate
     from doldari.inference.predictor import MODEL_FILE
     from doldari.training.ensemble import join
@@ -99,9 +107,10 @@ def train_ensemble(
     for number, settings in enumerate(configs, start=1):
         directory = out / f"member-{number}"
         claim(directory, settings, overwrite)
-        run = Run.prepare(settings, training, held_out)
         if number == 1:
             describe(run)
+        else:
+            run = Run.prepare(settings, training, held_out)
         stdout.print(Text(f"model {number} of {len(configs)}", "bold"))
         stopped_by = train_and_draw(run, directory, directory.name)
         if run.best is not None or not runs:
