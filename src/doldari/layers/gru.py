@@ -27,7 +27,7 @@ class GRUCache(NamedTuple):
     hs: Floats
 
 
-class TimeGRU(Recurrent):
+class TimeGRU(Recurrent[GRUState, GRUCache]):
     """A GRU with weights Wx (C + D, 3H), Wh (H, 3H), b (3H,); gates in the order r, z, n.
 
     The reset gate r comes after the recurrent product, as in PyTorch; PyTorch's second bias is zero here.
@@ -36,33 +36,6 @@ class TimeGRU(Recurrent):
     def state(self, h: Floats) -> GRUState:
         """Make a state of a hidden state (N, H)."""
         return GRUState(h)
-
-    def forward(
-        self,
-        xs: Floats,
-        first: GRUState | None = None,
-        mask: Mask | None = None,
-        constant: Floats | None = None,
-    ) -> tuple[Floats, GRUState, GRUCache]:
-        """Run over time.  xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state, cache.
-
-        mask (N, T) is False at padding, through which the state passes unchanged.  constant is (N, C).
-        """
-        N, T, D = xs.shape
-        rows = np.arange(N * T, dtype=np.int32).reshape(N, T)
-        return self.forward_table(xs.reshape(N * T, D), rows, first, mask, constant)
-
-    def backward(
-        self, dhs: Floats | None, cache: GRUCache, dlast: GRUState | None = None
-    ) -> tuple[Floats, GRUState, Floats | None]:
-        """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
-
-        Once only for each `forward`: the cache's gates are written over.
-        dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
-        """
-        N, T = cache.rows.shape
-        dtable, dfirst, dconstant = self.backward_table(dhs, cache, dlast)
-        return dtable.reshape(N, T, dtable.shape[1]), dfirst, dconstant
 
     def forward_table(
         self,

@@ -29,39 +29,12 @@ class LSTMCache(NamedTuple):
     cs: Floats
 
 
-class TimeLSTM(Recurrent):
+class TimeLSTM(Recurrent[LSTMState, LSTMCache]):
     """An LSTM with weights Wx (C + D, 4H), Wh (H, 4H), b (4H,); gates in the order f, g, i, o."""
 
     def state(self, h: Floats) -> LSTMState:
         """Make a state of a hidden state (N, H), with an empty cell."""
         return LSTMState(h, np.zeros_like(h))
-
-    def forward(
-        self,
-        xs: Floats,
-        first: LSTMState | None = None,
-        mask: Mask | None = None,
-        constant: Floats | None = None,
-    ) -> tuple[Floats, LSTMState, LSTMCache]:
-        """Run over time.  xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state, cache.
-
-        mask (N, T) is False at padding, through which the state passes unchanged.  constant is (N, C).
-        """
-        N, T, D = xs.shape
-        rows = np.arange(N * T, dtype=np.int32).reshape(N, T)
-        return self.forward_table(xs.reshape(N * T, D), rows, first, mask, constant)
-
-    def backward(
-        self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
-    ) -> tuple[Floats, LSTMState, Floats | None]:
-        """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
-
-        Once only for each `forward`: the cache's gates are written over.
-        dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
-        """
-        N, T = cache.rows.shape
-        dtable, dfirst, dconstant = self.backward_table(dhs, cache, dlast)
-        return dtable.reshape(N, T, dtable.shape[1]), dfirst, dconstant
 
     def forward_table(
         self,
