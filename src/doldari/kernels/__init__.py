@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from doldari.arrays import Floats, empty
 from doldari.errors import ConfigError
+from doldari.kernels.reference import cache_width as cache_width
 
 CHOICES = ("native", "reference")
 

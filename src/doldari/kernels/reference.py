@@ -6,6 +6,9 @@ a GRU's in the order r, z, n.
 
 The input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
 a small vocabulary the table has a row for each symbol; with arbitrary vectors it has a row for each position.
+
+What a forward leaves for its backward is in one array, the cache, made as wide as `cache_width(H)` numbers for each
+vector that is kept of a position.  How it lies there is each implementation's own business.
 """
 
 import numpy as np
@@ -35,11 +38,11 @@ def lstm_forward(
     context: Floats | None,
     Wh: Floats,
     mask: Mask | None,
-    h0: Floats,
-    c0: Floats,
-    gates: Floats,
+    h0: Floats | None,
+    c0: Floats | None,
     hs: Floats,
-    cs: Floats,
+    c: Floats,
+    cache: Floats,
 ) -> None:
     """Run an LSTM over time (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -47,12 +50,13 @@ def lstm_forward(
         f, i, o = sigmoid(a_f), sigmoid(a_i), sigmoid(a_o);  g = tanh(a_g)
         c = f * c + i * g;  h = o * tanh(c)
 
-    table (R, 4H), rows (N, T), context (N, 4H) or None, Wh (H, 4H), h0 and c0 (N, H).
+    table (R, 4H), rows (N, T), context (N, 4H) or None, Wh (H, 4H), h0 and c0 (N, H) or None for zeros.
     mask (N, T) is False at padding, where h and c pass through unchanged; None means no padding.
-    Writes gates (N, T, 4H), the activated f, g, i, o, of no meaning at padding; hs and cs (N, T, H).
+    Writes hs (N, T, H), the last cell c (N, H), and what `lstm_backward` needs: cache (N, T, 6 * cache_width(H)).
     """
     N, T = rows.shape
     H = Wh.shape[0]
+    gates, cs, hs_kept = lstm_cache(cache, H)
     # One sigmoid serves all four gates: tanh(x) = 2 sigmoid(2x) - 1.  The factors make it 1 / (1 + exp(factor x)).
     factor = np.full(4 * H, -1.0, Wh.dtype)
     factor[H : 2 * H] = -2.0
@@ -62,7 +66,7 @@ def lstm_forward(
     Wh = Wh * factor
     a = empty((N, 4 * H), Wh.dtype)
     f, g, i, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
-    h, c = h0, c0
+    h, c_here = zeros_for_none(h0, (N, H), Wh), zeros_for_none(c0, (N, H), Wh)
     for t in range(T):
         np.matmul(h, Wh, out=a)
         a += gates[:, t]
@@ -72,16 +76,27 @@ def lstm_forward(
         np.reciprocal(a, out=a)
         g *= 2.0
         g -= 1.0
-        c_next = f * c
+        c_next = f * c_here
         c_next += i * g
         h_next = np.tanh(c_next)
         h_next *= o
         if mask is not None:
             padding = ~mask[:, t]
-            c_next[padding] = c[padding]
+            c_next[padding] = c_here[padding]
             h_next[padding] = h[padding]
-        h, c = h_next, c_next
-        gates[:, t], hs[:, t], cs[:, t] = a, h, c
+        h, c_here = h_next, c_next
+        gates[:, t], hs[:, t], hs_kept[:, t], cs[:, t] = a, h, h, c_here
+    c[...] = c_here
+
+
+def lstm_cache(cache: Floats, H: int) -> tuple[Floats, Floats, Floats]:
+    """Divide it into the activated gates (N, T, 4H), of no meaning at padding, and the cells and hs (N, T, H)."""
+    return cache[..., : 4 * H], cache[..., 4 * H : 5 * H], cache[..., 5 * H : 6 * H]
+
+
+def zeros_for_none(state: Floats | None, shape: tuple[int, int], like: Floats) -> Floats:
+    """Make of None the zeros that it stands for."""
+    return np.zeros(shape, like.dtype) if state is None else state
 
 
 def lstm_backward(
@@ -90,25 +105,26 @@ def lstm_backward(
     dcontext: Floats | None,
     Wh: Floats,
     mask: Mask | None,
-    h0: Floats,
-    c0: Floats,
-    gates: Floats,
-    hs: Floats,
-    cs: Floats,
+    h0: Floats | None,
+    c0: Floats | None,
+    cache: Floats,
     dhs: Floats | None,
     dh: Floats,
     dc: Floats,
-    dgates: Floats,
     dWh: Floats,
 ) -> None:
     """Run `lstm_forward` backwards (backpropagation through time, Werbos 1990).
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
-    dh and dc (N, H) come in as the gradient of the last state and go out as that of the first.
-    Writes dgates (N, T, 4H), the gradient of the gates before activation, exactly 0 at padding, which may lie in the
-    memory of gates; adds to dtable (R, 4H), dcontext (N, 4H) if there is one, and dWh (H, 4H).
+    dh and dc (N, H) come in as the gradient of the last state and go out as that of the first, which where h0 and c0
+    are None is of no meaning.
+    Adds to dtable (R, 4H), dcontext (N, 4H) if there is one, and dWh (H, 4H).  The cache is used up.
     """
-    N, T, H = hs.shape
+    N, T = rows.shape
+    H = Wh.shape[0]
+    gates, cs, hs = lstm_cache(cache, H)
+    h0, c0 = zeros_for_none(h0, (N, H), Wh), zeros_for_none(c0, (N, H), Wh)
+    dgates = gates  # each step's takes the place of what was read for it
     WhT = np.ascontiguousarray(Wh.T)  # the products below take two thirds of the time with it
     da = empty((N, 4 * H), Wh.dtype)
     for t in reversed(range(T)):
@@ -175,14 +191,14 @@ def lstm_greedy(
     """
     N, T = answers.shape
     H = Wh.shape[0]
-    gates = empty((N, 1, 4 * H), Wh.dtype)
+    cache = empty((N, 1, 6 * cache_width(H)), Wh.dtype)
     h, c = h0, c0
     ids = np.full(N, start_id, np.int32)
     ended = np.zeros(N, np.bool_)
     for t in range(T):
-        hs, cs = np.empty((N, 1, H), Wh.dtype), np.empty((N, 1, H), Wh.dtype)
-        lstm_forward(table, ids[:, None], context, Wh, None, h, c, gates, hs, cs)
-        h, c = hs[:, 0], cs[:, 0]
+        hs, c_next = np.empty((N, 1, H), Wh.dtype), np.empty((N, H), Wh.dtype)
+        lstm_forward(table, ids[:, None], context, Wh, None, h, c, hs, c_next, cache)
+        h, c = hs[:, 0], c_next
         ids = (h @ W + bias).argmax(axis=1).astype(np.int32)
         if pad_id is not None:
             ids[ended] = pad_id
@@ -199,9 +215,9 @@ def gru_forward(
     context: Floats | None,
     Wh: Floats,
     mask: Mask | None,
-    h0: Floats,
-    gates: Floats,
+    h0: Floats | None,
     hs: Floats,
+    cache: Floats,
 ) -> None:
     """Run a GRU over time (Cho et al. 2014), with the reset gate after the recurrent product, as cuDNN and PyTorch.
 
@@ -210,12 +226,14 @@ def gru_forward(
         u = h Un;  n = tanh(x_n + r * u)
         h = (1 - z) * n + z * h
 
-    table (R, 3H), rows (N, T), context (N, 3H) or None, Wh = [Ur, Uz, Un] (H, 3H), h0 (N, H).
+    table (R, 3H), rows (N, T), context (N, 3H) or None, Wh = [Ur, Uz, Un] (H, 3H), h0 (N, H) or None for zeros.
     mask (N, T) is False at padding, where h passes through unchanged; None means no padding.
-    Writes gates (N, T, 4H): r, z, u and n, of no meaning at padding; and hs (N, T, H).
+    Writes hs (N, T, H), and what `gru_backward` needs: cache (N, T, 5 * cache_width(H)).
     """
-    T, H = rows.shape[1], Wh.shape[0]
-    h = h0
+    N, T = rows.shape
+    H = Wh.shape[0]
+    gates, hs_kept = gru_cache(cache, H)
+    h = zeros_for_none(h0, (N, H), Wh)
     for t in range(T):
         x = table[rows[:, t]]
         if context is not None:
@@ -230,7 +248,12 @@ def gru_forward(
         if mask is not None:
             padding = ~mask[:, t]
             h_next[padding] = h[padding]
-        hs[:, t] = h = h_next
+        hs[:, t] = hs_kept[:, t] = h = h_next
+
+
+def gru_cache(cache: Floats, H: int) -> tuple[Floats, Floats]:
+    """Divide it into r, z, u and n (N, T, 4H), of no meaning at padding, and hs (N, T, H)."""
+    return cache[..., : 4 * H], cache[..., 4 * H : 5 * H]
 
 
 def gru_backward(
@@ -239,23 +262,23 @@ def gru_backward(
     dcontext: Floats | None,
     Wh: Floats,
     mask: Mask | None,
-    h0: Floats,
-    gates: Floats,
-    hs: Floats,
+    h0: Floats | None,
+    cache: Floats,
     dhs: Floats | None,
     dh: Floats,
-    dgates: Floats,
     dWh: Floats,
 ) -> None:
     """Run `gru_forward` backwards (backpropagation through time, Werbos 1990).
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
-    dh (N, H) comes in as the gradient of the last state and goes out as that of the first.
-    Writes dgates (N, T, 4H), the gradient of r, z and n before activation, and of u, in the order r, z, u, n; it is
-    exactly 0 at padding, and may lie in the memory of gates.  Adds to dtable (R, 3H), dcontext (N, 3H) if there is
-    one, and dWh (H, 3H).
+    dh (N, H) comes in as the gradient of the last state and goes out as that of the first, which where h0 is None is
+    of no meaning.  Adds to dtable (R, 3H), dcontext (N, 3H) if there is one, and dWh (H, 3H).  The cache is used up.
     """
-    T, H = hs.shape[1:]
+    N, T = rows.shape
+    H = Wh.shape[0]
+    gates, hs = gru_cache(cache, H)
+    h0 = zeros_for_none(h0, (N, H), Wh)
+    dgates = gates  # of r, z and n before activation, and of u, in the order r, z, u, n
     WhT = np.ascontiguousarray(Wh.T)
     for t in reversed(range(T)):
         r, z, u, n = np.split(gates[:, t], 4, axis=1)
@@ -370,6 +393,11 @@ def clip_gradients(gradients: Floats, max_grad: float | None) -> float:
     if max_grad is not None and norm > max_grad:
         gradients *= max_grad / norm
     return norm
+
+
+def cache_width(H: int) -> int:
+    """Round H up to a multiple of 32, so that a cache has room for whole panels of any native kernel."""
+    return -(-H // 32) * 32
 
 
 def set_num_threads(threads: int) -> None:

@@ -16,15 +16,14 @@ class GRUState(NamedTuple):
 
 
 class GRUCache(NamedTuple):
-    """What `TimeGRU.backward` needs: the inputs of `forward`, and every step's gates and hidden states."""
+    """What `TimeGRU.backward` needs: the inputs of `forward`, and what the kernel kept of every step."""
 
     table: Floats
     rows: Ids
     constant: Floats | None
     mask: Mask | None
-    first: GRUState
-    gates: Floats
-    hs: Floats
+    first: GRUState | None
+    steps: Floats
 
 
 class TimeGRU(Recurrent[GRUState, GRUCache]):
@@ -52,24 +51,21 @@ class TimeGRU(Recurrent[GRUState, GRUCache]):
         N, T = rows.shape
         H = self.Wh.value.shape[0]
         dtype = self.Wh.value.dtype
-        if first is None:
-            first = GRUState(np.zeros((N, H), dtype))
         input_products, context = self.products(table, constant)
-        gates, hs = empty((N, T, 4 * H), dtype), empty((N, T, H), dtype)
-        kernels.gru_forward(input_products, rows, context, self.Wh.value, mask, first.h, gates, hs)
-        last = GRUState(hs[:, -1]) if T > 0 else first
-        return hs, last, GRUCache(table, rows, constant, mask, first, gates, hs)
+        hs, steps = empty((N, T, H), dtype), empty((N, T, 5 * kernels.cache_width(H)), dtype)
+        h0 = None if first is None else first.h
+        kernels.gru_forward(input_products, rows, context, self.Wh.value, mask, h0, hs, steps)
+        h = hs[:, -1] if T > 0 else np.zeros((N, H), dtype) if h0 is None else h0
+        return hs, GRUState(h), GRUCache(table, rows, constant, mask, first, steps)
 
     def backward_table(
         self, dhs: Floats | None, cache: GRUCache, dlast: GRUState | None = None
     ) -> tuple[Floats, GRUState, Floats | None]:
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
-        table, rows, constant, mask, first, gates, hs = cache
-        dh = np.zeros_like(first.h) if dlast is None else np.array(dlast.h)
-        dgates = gates  # whose memory is still in the caches, and which nobody reads again
+        table, rows, constant, mask, first, steps = cache
+        h0 = None if first is None else first.h
+        dh = np.array(dlast.h) if dlast is not None else np.zeros((len(rows), len(self.Wh.value)), steps.dtype)
         dproducts, dcontext = self.zeros(table, constant)
-        kernels.gru_backward(
-            dproducts, rows, dcontext, self.Wh.value, mask, first.h, gates, hs, dhs, dh, dgates, self.Wh.gradient
-        )
+        kernels.gru_backward(dproducts, rows, dcontext, self.Wh.value, mask, h0, steps, dhs, dh, self.Wh.gradient)
         dtable, dconstant = self.products_backward(dproducts, dcontext, table, constant)
         return dtable, GRUState(dh), dconstant

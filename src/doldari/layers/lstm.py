@@ -17,16 +17,14 @@ class LSTMState(NamedTuple):
 
 
 class LSTMCache(NamedTuple):
-    """What `TimeLSTM.backward` needs: the inputs of `forward`, and every step's gates, hidden states and cells."""
+    """What `TimeLSTM.backward` needs: the inputs of `forward`, and what the kernel kept of every step."""
 
     table: Floats
     rows: Ids
     constant: Floats | None
     mask: Mask | None
-    first: LSTMState
-    gates: Floats
-    hs: Floats
-    cs: Floats
+    first: LSTMState | None
+    steps: Floats
 
 
 class TimeLSTM(Recurrent[LSTMState, LSTMCache]):
@@ -51,26 +49,26 @@ class TimeLSTM(Recurrent[LSTMState, LSTMCache]):
         N, T = rows.shape
         H = self.Wh.value.shape[0]
         dtype = self.Wh.value.dtype
-        if first is None:
-            first = LSTMState(np.zeros((N, H), dtype), np.zeros((N, H), dtype))
         input_products, context = self.products(table, constant)
-        gates = empty((N, T, 4 * H), dtype)
-        hs, cs = empty((N, T, H), dtype), empty((N, T, H), dtype)
-        kernels.lstm_forward(input_products, rows, context, self.Wh.value, mask, first.h, first.c, gates, hs, cs)
-        last = LSTMState(hs[:, -1], cs[:, -1]) if T > 0 else first
-        return hs, last, LSTMCache(table, rows, constant, mask, first, gates, hs, cs)
+        hs, c = empty((N, T, H), dtype), np.empty((N, H), dtype)
+        steps = empty((N, T, 6 * kernels.cache_width(H)), dtype)
+        h0, c0 = (None, None) if first is None else first
+        kernels.lstm_forward(input_products, rows, context, self.Wh.value, mask, h0, c0, hs, c, steps)
+        h = hs[:, -1] if T > 0 else np.zeros((N, H), dtype) if h0 is None else h0
+        return hs, LSTMState(h, c), LSTMCache(table, rows, constant, mask, first, steps)
 
     def backward_table(
         self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
     ) -> tuple[Floats, LSTMState, Floats | None]:
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
-        table, rows, constant, mask, first, gates, hs, cs = cache
-        dh, dc = (np.zeros_like(first.h), np.zeros_like(first.c)) if dlast is None else map(np.array, dlast)
-        dgates = gates  # whose memory is still in the caches, and which nobody reads again
+        table, rows, constant, mask, first, steps = cache
+        h0, c0 = (None, None) if first is None else first
+        dh, dc = (
+            map(np.array, dlast) if dlast is not None else np.zeros((2, len(rows), len(self.Wh.value)), steps.dtype)
+        )
         dproducts, dcontext = self.zeros(table, constant)
         kernels.lstm_backward(
-            dproducts, rows, dcontext, self.Wh.value, mask, first.h, first.c, gates, hs, cs, dhs, dh, dc, dgates,
-            self.Wh.gradient,
-        )  # fmt: skip
+            dproducts, rows, dcontext, self.Wh.value, mask, h0, c0, steps, dhs, dh, dc, self.Wh.gradient
+        )
         dtable, dconstant = self.products_backward(dproducts, dcontext, table, constant)
         return dtable, LSTMState(dh, dc), dconstant

@@ -55,7 +55,7 @@ class Recurrent(Generic[State, Cache]):
     ) -> tuple[Floats, State, Floats | None]:
         """Add to the gradients of the weights; return dxs (N, T, D), dfirst, dconstant (N, C) or None.
 
-        Once only for each `forward`: the cache's gates are written over.
+        Once only for each `forward`: the cache is used up.  dfirst is of no meaning if there was no first state.
         dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
         """
         N, T = cache.rows.shape

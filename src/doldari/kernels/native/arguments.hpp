@@ -67,6 +67,22 @@ public:
         return {static_cast<const Real*>(view.buf), view.strides[0] / view.itemsize};
     }
 
+    /// The same, or no data for None.
+    template <class Real>
+    Rows<Real> optional_rows(const char* name, const char* shape) {
+        if (!peek(name).is_none()) return rows<Real>(name, shape);
+        ++taken_;
+        return {nullptr, 0};
+    }
+
+    /// A dense array that ends in several times P, which is H rounded up to a multiple of 32: room for whole panels.
+    template <class Real>
+    Real* cache(const char* name, const char* shape) {
+        const long P = ((*this)['H'] + 31) / 32 * 32;
+        lengths_['P' - 'A'] = P + 1;
+        return array<Real>(name, shape);
+    }
+
     /// A matrix to be read, whatever its strides.
     template <class Real>
     View<Real> matrix(const char* name, const char* shape) {

@@ -21,12 +21,12 @@ struct LstmForward {
     const Real* context = call.optional<const Real>("context", "N 4H");
     const Real* Wh = call.array<const Real>("Wh", "H 4H");
     const bool* mask = call.optional<const bool>("mask", "N T");
-    Rows<Real> h0 = call.rows<Real>("h0", "N H");
-    Rows<Real> c0 = call.rows<Real>("c0", "N H");
-    Real* gates = call.array<Real>("gates", "N T 4H");
+    Rows<Real> h0 = call.optional_rows<Real>("h0", "N H");
+    Rows<Real> c0 = call.optional_rows<Real>("c0", "N H");
     Real* hs = call.array<Real>("hs", "N T H");
-    Real* cs = call.array<Real>("cs", "N T H");
-    long N = call['N'], T = call['T'], H = call['H'];
+    Real* c = call.array<Real>("c", "N H");
+    Real* cache = call.cache<Real>("cache", "N T 6P");
+    long N = call['N'], T = call['T'], H = call['H'], R = call['R'];
 };
 
 template <class Real>
@@ -37,17 +37,14 @@ struct LstmBackward {
     Real* dcontext = call.optional<Real>("dcontext", "N 4H");
     const Real* Wh = call.array<const Real>("Wh", "H 4H");
     const bool* mask = call.optional<const bool>("mask", "N T");
-    Rows<Real> h0 = call.rows<Real>("h0", "N H");
-    Rows<Real> c0 = call.rows<Real>("c0", "N H");
-    const Real* gates = call.array<const Real>("gates", "N T 4H");
-    const Real* hs = call.array<const Real>("hs", "N T H");
-    const Real* cs = call.array<const Real>("cs", "N T H");
+    Rows<Real> h0 = call.optional_rows<Real>("h0", "N H");
+    Rows<Real> c0 = call.optional_rows<Real>("c0", "N H");
+    Real* cache = call.cache<Real>("cache", "N T 6P");
     const Real* dhs = call.optional<const Real>("dhs", "N T H");
     Real* dh = call.array<Real>("dh", "N H");
     Real* dc = call.array<Real>("dc", "N H");
-    Real* dgates = call.array<Real>("dgates", "N T 4H");
     Real* dWh = call.array<Real>("dWh", "H 4H");
-    long N = call['N'], T = call['T'], H = call['H'];
+    long N = call['N'], T = call['T'], H = call['H'], R = call['R'];
 };
 
 template <class Real>
@@ -74,10 +71,10 @@ struct GruForward {
     const Real* context = call.optional<const Real>("context", "N 3H");
     const Real* Wh = call.array<const Real>("Wh", "H 3H");
     const bool* mask = call.optional<const bool>("mask", "N T");
-    Rows<Real> h0 = call.rows<Real>("h0", "N H");
-    Real* gates = call.array<Real>("gates", "N T 4H");
+    Rows<Real> h0 = call.optional_rows<Real>("h0", "N H");
     Real* hs = call.array<Real>("hs", "N T H");
-    long N = call['N'], T = call['T'], H = call['H'];
+    Real* cache = call.cache<Real>("cache", "N T 5P");
+    long N = call['N'], T = call['T'], H = call['H'], R = call['R'];
 };
 
 template <class Real>
@@ -88,14 +85,12 @@ struct GruBackward {
     Real* dcontext = call.optional<Real>("dcontext", "N 3H");
     const Real* Wh = call.array<const Real>("Wh", "H 3H");
     const bool* mask = call.optional<const bool>("mask", "N T");
-    Rows<Real> h0 = call.rows<Real>("h0", "N H");
-    const Real* gates = call.array<const Real>("gates", "N T 4H");
-    const Real* hs = call.array<const Real>("hs", "N T H");
+    Rows<Real> h0 = call.optional_rows<Real>("h0", "N H");
+    Real* cache = call.cache<Real>("cache", "N T 5P");
     const Real* dhs = call.optional<const Real>("dhs", "N T H");
     Real* dh = call.array<Real>("dh", "N H");
-    Real* dgates = call.array<Real>("dgates", "N T 4H");
     Real* dWh = call.array<Real>("dWh", "H 3H");
-    long N = call['N'], T = call['T'], H = call['H'];
+    long N = call['N'], T = call['T'], H = call['H'], R = call['R'];
 };
 
 template <class Real>

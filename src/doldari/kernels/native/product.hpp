@@ -61,9 +61,18 @@ void parallel_ranges(long items, long parts, const Work& work) {
     parallel(parts, [&](long part) { work(items * part / parts, items * (part + 1) / parts); });
 }
 
-/// One register tile: out[r][column ..] (+)= sum over k of a[r][k * A_STEP] * b[k * PANEL ..].
+/// How a row of a lies in memory: runs of `run` numbers, of which each begins `jump` after the one before.
+struct Runs {
+    long run, jump;
+
+    long offset(long k) const { return k / run * jump + k % run; }
+};
+constexpr Runs DENSE{1L << 40, 0};
+
+/// One register tile: out[r][column ..] (+)= sum over k of a[r][k] * b[k * PANEL ..].  With A_STEP other than 1 the
+/// numbers of a row of a stand so far apart, in a single run.
 template <long A_STEP, int ROWS, class Real>
-void whole_tile(const Real* const* a, const Real* b, long K, bool add, Real* const* out, long column) {
+void whole_tile(const Real* const* a, Runs runs, const Real* b, long K, bool add, Real* const* out, long column) {
     constexpr long L = LANES<Real>;
     const Real* rows[ROWS];
     Vector<Real> sums[ROWS][2];
@@ -73,14 +82,19 @@ void whole_tile(const Real* const* a, const Real* b, long K, bool add, Real* con
         sums[r][0] = add ? load(out[r] + column) : Vector<Real>{};
         sums[r][1] = add ? load(out[r] + column + L) : Vector<Real>{};
     }
-    for (long k = 0; k < K; ++k, b += PANEL<Real>) {
-        const Vector<Real> b0 = load(b), b1 = load(b + L);
+    for (long start = 0; start < K; start += runs.run) {
+        const long depth = least(K - start, runs.run);
+        for (long k = 0; k < depth; ++k, b += PANEL<Real>) {
+            const Vector<Real> b0 = load(b), b1 = load(b + L);
 #pragma GCC unroll 12
-        for (int r = 0; r < ROWS; ++r) {
-            const Vector<Real> x = splat(rows[r][k * A_STEP]);
-            sums[r][0] += x * b0;
-            sums[r][1] += x * b1;
+            for (int r = 0; r < ROWS; ++r) {
+                const Vector<Real> x = splat(rows[r][k * A_STEP]);
+                sums[r][0] += x * b0;
+                sums[r][1] += x * b1;
+            }
         }
+#pragma GCC unroll 12
+        for (int r = 0; r < ROWS; ++r) rows[r] += runs.jump;
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -91,9 +105,9 @@ void whole_tile(const Real* const* a, const Real* b, long K, bool add, Real* con
 
 /// The same for any number of rows up to TILE.
 template <long A_STEP, int ROWS = TILE, class Real>
-void tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column) {
-    if (rows == ROWS) return whole_tile<A_STEP, ROWS>(a, b, K, add, out, column);
-    if constexpr (ROWS > 1) tile<A_STEP, ROWS - 1>(a, rows, b, K, add, out, column);
+void tile(const Real* const* a, long rows, Runs runs, const Real* b, long K, bool add, Real* const* out, long column) {
+    if (rows == ROWS) return whole_tile<A_STEP, ROWS>(a, runs, b, K, add, out, column);
+    if constexpr (ROWS > 1) tile<A_STEP, ROWS - 1>(a, rows, runs, b, K, add, out, column);
 }
 
 /// Copy `height` numbers of a column of a tile.
@@ -118,32 +132,33 @@ inline void copy_panel(Real* to, const Real* from, long width) {
 
 /// The same where out has only `columns` columns, fewer than a panel: nothing is read or written beside them.
 template <long A_STEP, class Real>
-void narrow_tile(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column,
-                 long columns) {
+void narrow_tile(const Real* const* a, long rows, Runs runs, const Real* b, long K, bool add, Real* const* out,
+                 long column, long columns) {
     Real whole[TILE][PANEL<Real>];
     Real* starts[TILE] = {};
     for (long r = 0; r < rows; ++r) {
         starts[r] = whole[r];
         if (add) copy_panel(whole[r], out[r] + column, columns);
     }
-    tile<A_STEP>(a, rows, b, K, add, starts, 0);
+    tile<A_STEP>(a, rows, runs, b, K, add, starts, 0);
     for (long r = 0; r < rows; ++r) std::memcpy(out[r] + column, whole[r], columns * sizeof(Real));
 }
 
 /// out[r][column ..] (+)= a[r] times a packed panel (K x PANEL), for any number of rows; out ends after `columns`.
 template <long A_STEP = 1, class Real>
-void panel_product(const Real* const* a, long rows, const Real* b, long K, bool add, Real* const* out, long column,
-                   long columns = PANEL<Real>) {
+void panel_product(const Real* const* a, long rows, Runs runs, const Real* b, long K, bool add, Real* const* out,
+                   long column, long columns = PANEL<Real>) {
     for (long k = 0; k < K || k == 0; k += K_BLOCK) {
-        const long depth = least(K - k, K_BLOCK);
+        const long depth = least(K - k, K_BLOCK), offset = runs.offset(k) * A_STEP;
         for (long r = 0; r < rows; r += TILE) {
             const long height = least(rows - r, TILE);
             const Real* starts[TILE];
-            for (long i = 0; i < height; ++i) starts[i] = a[r + i] + k * A_STEP;
+            for (long i = 0; i < height; ++i) starts[i] = a[r + i] + offset;
             if (columns >= PANEL<Real>)
-                tile<A_STEP>(starts, height, b + k * PANEL<Real>, depth, add || k > 0, out + r, column);
+                tile<A_STEP>(starts, height, runs, b + k * PANEL<Real>, depth, add || k > 0, out + r, column);
             else
-                narrow_tile<A_STEP>(starts, height, b + k * PANEL<Real>, depth, add || k > 0, out + r, column, columns);
+                narrow_tile<A_STEP>(starts, height, runs, b + k * PANEL<Real>, depth, add || k > 0, out + r, column,
+                                    columns);
         }
     }
 }
@@ -210,8 +225,8 @@ void blocked_product(Real* out, long M, long N, long K, Start<Real> start, bool 
                     }
                     const bool add = start.add || start.bias != nullptr || k > 0;
                     for (long i = 0; i < count; ++i)
-                        panel_product<A_STEP>(a_rows, rows, packed_b + i * depth * PANEL<Real>, depth, add, out_rows,
-                                              column + i * PANEL<Real>, N - column - i * PANEL<Real>);
+                        panel_product<A_STEP>(a_rows, rows, DENSE, packed_b + i * depth * PANEL<Real>, depth, add,
+                                              out_rows, column + i * PANEL<Real>, N - column - i * PANEL<Real>);
                 }
             }
         }

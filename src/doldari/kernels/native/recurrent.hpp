@@ -1,188 +1,462 @@
-// What the recurrent layers share.  Each thread takes its own rows of the batch through all time steps, so nobody waits
-// for anybody at a step; rows at padding are left out of the products and cost nothing.
+// What the recurrent layers share: the whole batch over all steps, forward and backward.
 //
-// A layer gives a Step, where one row finds its inputs and leaves its results at one step, with its number of gates
-// that are products with h, GATES; and its cell, forward and backward.
+// The batch is a tree (tree.hpp), computed level by level; each thread takes its own rows of the batch through all
+// levels, so nobody waits for anybody at a step, and padding costs nothing.  Within a level everything lies in panels:
+// PANEL units of every node, then the next PANEL units.  That is the order in which the cell writes, and what a product
+// reads as either of its factors, so nothing is packed but the weights.
+//
+// A layer gives its Cell: how many gates are products with h (GATES) and how many vectors a state has (STATES), and
+// the cell itself, forward and backward.  Always four vectors are kept of the gates.
 
 #pragma once
 
 #include "kernels.hpp"
 #include "product.hpp"
+#include "tree.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-// The units of a layer are taken in groups as wide as a panel, each with a panel for every gate.
+/// Vectors of several rows, in panels.
 template <class Real>
-constexpr long GROUP = PANEL<Real>;
+struct Panels {
+    Real* data;
+    long rows;
 
-/// How long Wh (H x gates * H) is when packed by `pack_gates`, or its transpose by `pack_transpose`.
+    Real* at(long panel, long row) const { return data + (panel * rows + row) * PANEL<Real>; }
+    Runs runs() const { return {PANEL<Real>, rows * PANEL<Real>}; }
+};
+
+/// How many panels H units take.
 template <class Real>
-long packed_size(long H, long gates) {
-    return ceil_divide(H, GROUP<Real>) * GROUP<Real> * gates * H;
+constexpr long panels_of(long H) {
+    return ceil_divide(H, PANEL<Real>);
 }
 
-/// Pack Wh (H x gates * H) in panels: for each group of units those of its gates.
+/// Call work(panel, from, width) for every panel of a vector of H numbers: where it begins, how much of it is there.
+template <class Real, class Work>
+inline void for_panels(long H, const Work& work) {
+    for (long panel = 0, from = 0; from < H; ++panel, from += PANEL<Real>)
+        work(panel, from, least(H - from, PANEL<Real>));
+}
+
+/// Bring rows first .. last - 1 of a state (zeros if there is none) into panels, with zeros past H.
+template <class Real>
+void into_panels(const Rows<Real>& from, long H, long first, long last, const Panels<Real>& to) {
+    for (long n = first; n < last; ++n)
+        for_panels<Real>(H, [&](long panel, long start, long width) {
+            if (from.data == nullptr) std::memset(to.at(panel, n), 0, PANEL<Real> * sizeof(Real));
+            else copy_panel(to.at(panel, n), from[n] + start, width);
+        });
+}
+
+template <class Real>
+inline void out_of_panels(const Panels<Real>& from, long row, long H, Real* to) {
+    for_panels<Real>(H, [&](long panel, long start, long width) {
+        if (width == PANEL<Real>) std::memcpy(to + start, from.at(panel, row), PANEL<Real> * sizeof(Real));
+        else std::memcpy(to + start, from.at(panel, row), width * sizeof(Real));
+    });
+}
+
+template <class Real>
+inline void add_to_panels(const Panels<Real>& to, long row, const Real* from, long H) {
+    for_panels<Real>(H, [&](long panel, long start, long width) {
+        if (width == PANEL<Real>) add_to(to.at(panel, row), from + start, PANEL<Real>);
+        else add_to(to.at(panel, row), from + start, width);
+    });
+}
+
+/// Pack Wh (H x gates * H) in panels: for each panel of units those of its gates.
 template <class Real>
 void pack_gates(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
-    const long panels = gates * ceil_divide(H, GROUP<Real>);
+    const long panels = gates * panels_of<Real>(H);
+    parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
+        for (long panel = first; panel < last; ++panel)
+            pack_panel(Wh + panel % gates * H, gates * H, 1, H, H, panel / gates, packed + panel * H * PANEL<Real>);
+    });
+}
+
+/// Pack the transpose of Wh in panels, with zero rows where the panels of a gate go past H.
+template <class Real>
+void pack_transpose(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
+    const long panels = panels_of<Real>(H), width = panels * PANEL<Real>;
     parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
         for (long panel = first; panel < last; ++panel) {
-            const long gate = panel % gates, group = panel / gates;
-            pack_panel(Wh + gate * H, gates * H, 1, H, H, group, packed + panel * H * PANEL<Real>);
+            for (long gate = 0; gate < gates; ++gate) {
+                Real* to = packed + (panel * gates + gate) * width * PANEL<Real>;
+                pack_panel(Wh + gate * H, 1, gates * H, H, H, panel, to);
+                std::memset(to + H * PANEL<Real>, 0, (width - H) * PANEL<Real> * sizeof(Real));
+            }
         }
     });
 }
 
-/// Pack the transpose of Wh (H x gates * H) in panels.
-template <class Real>
-void pack_transpose(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
-    const long panels = ceil_divide(H, PANEL<Real>), K = gates * H;
-    parallel_ranges(panels, part_count(panels, 8.0 * K * H), [&](long first, long last) {
-        for (long panel = first; panel < last; ++panel)
-            pack_panel(Wh, 1, K, K, H, panel, packed + panel * K * PANEL<Real>);
-    });
-}
-
-/// One time step of `rows` rows: the products with Wh, then `cell_forward`.
+/// One step: of each of `groups` rows of `before` the products with Wh, then run(child, sums, panel) for its children.
 ///
-/// All of them go by a group of units before the next, since the weights of a large layer come from far.
-template <class Real, class Step>
-void step_forward(const Step* steps, long rows, const Real* packed, long H) {
-    constexpr long GATES = Step::GATES, LINE = 64 / sizeof(Real);
-    alignas(64) Real sums[ROW_BLOCK][GATES * GROUP<Real>];
-    const Real* h_previous[ROW_BLOCK];
+/// before.data is null where every state is zero.  Children stand in the order of their groups, group_of(child).
+template <long GATES, class Real, class GroupOf, class Run>
+void step_forward(const Panels<Real>& before, const int32_t* parents, long groups, long children, const Real* packed,
+                  long H, const GroupOf& group_of, const Run& run) {
+    constexpr long P = PANEL<Real>;
+    alignas(64) Real sums[ROW_BLOCK][GATES * P];
+    const Real* rows[ROW_BLOCK];
     Real* starts[ROW_BLOCK];
     for (long r = 0; r < ROW_BLOCK; ++r) starts[r] = sums[r];
-    for (long unit = 0; unit < H; unit += GROUP<Real>, packed += GATES * H * PANEL<Real>) {
-        const bool whole = unit + GROUP<Real> <= H;
-        for (long start = 0; start < rows; start += ROW_BLOCK) {
-            const long count = least(rows - start, ROW_BLOCK);
-            for (long r = 0; r < count; ++r) {
-                h_previous[r] = steps[start + r].h_previous;
-                // The memory that will be written to comes while the products are taken.
-                for (long j = unit; j < least(H, unit + GROUP<Real>); j += LINE)
-                    steps[start + r].prefetch_results(H, j);
+    if (before.data == nullptr) std::memset(sums, 0, sizeof sums);
+    for (long panel = 0; panel < panels_of<Real>(H); ++panel, packed += GATES * H * P) {
+        long child = 0;
+        for (long start = 0; start < groups; start += ROW_BLOCK) {
+            const long count = least(groups - start, ROW_BLOCK);
+            if (before.data != nullptr) {
+                for (long r = 0; r < count; ++r) rows[r] = before.at(0, parents[start + r]);
+                for (long gate = 0; gate < GATES; ++gate)
+                    panel_product(rows, count, before.runs(), packed + gate * H * P, H, false, starts, gate * P);
             }
-            for (long gate = 0; gate < GATES; ++gate)
-                panel_product(h_previous, count, packed + gate * H * PANEL<Real>, H, false, starts, gate * GROUP<Real>);
-            for (long r = 0; r < count; ++r) {
-                if (whole) cell_forward<true>(sums[r], steps[start + r], H, unit);
-                else cell_forward<false>(sums[r], steps[start + r], H, unit);
-            }
+            for (; child < children && group_of(child) < start + count; ++child)
+                run(child, sums[group_of(child) - start], panel);
         }
     }
 }
 
-/// Run over time; at padding `pass_state` copies the state.
-template <class Step, template <class> class Forward, class Real>
+/// What is kept of a level: gates in four times as many panels as a state.
+template <class Real>
+struct Level {
+    Panels<Real> gates, h, c;  // c.data is null where states have no cell
+};
+
+/// What forward and backward know of a layer's run: sizes, tree, and where the levels lie in the cache.
+template <class Cell, class Real>
+struct Layout {
+    static constexpr long P = PANEL<Real>, GATES = Cell::GATES;
+    const Tree& tree;
+    long H, panels, width;
+    Real* cache;
+    Panels<Real> first_h, first_c;  // of all rows; data is null where first states are zeros
+
+    template <class Arguments>
+    Layout(const Tree& tree, const Arguments& p, const Buffer<Real>& first)
+        : tree(tree), H(p.H), panels(panels_of<Real>(H)), width(panels * P), cache(p.cache),
+          first_h{has_first(p) ? first + 0 : nullptr, p.N},
+          first_c{has_first(p) && Cell::STATES == 2 ? first + p.N * width : nullptr, p.N} {}
+
+    template <class Arguments>
+    static bool has_first(const Arguments& p) {
+        if constexpr (Cell::STATES == 2) return p.h0.data != nullptr || p.c0.data != nullptr;
+        else return p.h0.data != nullptr;
+    }
+
+    /// Rows that begin alike may share nodes: without first states or contexts of their own, and if inputs come again.
+    template <class Arguments>
+    static bool shares(const Arguments& p, const Real* context) {
+        return !has_first(p) && context == nullptr && p.R < p.N * p.T;
+    }
+
+    template <class Arguments>
+    static Buffer<Real> first_buffer(const Arguments& p) {
+        return Buffer<Real>(has_first(p) ? Cell::STATES * p.N * panels_of<Real>(p.H) * P : 0);
+    }
+
+    /// Bring the first states of a part's rows into panels.
+    template <class Arguments>
+    void pack_first(const Arguments& p, long part) const {
+        if (first_h.data == nullptr) return;
+        into_panels(p.h0, H, tree.first_place(part), tree.first_place(part + 1), first_h);
+        if constexpr (Cell::STATES == 2)
+            into_panels(p.c0, H, tree.first_place(part), tree.first_place(part + 1), first_c);
+    }
+
+    /// A level, or at -1 the first states.
+    Level<Real> level(long d) const {
+        if (d < 0) return {{nullptr, 0}, first_h, first_c};
+        const long nodes = tree.nodes(d), size = nodes * width;
+        Real* base = cache + tree.nodes_before(d) * (4 + Cell::STATES) * width;
+        return {{base, nodes}, {base + 4 * size, nodes}, {Cell::STATES == 2 ? base + 5 * size : nullptr, nodes}};
+    }
+};
+
+/// Where one node finds what it reads, and leaves its results, in one panel.
+template <class Real>
+struct Place {
+    const Real *input, *context;      // of one gate; the next lies H further; context may be null
+    const Real *h_before, *c_before;  // null where they are zeros
+    Real* gates;                      // of one gate; the next lies gate_step further; null if nobody wants them
+    long gate_step;
+    Real *h, *c;
+};
+
+/// Run over time; at padding the state passes.
+template <class Cell, template <class> class Forward, class Real>
 void forward(const Forward<Real>& p) {
-    const long N = p.N, T = p.T, H = p.H;
-    const Buffer<Real> packed(packed_size<Real>(H, Step::GATES));
-    pack_gates(p.Wh, H, Step::GATES, packed);
-    parallel_ranges(N, part_count(N, 2.0 * Step::GATES * N * T * H * H), [&](long first, long last) {
-        const Buffer<Step> steps(last - first);
-        for (long t = 0; t < T; ++t) {
-            long rows = 0;
-            for (long n = first; n < last; ++n) {
-                const Step step = Step::at(p, n, t);
-                if (p.mask != nullptr && !p.mask[n * T + t]) step.pass_state(H);
-                else steps[rows++] = step;
-            }
-            step_forward(steps + 0, rows, packed + 0, H);
+    const long N = p.N, T = p.T, H = p.H, W = Cell::GATES * H;
+    const Tree tree(p.rows, p.mask, N, T, Layout<Cell, Real>::shares(p, p.context),
+                    part_count(N, 2.0 * Cell::GATES * N * T * H * H));
+    const Buffer<Real> first = Layout<Cell, Real>::first_buffer(p);
+    const Layout<Cell, Real> layout(tree, p, first);
+    const Buffer<Real> packed(layout.panels * PANEL<Real> * Cell::GATES * H);
+    pack_gates(p.Wh, H, Cell::GATES, packed);
+    parallel(tree.parts, [&](long part) {
+        layout.pack_first(p, part);
+        for (long d = 0; d < tree.depth; ++d) {
+            const Level<Real> here = layout.level(d), before = layout.level(d - 1);
+            const long node = tree.first_node(part, d), nodes = tree.first_node(part + 1, d) - node;
+            const long group = tree.first_group(part, d), groups = tree.first_group(part + 1, d) - group;
+            step_forward<Cell::GATES>(
+                before.h, tree.parents(d) + group, groups, nodes, packed + 0, H,
+                [&](long child) { return tree.node(d, node + child).group - group; },
+                [&](long child, const Real* sums, long panel) {
+                    const auto [input, row, parent, in_group] = tree.node(d, node + child);
+                    const long unit = panel * PANEL<Real>;
+                    const Place<Real> place{
+                        p.table + input * W + unit,
+                        p.context == nullptr ? nullptr : p.context + row * W + unit,
+                        before.h.data == nullptr ? nullptr : before.h.at(panel, parent),
+                        before.c.data == nullptr ? nullptr : before.c.at(panel, parent),
+                        here.gates.at(panel, node + child),
+                        here.gates.rows * layout.width,
+                        here.h.at(panel, node + child),
+                        here.c.data == nullptr ? nullptr : here.c.at(panel, node + child)};
+                    if (unit + PANEL<Real> <= H) Cell::template forward<true>(sums, place, H, H - unit);
+                    else Cell::template forward<false>(sums, place, H, H - unit);
+                });
         }
+        for (long at = tree.first_place(part); at < tree.first_place(part + 1); ++at) write_states(p, layout, at);
     });
 }
 
-/// Take rows first .. last - 1 back to the first state: at each step the cell, then the products with Wh transposed.
-///
-/// cell(n, t) writes dgates, of which the first GATES * H numbers go into the products.  They give dh, or are added to
-/// what the cell left there.
-template <long GATES, template <class> class Backward, class Real, class Cell>
-void backward_rows(const Backward<Real>& p, const Real* packed, bool add, long first, long last, const Cell& cell) {
-    const long T = p.T, H = p.H, K = GATES * H;
-    const Buffer<const Real*> das(last - first);
-    const Buffer<Real*> dhs(last - first);
-    for (long t = T - 1; t >= 0; --t) {
-        long rows = 0;
-        for (long n = first; n < last; ++n) {
-            const long at = n * T + t;
-            Real *dh = p.dh + n * H, *dgates = p.dgates + at * 4 * H;
-            if (p.dhs != nullptr) add_to(dh, p.dhs + at * H, H);
-            if (p.mask != nullptr && !p.mask[at]) {
-                std::memset(dgates, 0, 4 * H * sizeof(Real));
-                continue;
-            }
-            cell(n, t);
-            das[rows] = dgates;
-            dhs[rows++] = dh;
+/// Write what a row's states are at every position, and the last cell.
+template <class Cell, class Real, class Forward>
+void write_states(const Forward& p, const Layout<Cell, Real>& layout, long place) {
+    const long n = layout.tree.row_at(place), T = p.T, H = p.H, length = layout.tree.length(n);
+    const auto write = [&](const Panels<Real>& from, long row, Real* to) {
+        if (from.data == nullptr) std::memset(to, 0, H * sizeof(Real));
+        else out_of_panels(from, row, H, to);
+    };
+    long d = -1, node = n;
+    for (long t = 0; t < T; ++t) {
+        if (d + 1 < length && layout.tree.position(n, d + 1) == t) node = layout.tree.node_of(n, ++d);
+        write(layout.level(d).h, node, p.hs + (n * T + t) * H);
+    }
+    if constexpr (Cell::STATES == 2) write(layout.level(d).c, node, p.c + n * H);
+}
+
+/// What the products backward read of a level: the gates' gradient, summed over the children of one parent, and the
+/// parents' h, a row for each group.
+template <class Real>
+struct Factors {
+    Panels<Real> dgates, h;
+};
+
+/// Runs backward, in two passes: rows back to their first states, then the sums over all positions.
+template <class Cell, template <class> class Backward, class Real>
+class BackwardPass {
+public:
+    explicit BackwardPass(const Backward<Real>& p)
+        : p_(p), flops_(2.0 * Cell::GATES * p.N * p.T * p.H * p.H),
+          tree_(p.rows, p.mask, p.N, p.T, Layout<Cell, Real>::shares(p, p.dcontext), part_count(p.N, flops_)),
+          first_(Layout<Cell, Real>::first_buffer(p)), layout_(tree_, p, first_), factors_(tree_.depth),
+          own_(place_factors(nullptr)), packed_(layout_.width * layout_.width * GATES) {}
+
+    void run() {
+        place_factors(own_ + 0);
+        pack_transpose(p_.Wh, H, GATES, packed_);
+        parallel(tree_.parts, [&](long part) { rows_backward(part); });
+        const long panels = GATES * layout_.panels;
+        parallel_ranges(panels, part_count(panels, flops_), [&](long first, long last) {
+            for (long panel = first; panel < last; panel += SET) add_to_dWh(panel, least(last, panel + SET));
+            for (long panel = first; panel < last; ++panel) add_to_inputs(panel);
+        });
+    }
+
+private:
+    static constexpr long P = PANEL<Real>, GATES = Cell::GATES;
+    static constexpr long SET = 4;       // panels of dWh's columns that are taken together
+    static constexpr long SLICE = 128;   // nodes of a level: 8 KiB of a panel of h, which a set's panels meet in turn
+
+    /// Say where each level's factors lie, in memory of their own unless they are those of the level itself; return
+    /// how many numbers of such memory it takes.
+    long place_factors(Real* own) {
+        long size = 0;
+        const auto take = [&](long rows, long panels) {
+            const Panels<Real> taken{own == nullptr ? nullptr : own + size, rows};
+            size += rows * panels * P;
+            return taken;
+        };
+        for (long d = 0; d < tree_.depth; ++d) {
+            const Panels<Real> gates = layout_.level(d).gates, h = layout_.level(d - 1).h;
+            const long groups = tree_.groups(d);
+            factors_[d] = {groups == gates.rows || h.data == nullptr ? gates : take(groups, GATES * layout_.panels),
+                           groups == h.rows || h.data == nullptr ? h : take(groups, layout_.panels)};
         }
+        return size;
+    }
+
+    /// Take a part's rows back to their first states.
+    void rows_backward(long part) {
+        const long rows = tree_.first_place(part + 1) - tree_.first_place(part), size = rows * layout_.width;
+        const Buffer<Real> memory(2 * Cell::STATES * size);
+        const auto gradients = [&](long d) {  // dh and dc of a level
+            Real* base = memory + (d & 1) * Cell::STATES * size;
+            return Level<Real>{{nullptr, 0}, {base, rows}, {Cell::STATES == 2 ? base + size : nullptr, rows}};
+        };
+        const auto zero = [&](long d) { std::memset(gradients(d).h.data, 0, Cell::STATES * size * sizeof(Real)); };
+        layout_.pack_first(p_, part);
+        zero(tree_.depth - 1);
+        for (long d = tree_.depth - 1; d >= 0; --d) {
+            const Level<Real> from = gradients(d), to = gradients(d - 1);
+            add_given(part, d, from);
+            zero(d - 1);
+            cells_backward(part, d, from, to);
+            if (layout_.level(d - 1).h.data == nullptr) continue;
+            sum_groups(part, d);
+            products_backward(part, d, to.h);
+        }
+        if (layout_.first_h.data == nullptr) return;
+        const Level<Real> first = gradients(-1);
+        for (long n = tree_.first_place(part), at = 0; at < rows; ++n, ++at) {
+            const bool symbols = tree_.length(n) > 0;
+            if (symbols) out_of_panels(first.h, at, H, p_.dh + n * H);
+            for (long t = 0; p_.dhs != nullptr && t < (symbols ? tree_.position(n, 0) : p_.T); ++t)
+                add_to(p_.dh + n * H, p_.dhs + (n * p_.T + t) * H, H);  // where the first state is passed on
+            if constexpr (Cell::STATES == 2)
+                if (symbols) out_of_panels(first.c, at, H, p_.dc + n * H);
+        }
+    }
+
+    /// The first of a level's nodes that are a part's, or at -1 of its rows.
+    long first_of(long part, long d) const { return d < 0 ? tree_.first_place(part) : tree_.first_node(part, d); }
+
+    /// Add to the gradients of a level's states what comes from above, and from behind the last.
+    void add_given(long part, long d, const Level<Real>& gradients) const {
+        const long T = p_.T;
+        for (long at = tree_.first_place(part); at < tree_.first_place(part + 1); ++at) {
+            const long n = tree_.row_at(at), length = tree_.length(n);
+            if (length <= d) continue;
+            const long node = tree_.node_of(n, d) - first_of(part, d);
+            const long end = d + 1 < length ? tree_.position(n, d + 1) : T;
+            for (long t = tree_.position(n, d); t < end && p_.dhs != nullptr; ++t)
+                add_to_panels(gradients.h, node, p_.dhs + (n * T + t) * H, H);
+            if (d + 1 < length) continue;
+            add_to_panels(gradients.h, node, p_.dh + n * H, H);
+            if constexpr (Cell::STATES == 2) add_to_panels(gradients.c, node, p_.dc + n * H, H);
+        }
+    }
+
+    /// The cell of a level's nodes: the gates' gradient takes the place of the gates.
+    void cells_backward(long part, long d, const Level<Real>& from, const Level<Real>& to) const {
+        const Level<Real> here = layout_.level(d), before = layout_.level(d - 1);
+        const long first = tree_.first_node(part, d), last = tree_.first_node(part + 1, d);
+        const bool into_first = d == 0 && before.h.data == nullptr;  // where all begin alike nobody asks for `to`
+        for (long panel = 0; panel < layout_.panels; ++panel) {
+            for (long node = first; node < last; ++node) {
+                const long parent = tree_.node(d, node).parent;
+                const long to_row = into_first ? 0 : parent - first_of(part, d - 1);
+                Cell::backward(here.gates.at(panel, node), here.gates.rows * layout_.width, here.h.at(panel, node),
+                               before.h.data == nullptr ? nullptr : before.h.at(panel, parent),
+                               before.c.data == nullptr ? nullptr : before.c.at(panel, parent),
+                               from.h.at(panel, node - first), Cell::STATES == 2 ? from.c.at(panel, node - first) : nullptr,
+                               Cell::STATES == 2 ? to.c.at(panel, to_row) : to.h.at(panel, to_row));
+            }
+        }
+    }
+
+    /// Fill in a level's factors, where they have memory of their own.
+    void sum_groups(long part, long d) const {
+        const Level<Real> here = layout_.level(d), before = layout_.level(d - 1);
+        const auto [dgates, h] = factors_[d];
+        if (dgates.data != here.gates.data) {
+            for (long panel = 0; panel < GATES * layout_.panels; ++panel) {
+                long group_before = -1;
+                for (long node = tree_.first_node(part, d); node < tree_.first_node(part + 1, d); ++node) {
+                    const long group = tree_.node(d, node).group;
+                    if (group != group_before) std::memset(dgates.at(panel, group), 0, P * sizeof(Real));
+                    add_to(dgates.at(panel, group), here.gates.at(panel, node), P);
+                    group_before = group;
+                }
+            }
+        }
+        if (h.data == before.h.data) return;
+        for (long panel = 0; panel < layout_.panels; ++panel)
+            for (long group = tree_.first_group(part, d); group < tree_.first_group(part + 1, d); ++group)
+                copy_panel(h.at(panel, group), before.h.at(panel, tree_.parents(d)[group]), P);
+    }
+
+    /// The products of the gates' gradient with Wh transposed, added to the parents' dh.
+    void products_backward(long part, long d, const Panels<Real>& to) const {
+        const Panels<Real>& dgates = factors_[d].dgates;
+        const long first = tree_.first_group(part, d), rows = tree_.first_group(part + 1, d) - first;
+        const long K = GATES * layout_.width;
+        const Buffer<const Real*> from(rows);
+        const Buffer<Real*> outs(rows);
+        for (long r = 0; r < rows; ++r) outs[r] = to.at(0, tree_.parents(d)[first + r] - first_of(part, d - 1));
         // A block of the gates at a time, so that all rows' stay in the second-level cache while the weights go by.
         for (long k = 0; k < K; k += K_BLOCK) {
             const long depth = least(K - k, K_BLOCK);
-            for (long unit = 0; unit < H; unit += PANEL<Real>)
-                panel_product(das + 0, rows, packed + unit * K + k * PANEL<Real>, depth, add || k > 0, dhs + 0, unit,
-                              H - unit);
-            for (long r = 0; r < rows; ++r) das[r] += depth;
+            for (long r = 0; r < rows; ++r) from[r] = dgates.at(0, first + r) + dgates.runs().offset(k);
+            for (long panel = 0; panel < layout_.panels; ++panel)
+                panel_product(from + 0, rows, dgates.runs(), packed_ + (panel * K + k) * P, depth, true, outs + 0,
+                              panel * to.rows * P);
         }
     }
-}
 
-/// What one position adds: h_previous^T dgates to the gradient of Wh, and dgates to its row of dtable and dcontext.
-template <class Real>
-struct Position {
-    const Real *h_previous, *dgates;
-    Real *dtable, *dcontext;  // dcontext may be null
-};
-
-/// Take all rows back to the first state, then add to dWh, dtable and dcontext at the positions that are not padding.
-///
-/// The last gate of a layer may not be a plain sum of the two products.  Then the gradient of its product with h is in
-/// dgates where it would be otherwise, and the gradient of its input product stands H further: from the column
-/// `shared` on.
-template <long GATES, template <class> class Backward, class Real, class Cell>
-void backward(const Backward<Real>& p, bool add, long shared, const Cell& cell) {
-    const long N = p.N, T = p.T, H = p.H, columns = GATES * H;
-    {
-        const Buffer<Real> packed(packed_size<Real>(H, GATES));
-        pack_transpose(p.Wh, H, GATES, packed);
-        parallel_ranges(N, part_count(N, 2.0 * GATES * N * T * H * H), [&](long first, long last) {
-            backward_rows<GATES>(p, packed + 0, add, first, last, cell);
-        });
-    }
-    const Buffer<Position<Real>> positions(N * T);
-    long count = 0;
-    for (long n = 0, at = 0; n < N; ++n) {
-        for (long t = 0; t < T; ++t, ++at) {
-            if (p.mask != nullptr && !p.mask[at]) continue;
-            positions[count++] = {t > 0 ? p.hs + (at - 1) * H : p.h0[n], p.dgates + at * 4 * H,
-                                  p.dtable + p.rows[at] * columns,
-                                  p.dcontext == nullptr ? nullptr : p.dcontext + n * columns};
-        }
-    }
-    // By columns, so that every number of dgates is packed once, and added to dtable and dcontext in order.
-    blocked_product<TILE>(
-        p.dWh, H, columns, count, {true, nullptr}, true,
-        [&](long k, long depth, long row, long height, Real* to, const Real** starts) {
-            for (long i = 0; i < depth; ++i)
-                copy_tile(to + i * TILE, positions[k + i].h_previous + row, height);
-            for (long r = 0; r < height; ++r) starts[r] = to + r;
-        },
-        [&](long k, long depth, long panel, long panels, Real* to) {
-            const long column = panel * PANEL<Real>, end = least(column + panels * PANEL<Real>, columns);
-            const long middle = column > shared ? column : least(end, shared);
-            for (long i = 0; i < depth; ++i) {
-                const auto [h_previous, dgates, dtable, dcontext] = positions[k + i];
-                for (long j = column; j < end; j += PANEL<Real>)
-                    copy_panel(to + ((j - column) * depth + i * PANEL<Real>), dgates + j, end - j);
-                add_to(dtable + column, dgates + column, middle - column);
-                add_to(dtable + middle, dgates + middle + H, end - middle);
-                if (dcontext == nullptr) continue;
-                add_to(dcontext + column, dgates + column, middle - column);
-                add_to(dcontext + middle, dgates + middle + H, end - middle);
+    /// Add h^T dgates to the panels first .. last - 1 of dWh's columns.
+    void add_to_dWh(long first, long last) const {
+        constexpr long TILES = ceil_divide(P, TILE);
+        for (long d = 0; d < tree_.depth; ++d) {
+            const auto [dgates, h] = factors_[d];
+            if (h.data == nullptr) continue;
+            for (long from = 0; from < tree_.groups(d); from += SLICE) {
+                const long depth = least(tree_.groups(d) - from, SLICE);
+                for (long unit = 0; unit < H; unit += P) {
+                    for (long i = 0; i < TILES; ++i) {
+                        const long row = unit + P * i / TILES, height = least(H, unit + P * (i + 1) / TILES) - row;
+                        if (height <= 0) break;
+                        const Real* a[TILE];
+                        Real* out[TILE];
+                        for (long r = 0; r < height; ++r) {
+                            a[r] = h.at(unit / P, from) + row - unit + r;
+                            out[r] = p_.dWh + (row + r) * GATES * H;
+                        }
+                        for (long panel = first; panel < last; ++panel)
+                            panel_product<P>(a, height, DENSE, dgates.at(panel, from), depth, true, out,
+                                             column(panel), H - panel % layout_.panels * P);
+                    }
+                }
             }
-        });
-}
+        }
+    }
+
+    /// Where the columns of a panel of gates begin in weights.
+    long column(long panel) const { return panel / layout_.panels * H + panel % layout_.panels * P; }
+
+    /// Add the gradient of one panel of gates to its columns of dtable and dcontext.
+    void add_to_inputs(long panel) const {
+        const long at = column(panel), count = least(P, H - panel % layout_.panels * P), columns = GATES * H;
+        const long stored = Cell::input_gate(panel / layout_.panels) * layout_.panels + panel % layout_.panels;
+        for (long d = 0; d < tree_.depth; ++d) {
+            const Panels<Real> dgates = layout_.level(d).gates;
+            for (long index = 0; index < dgates.rows; ++index) {
+                const Tree::Node& node = tree_.node(d, index);
+                const Real* from = dgates.at(stored, index);
+                add(p_.dtable + node.input * columns + at, from, count);
+                if (p_.dcontext != nullptr) add(p_.dcontext + node.row * columns + at, from, count);
+            }
+        }
+    }
+
+    static void add(Real* to, const Real* from, long count) {
+        if (count == P) add_to(to, from, P);
+        else add_to(to, from, count);
+    }
+
+    const Backward<Real>& p_;
+    const double flops_;
+    const Tree tree_;
+    const Buffer<Real> first_;
+    const Layout<Cell, Real> layout_;
+    const Buffer<Factors<Real>> factors_;
+    const Buffer<Real> own_, packed_;
+    const long H = p_.H;
+};
 
 }  // namespace
 }  // namespace doldari::DOLDARI_ISA
