@@ -69,8 +69,8 @@ struct Runs {
 };
 constexpr Runs DENSE{1L << 40, 0};
 
-/// One register tile: out[r][column ..] (+)= sum over k of a[r][k] * b[k * PANEL ..].  With A_STEP other than 1 the
-/// numbers of a row of a stand so far apart, in a single run.
+/// One register tile: out[r][column ..] (+)= sum over k of a[r][k] * b[k * PANEL ..], for K of at least 1.  With A_STEP
+/// other than 1 the numbers of a row of a stand so far apart, in a single run.
 template <long A_STEP, int ROWS, class Real>
 void whole_tile(const Real* const* a, Runs runs, const Real* b, long K, bool add, Real* const* out, long column) {
     constexpr long L = LANES<Real>;
@@ -82,9 +82,10 @@ void whole_tile(const Real* const* a, Runs runs, const Real* b, long K, bool add
         sums[r][0] = add ? load(out[r] + column) : Vector<Real>{};
         sums[r][1] = add ? load(out[r] + column + L) : Vector<Real>{};
     }
-    for (long start = 0; start < K; start += runs.run) {
-        const long depth = least(K - start, runs.run);
-        for (long k = 0; k < depth; ++k, b += PANEL<Real>) {
+    do {  // loops that run at least once: otherwise the sums are moved about for the case that they do not
+        const long depth = least(K, runs.run);
+        long k = 0;
+        do {
             const Vector<Real> b0 = load(b), b1 = load(b + L);
 #pragma GCC unroll 12
             for (int r = 0; r < ROWS; ++r) {
@@ -92,10 +93,12 @@ void whole_tile(const Real* const* a, Runs runs, const Real* b, long K, bool add
                 sums[r][0] += x * b0;
                 sums[r][1] += x * b1;
             }
-        }
+            b += PANEL<Real>;
+        } while (++k < depth);
 #pragma GCC unroll 12
         for (int r = 0; r < ROWS; ++r) rows[r] += runs.jump;
-    }
+        K -= depth;
+    } while (K > 0);
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
         store(out[r] + column, sums[r][0]);
@@ -148,7 +151,9 @@ void narrow_tile(const Real* const* a, long rows, Runs runs, const Real* b, long
 template <long A_STEP = 1, class Real>
 void panel_product(const Real* const* a, long rows, Runs runs, const Real* b, long K, bool add, Real* const* out,
                    long column, long columns = PANEL<Real>) {
-    for (long k = 0; k < K || k == 0; k += K_BLOCK) {
+    if (K == 0 && !add)
+        for (long r = 0; r < rows; ++r) std::memset(out[r] + column, 0, least(columns, PANEL<Real>) * sizeof(Real));
+    for (long k = 0; k < K; k += K_BLOCK) {
         const long depth = least(K - k, K_BLOCK), offset = runs.offset(k) * A_STEP;
         for (long r = 0; r < rows; r += TILE) {
             const long height = least(rows - r, TILE);
