@@ -57,7 +57,7 @@ void Tree::grow(const int32_t* inputs, bool share) {
         if (part == parts) break;
         for (long place = first_place(part); place < first_place(part + 1); ++place) {
             const long n = order_[place];
-            int32_t* mine = &row_nodes_[n * T_];
+            int32_t* mine = row_nodes_.data() + n * T_;
             long d = 0;
             if (share && place % block_ != 0) {  // as far as the row before goes along
                 const long before = order_[place - 1];
