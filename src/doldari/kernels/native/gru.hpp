@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "recurrent.hpp"
+#include "backward.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {

@@ -1,0 +1,85 @@
+// Vectors of H numbers for several rows, in panels: PANEL numbers of every row, then the next PANEL; and weights packed
+// to be multiplied with them.  The last panel is filled up with zeros.
+
+#pragma once
+
+#include "product.hpp"
+
+namespace doldari::DOLDARI_ISA {
+namespace {
+
+template <class Real>
+struct Panels {
+    Real* data;
+    long rows;
+
+    Real* at(long panel, long row) const { return data + (panel * rows + row) * PANEL<Real>; }
+    Runs runs() const { return {PANEL<Real>, rows * PANEL<Real>}; }
+};
+
+/// How many panels H units take.
+template <class Real>
+constexpr long panels_of(long H) {
+    return ceil_divide(H, PANEL<Real>);
+}
+
+/// Call work(panel, from, width) for every panel of a vector of H numbers: where it begins, how much of it is there.
+template <class Real, class Work>
+inline void for_panels(long H, const Work& work) {
+    for (long panel = 0, from = 0; from < H; ++panel, from += PANEL<Real>)
+        work(panel, from, least(H - from, PANEL<Real>));
+}
+
+/// Bring rows first .. last - 1 of a state (zeros if there is none) into panels, with zeros past H.
+template <class Real>
+void into_panels(const Rows<Real>& from, long H, long first, long last, const Panels<Real>& to) {
+    for (long n = first; n < last; ++n)
+        for_panels<Real>(H, [&](long panel, long start, long width) {
+            if (from.data == nullptr) std::memset(to.at(panel, n), 0, PANEL<Real> * sizeof(Real));
+            else copy_panel(to.at(panel, n), from[n] + start, width);
+        });
+}
+
+template <class Real>
+inline void out_of_panels(const Panels<Real>& from, long row, long H, Real* to) {
+    for_panels<Real>(H, [&](long panel, long start, long width) {
+        if (width == PANEL<Real>) std::memcpy(to + start, from.at(panel, row), PANEL<Real> * sizeof(Real));
+        else std::memcpy(to + start, from.at(panel, row), width * sizeof(Real));
+    });
+}
+
+template <class Real>
+inline void add_to_panels(const Panels<Real>& to, long row, const Real* from, long H) {
+    for_panels<Real>(H, [&](long panel, long start, long width) {
+        if (width == PANEL<Real>) add_to(to.at(panel, row), from + start, PANEL<Real>);
+        else add_to(to.at(panel, row), from + start, width);
+    });
+}
+
+/// Pack Wh (H x gates * H) in panels: for each panel of units those of its gates.
+template <class Real>
+void pack_gates(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
+    const long panels = gates * panels_of<Real>(H);
+    parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
+        for (long panel = first; panel < last; ++panel)
+            pack_panel(Wh + panel % gates * H, gates * H, 1, H, H, panel / gates, packed + panel * H * PANEL<Real>);
+    });
+}
+
+/// Pack the transpose of Wh in panels, with zero rows where the panels of a gate go past H.
+template <class Real>
+void pack_transpose(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
+    const long panels = panels_of<Real>(H), width = panels * PANEL<Real>;
+    parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
+        for (long panel = first; panel < last; ++panel) {
+            for (long gate = 0; gate < gates; ++gate) {
+                Real* to = packed + (panel * gates + gate) * width * PANEL<Real>;
+                pack_panel(Wh + gate * H, 1, gates * H, H, H, panel, to);
+                std::memset(to + H * PANEL<Real>, 0, (width - H) * PANEL<Real> * sizeof(Real));
+            }
+        }
+    });
+}
+
+}  // namespace
+}  // namespace doldari::DOLDARI_ISA
