@@ -185,6 +185,7 @@ def test_generate(cli):
     assert {len(line) for line in chapter} == {9}
     assert cli("generate reverse --count 1").out.count("\t") == 1
     assert "digits=3: copy has none" in cli("generate copy --digits 3").err
+    assert len(cli("generate copy").out.splitlines()) == 50_000
     refused = cli("generate addition --count 56 --digits 1")
     assert (refused.code, refused.out) == (1, "")
     assert "count=56: must be from 1 to 55" in refused.err
@@ -210,6 +211,10 @@ def test_compare(cli, pairs, tmp_path):
             "nothing.tsv: no such file, and no built-in task of that name (known: addition, copy,",
         ),
         ("train adition", "did you mean addition?"),
+        ("train pairs.tsv --digits 5", "digits=5: only a built-in task has it, not the file pairs.tsv"),
+        ("train pairs.tsv --count 5", "count=5: only a built-in task has it, not the file pairs.tsv"),
+        ("train dates --digits 5", "digits=5: dates has none"),
+        ("train addition --count 500501", "count=500501: must be from 1 to 500,500 with 3 digits"),
         ("train .", ".: is a directory"),
         ("train bad.tsv", "bad.tsv:2: no tab (and 1 more such lines)"),
         ("train empty.tsv", "empty.tsv: no pairs in it"),
@@ -451,10 +456,23 @@ def test_help_teaches(cli):
 
 
 def test_a_task_is_evaluated_on_what_training_holds_out(cli):
-    cli("generate addition --count 300 --digits 2", stdin=b"")
     train = cli("train copy --epochs 1 --hidden-size 4 --batch-size 1000")
     assert "45,000 pairs to train on, 5,000 to validate with" in train.out
     assert json.loads(cli("evaluate runs/copy copy --json").out)["examples"] == 5000
+
+
+def test_a_task_of_another_size(cli):
+    """The pairs are those that `generate` prints, and what training holds out is evaluated on."""
+    generated = cli("generate addition --digits 5 --count 600").out
+    train = cli("train addition --digits 5 --count 600 --epochs 1 --hidden-size 4")
+    assert (train.code, train.err) == (0, "")
+    assert "540 pairs to train on, 60 to validate with" in train.out
+    Path("sums.tsv").write_text(generated)
+    cli("train sums.tsv --recipe addition --epochs 1 --hidden-size 4")
+    history = [Path(f"runs/{name}/history.jsonl").read_text() for name in ("addition", "sums")]
+    assert re.sub(r'"seconds": [\d.]+', "", history[0]) == re.sub(r'"seconds": [\d.]+', "", history[1])
+    evaluated = json.loads(cli("evaluate runs/addition addition --digits 5 --count 600 --json").out)
+    assert (evaluated["examples"], evaluated["accuracy"]) == (60, json.loads(history[0])["accuracy"])
 
 
 def test_text_is_shown_as_it_is(cli, tmp_path):

@@ -11,7 +11,9 @@ import typer
 from doldari.cli.arguments import (
     UNKNOWN_HINT,
     BeamOption,
+    CountOption,
     DataArgument,
+    DigitsOption,
     FeaturesColumnOption,
     ModelArgument,
     SourceColumnOption,
@@ -37,6 +39,8 @@ def evaluate(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    count: CountOption = None,
+    digits: DigitsOption = None,
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
     training: Annotated[
@@ -66,7 +70,8 @@ def evaluate(
 
     predictor = load(model)
     columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
-    pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
+    which = data, columns, count, digits
+    pairs = load_split(*which)[1] if data in TASKS else load_pairs(*which)
     check_symbols(predictor, data, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
