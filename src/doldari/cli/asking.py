@@ -150,6 +150,7 @@ def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
     out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
@@ -158,10 +159,9 @@ def attend(
 
     if not text:
         raise DataError("the text is empty: there is nothing to look at")
-    predictor = load(model)
-    draw_attention(out, predictor.attention(text, unknown=unknown))
-    (answer,) = predictor.predict([text], unknown=unknown)
-    stdout.print(f"{text} -> {answer}; the picture is in {out}")
+    attention = load(model).attention(text, unknown=unknown, beam=beam)
+    draw_attention(out, attention)
+    stdout.print(f"{text} -> {attention.text}; the picture is in {out}")
 
 
 def stdin_lines() -> Iterator[list[bytes]]:
