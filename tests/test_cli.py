@@ -108,7 +108,8 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     page = Path("new/r.html").read_text("utf-8")
     assert "<h1>runs/pairs on test.tsv</h1>" in page
     assert "25.00%" in page
-    assert "4 sources stand in training" in page or "5 sources stand in training" in page
+    assert f"Sources that stand in training with another target: {leaks['sources']}." in page
+    assert page.count('<table class="attention">') == 3
 
 
 def test_train_again_is_refused_unless_overwriting(cli, pairs):

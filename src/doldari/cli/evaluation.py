@@ -77,7 +77,7 @@ def evaluate(
     measured = scores(evaluation)
     leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
     if report is not None:
-        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks)
+        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks, beam)
         write_whole(report, page.encode())
     if as_json:
         result: dict[str, Any] = {
