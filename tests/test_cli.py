@@ -262,12 +262,32 @@ def test_mistakes_get_one_line(cli, pairs, tmp_path, arguments, message):
     assert failed.err.count("\n") == 1
 
 
-def test_usage_errors_have_their_own_code(cli):
-    assert cli("train").code == 2
-    assert cli("trian addition").code == 2
-    assert cli("train addition --decoder pekky").code == 2
-    assert cli("train addition --metric bleu").code == 2
-    assert cli("generate subtraction").code == 2
+@pytest.mark.parametrize(
+    "arguments, message, command",
+    [
+        ("train", "Missing argument 'DATA'", " train"),
+        ("trian addition", "No such command 'trian'. Did you mean 'train'?", ""),
+        ("train addition --decoder pekky", "'pekky' is not one of 'plain', 'peeky', 'attention'", " train"),
+        ("train addition --metric bleu", "'bleu' is not one of 'accuracy', 'loss'", " train"),
+        ("train addition --source-normalization NFG", "'NFG' is not one of 'none', 'NFC', 'NFD', ", " train"),
+        ("train addition --source-column 0", "Invalid value for '--source-column'", " train"),
+        ("train addition --hiden-size 9", "No such option: --hiden-size", " train"),
+        ("generate subtraction", "'subtraction' is not one of 'addition', 'copy', 'dates', 'reverse'", " generate"),
+    ],
+)
+def test_usage_errors_get_one_line_and_their_own_code(cli, arguments, message, command):
+    failed = cli(arguments)
+    assert (failed.code, failed.out) == (2, "")
+    assert failed.err.startswith("error: ")
+    assert message in failed.err
+    assert failed.err.endswith(f"{command} --help\n")
+    assert failed.err.count("\n") == 1
+
+
+def test_without_a_command_there_is_help(cli):
+    shown = cli("")
+    assert (shown.code, shown.err) == (2, "")
+    assert "doldari train addition" in shown.out
 
 
 def test_unknown_symbols_lose_nothing_else(cli, pairs):
