@@ -603,7 +603,10 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
     [
         ("predict model abc --n-best 3 --beam 2", "error: beam=2, n_best=3"),
         ("predict model abc --matching (", "error: '(': not a regular expression"),
-        ("predict model abc --matching x+", "error: 'x+': allows nothing"),
+        ("predict model abc --matching x+", "error: 'x+' allows nothing"),
+        ("predict model --matching x+", "error: 'x+' allows nothing"),
+        ("predict model --beam 2 --n-best 3", "error: beam=2, n_best=3"),
+        ("predict model abc --one-of foreign.txt", "error: foreign.txt: the list allows nothing"),
         ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
         ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
@@ -616,8 +619,9 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
     ],
 )
 def test_refusals_of_models_and_searches(cli, model, arguments, message):
+    Path("foreign.txt").write_text("가\n나\n")
     refused = cli(arguments)
-    assert refused.code == 1
+    assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(message)
     assert refused.err.count("\n") == 1
 

@@ -65,6 +65,25 @@ def test_a_list_allows_itself():
     assert texts(one_of(["xyz", "a"], LETTERS, 5), LETTERS, 5) == ["a"]
 
 
+@given(st.lists(st.text("ab-12x", max_size=6), min_size=1, max_size=40), st.integers(1, 6))
+def test_any_list_allows_itself(listed, longest):
+    spelled = {text for text in listed if text and "x" not in text and len(text) <= longest}
+    if spelled:
+        automaton = one_of(listed, LETTERS, longest)
+        assert sorted(texts(automaton, LETTERS, longest)) == sorted(spelled)
+    else:
+        with pytest.raises(ConfigError, match="allows nothing"):
+            one_of(listed, LETTERS, longest)
+
+
+def test_a_long_list_is_small():
+    """20,000 states of 5,000 symbols each would be a tenth of a gigabyte if a state had all of them."""
+    vocabulary = Vocabulary.build(["".join(map(chr, range(0xAC00, 0xAC00 + 5000)))], "characters")
+    listed = [a + b for a in vocabulary.symbols[:200] for b in vocabulary.symbols[:100]]
+    automaton = one_of(listed, vocabulary, 2)
+    assert (automaton.Q, len(automaton.edges)) == (1 + 200 + 20_000, 200 + 20_000 + 1)
+
+
 def test_jamo_are_listed_as_syllables():
     vocabulary = Vocabulary.build(["각난"], "characters", normalization="NFD")
     assert sorted(texts(one_of(["낙", "간"], vocabulary, 3), vocabulary, 3)) == ["간", "낙"]
@@ -129,6 +148,10 @@ def test_a_constraint_is_never_broken(seed, pattern, decoder, ensemble, beam, lo
         assert answers
         assert all(re.fullmatch(pattern, answer.text) for answer in answers)
     assert all(re.fullmatch(pattern, answer.text) for answer in predictor.sample(sources, allowed=pattern))
+    made = predictor.allowing(pattern)
+    assert predictor.predict(sources, beam=beam, allowed=made) == predictor.predict(
+        sources, beam=beam, allowed=pattern
+    )
     listed = ["ab", "ab-1", "2"]
     for answers in predictor.predict(sources, beam=4, n_best=4, allowed=listed):
         assert {answer.text for answer in answers} <= {*listed}

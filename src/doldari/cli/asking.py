@@ -69,7 +69,14 @@ def predict(
         raise ConfigError("matching and one_of: give one of them")
     check_beam(beam, n_best)
     predictor = load(model)
-    allowed = matching if one_of is None else [line for _, line in read_lines(one_of)]
+    allowed = None
+    if matching is not None:
+        allowed = predictor.allowing(matching)
+    elif one_of is not None:
+        try:
+            allowed = predictor.allowing([line for _, line in read_lines(one_of)])
+        except ConfigError as error:
+            raise ConfigError(f"{one_of}: {error}") from error
 
     def ask(sources: list[str], first: int) -> list[list[Answer]]:
         if sample:

@@ -137,5 +137,5 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
 def possible(automaton: Automaton, what: str, longest: int) -> Automaton:
     """Refuse an automaton that allows nothing."""
     if automaton.distance[0] > longest:
-        raise ConfigError(f"{what}: allows nothing that the model could write in its {longest} symbols at most")
+        raise ConfigError(f"{what} allows nothing that the model could write in its {longest} symbols at most")
     return automaton

@@ -44,7 +44,8 @@ class Answer(NamedTuple):
     score: float
 
 
-Allowed = str | Sequence[str]  # a regular expression that answers match whole, or the list of them
+# A regular expression that answers match whole, or the list of them; or what `Predictor.allowing` made of that.
+Allowed = str | Sequence[str] | Automaton
 
 
 class Predictor:
@@ -95,7 +96,7 @@ class Predictor:
         check_beam(beam, n_best)
         if beam == 1 and n_best is None and allowed is None:
             return self._greedy(texts, unknown)
-        automaton = None if allowed is None else self._automaton(allowed)
+        automaton = None if allowed is None else self.allowing(allowed)
         answers: list[list[Answer]] = [[] for _ in texts]
         for batch, xs, longest in self._batches(texts, unknown, beam):
             found = beam_search(self.text_model.model, xs, START, PADDING, Bounds(longest, automaton), beam)
@@ -131,7 +132,7 @@ class Predictor:
         """
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
-        automaton = None if allowed is None else self._automaton(allowed)
+        automaton = None if allowed is None else self.allowing(allowed)
         answers = [Answer("", 0.0)] * len(texts)
         for batch, xs, longest in self._batches(texts, unknown, 1):
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
@@ -192,12 +193,12 @@ class Predictor:
         copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
         return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
 
-    def _automaton(self, allowed: Allowed) -> Automaton:
-        """Make the automaton of what an answer may be."""
+    def allowing(self, allowed: Allowed) -> Automaton:
+        """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""
         target, longest = self.text_model.target, self.text_model.longest_target
-        if isinstance(allowed, str):
-            return matching(allowed, target, longest)
-        return one_of(allowed, target, longest)
+        if isinstance(allowed, Automaton):
+            return allowed
+        return matching(allowed, target, longest) if isinstance(allowed, str) else one_of(allowed, target, longest)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
         """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
