@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from doldari import ConfigError
 from doldari.config import ModelConfig
-from doldari.data.vocabulary import PADDING, Vocabulary
+from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.inference.constraints import matching, one_of
 from doldari.inference.predictor import Predictor
 from doldari.models.ensemble import Ensemble
@@ -103,10 +103,29 @@ def test_patterns_that_are_refused(pattern, message):
         matching(pattern, LETTERS, 5)
 
 
-@pytest.mark.parametrize("kind, normalization", [("words", "none"), ("characters", "NFD")])
-def test_a_pattern_is_refused_where_answers_are_not_their_symbols_side_by_side(kind, normalization):
-    """.{3} would allow three jamo, which are written as one syllable; words get blanks between them."""
-    vocabulary = Vocabulary.build(["각 난"], kind, normalization=normalization)
+@pytest.mark.parametrize("kind", ["whitespace", "words", "subwords"])
+@pytest.mark.parametrize(
+    "pattern", ["ab( ab)*", r"(ab|b)*\W", r"\(.*\)", "a?b, ?b", r"(\w| )+", ".*", "", " .*|.* |b+"]
+)
+def test_a_pattern_allows_what_python_matches_of_words(kind, pattern):
+    """The symbols are written with blanks between them, or bring their own, of which none is left at either end."""
+    text = "ab b, (ab) b"
+    vocabulary = {
+        "words": Vocabulary.build([text], "words"),
+        "whitespace": Vocabulary.build([text], "whitespace"),
+        "subwords": Vocabulary("subwords", ("▁", "▁ab", "▁b", ",", "▁(", ")", "b")),
+    }[kind]
+    longest = 4
+    ids = range(SPECIALS, len(vocabulary))
+    spelled = [vocabulary.decode(c) for n in range(longest + 1) for c in itertools.product(ids, repeat=n)]
+    found = texts(matching(pattern, vocabulary, longest), vocabulary, longest)
+    assert sorted(found) == sorted(text for text in spelled if re.fullmatch(pattern, text))
+
+
+@pytest.mark.parametrize("normalization, texts", [("NFD", ["각 난"]), ("NFD", ["é"]), ("NFC", ["x\u030c"])])
+def test_a_pattern_is_refused_where_symbols_change_side_by_side(normalization, texts):
+    """.{3} would allow three jamo, which are written as one syllable."""
+    vocabulary = Vocabulary.build(texts, "characters", normalization=normalization)
     with pytest.raises(ConfigError, match="cannot follow a pattern; give a list"):
         matching(".{3}", vocabulary, 5)
 

@@ -5,13 +5,15 @@ steps that are left; so a date is always well formed, and an answer always one o
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doldari.arrays import Ids, Mask
+from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.errors import ConfigError, MissingPackageError
 
@@ -89,13 +91,39 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Auto
 def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     """Allow the texts that a regular expression, in Python's syntax, matches whole.
 
-    ConfigError if it does not compile, if nothing of at most `longest` symbols matches, or if answers are not the
-    vocabulary's symbols side by side, so that what matches them need not match the text.
+    ConfigError if it does not compile, if nothing of at most `longest` symbols matches, or if symbols change when
+    written side by side, as jamo do, so that what matches them need not match the text.
     """
-    composed = vocabulary.normalization in ("NFD", "NFKD") and vocabulary.written == "NFC"
-    if vocabulary.kind in ("words", "subwords") or (composed and not all(map(str.isascii, vocabulary.symbols))):
-        what = vocabulary.kind if vocabulary.kind in ("words", "subwords") else f"{vocabulary.normalization} letters"
+    if not all(stays(symbol, vocabulary.written) for symbol in vocabulary.symbols):
+        what = f"{vocabulary.normalization} letters"
         raise ConfigError(f"{pattern!r}: a model that writes {what} cannot follow a pattern; give a list of answers")
+    machine = compiled(pattern)
+    start = Place(machine.initial, machine.initial in machine.finals)
+    places, edges, targets = {start: 0}, [], []
+    for place in (waiting := [start]):  # which grows as places are found
+        for id, symbol in enumerate(vocabulary.symbols, start=SPECIALS):
+            then = write(symbol, place, vocabulary.kind, machine)
+            if then.state is None and not then.accepts:
+                continue
+            if then not in places:
+                places[then] = len(places)
+                waiting.append(then)
+            edges.append(places[place] * len(vocabulary) + id)
+            targets.append(places[then])
+    accepting = np.array([place.accepts for place in places])
+    automaton = Automaton(np.array(edges, np.int64), np.array(targets, np.int64), accepting, len(vocabulary))
+    return possible(automaton, f"{pattern!r}", longest)
+
+
+def stays(symbol: str, written: str) -> bool:
+    """Say whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
+    first = symbol[:1] or " "
+    joins = unicodedata.category(first).startswith("M") or "\u1160" <= first <= "\u11ff"
+    return written == "none" or (normalize(symbol, written) == symbol and not joins)
+
+
+def compiled(pattern: str) -> Any:
+    """Compile a regular expression to a finite state machine of `interegular`."""
     try:
         import interegular
     except ImportError as error:
@@ -107,31 +135,46 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     except re.error as error:
         raise ConfigError(f"{pattern!r}: not a regular expression: {error}") from error
     try:
-        machine = interegular.parse_pattern(pattern).to_fsm()
+        return interegular.parse_pattern(pattern).to_fsm()
     except Exception as error:  # its parser's errors have no base of their own
         raise ConfigError(
             f"{pattern!r}: not a regular expression that can be used: {error} (whole answers are matched, so that "
             "^ and $ are not needed)"
         ) from error
 
-    edges: dict[Any, dict[Any, Any]] = machine.map
 
-    def walk(state: Any, text: str) -> int:
-        for letter in text:
-            state = edges.get(state, {}).get(machine.alphabet[letter])
-        return number.get(state, -1)
+class Place(NamedTuple):
+    """Where in a pattern the text of some symbols ends: in the machine's state, or None if it leads nowhere.
 
-    # State 0 stands for the start before any symbol: no separator comes before the first one.
-    number: dict[Any, int] = {state: index for index, state in enumerate(machine.states, start=1)}
-    between = " " if vocabulary.kind == "whitespace" else ""
-    transitions = np.full((len(number) + 1, len(vocabulary)), -1, np.int64)
-    transitions[0, SPECIALS:] = [walk(machine.initial, symbol) for symbol in vocabulary.symbols]
-    for state, row in number.items():
-        transitions[row, SPECIALS:] = [walk(state, between + symbol) for symbol in vocabulary.symbols]
-    accepting = np.array([machine.initial in machine.finals, *(state in machine.finals for state in number)])
-    rows, ids = np.nonzero(transitions >= 0)
-    automaton = Automaton(rows * len(vocabulary) + ids, transitions[rows, ids], accepting, len(vocabulary))
-    return possible(automaton, f"{pattern!r}", longest)
+    accepts says whether an answer may end here, without the blanks that it ends in; last is the last symbol's kind.
+    """
+
+    state: Any
+    accepts: bool
+    last: Literal["none", "word", "other"] = "none"
+
+
+def write(symbol: str, place: Place, kind: str, machine: Any) -> Place:
+    """Go on by one symbol, written after the others as `join` does."""
+    text = symbol.replace("▁", " ") if kind == "subwords" else symbol
+    last: Literal["word", "other"] = "word" if kind == "words" and IN_WORD.match(symbol[-1:]) else "other"
+    if (kind == "whitespace" and place.last != "none") or (place.last == "word" and IN_WORD.match(symbol)):
+        text = " " + text
+    if kind not in ("words", "subwords"):
+        state = walk(machine, place.state, text)
+        return Place(state, state in machine.finals, last)
+    text = text if place.last != "none" else text.lstrip(" ")
+    seen = text.rstrip(" ")
+    state = walk(machine, place.state, seen)
+    accepts = state in machine.finals if seen else place.accepts
+    return Place(walk(machine, state, text[len(seen) :]), accepts, last if text else place.last)
+
+
+def walk(machine: Any, state: Any, text: str) -> Any:
+    """Follow a text from a state of a machine; None if there is no way."""
+    for letter in text:
+        state = machine.map.get(state, {}).get(machine.alphabet[letter])
+    return state
 
 
 def possible(automaton: Automaton, what: str, longest: int) -> Automaton:
