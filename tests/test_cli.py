@@ -108,7 +108,8 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     page = Path("new/r.html").read_text("utf-8")
     assert "<h1>runs/pairs on test.tsv</h1>" in page
     assert "25.00%" in page
-    assert "4 sources stand in training" in page or "5 sources stand in training" in page
+    assert f"Sources that stand in training with another target: {leaks['sources']}." in page
+    assert page.count('<table class="attention">') == 3
 
 
 def test_train_again_is_refused_unless_overwriting(cli, pairs):
@@ -185,6 +186,7 @@ def test_generate(cli):
     assert {len(line) for line in chapter} == {9}
     assert cli("generate reverse --count 1").out.count("\t") == 1
     assert "digits=3: copy has none" in cli("generate copy --digits 3").err
+    assert len(cli("generate copy").out.splitlines()) == 50_000
     refused = cli("generate addition --count 56 --digits 1")
     assert (refused.code, refused.out) == (1, "")
     assert "count=56: must be from 1 to 55" in refused.err
@@ -210,6 +212,10 @@ def test_compare(cli, pairs, tmp_path):
             "nothing.tsv: no such file, and no built-in task of that name (known: addition, copy,",
         ),
         ("train adition", "did you mean addition?"),
+        ("train pairs.tsv --digits 5", "digits=5: only a built-in task has it, not the file pairs.tsv"),
+        ("train pairs.tsv --count 5", "count=5: only a built-in task has it, not the file pairs.tsv"),
+        ("train dates --digits 5", "digits=5: dates has none"),
+        ("train addition --count 500501", "count=500501: must be from 1 to 500,500 with 3 digits"),
         ("train .", ".: is a directory"),
         ("train bad.tsv", "bad.tsv:2: no tab (and 1 more such lines)"),
         ("train empty.tsv", "empty.tsv: no pairs in it"),
@@ -256,12 +262,32 @@ def test_mistakes_get_one_line(cli, pairs, tmp_path, arguments, message):
     assert failed.err.count("\n") == 1
 
 
-def test_usage_errors_have_their_own_code(cli):
-    assert cli("train").code == 2
-    assert cli("trian addition").code == 2
-    assert cli("train addition --decoder pekky").code == 2
-    assert cli("train addition --metric bleu").code == 2
-    assert cli("generate subtraction").code == 2
+@pytest.mark.parametrize(
+    "arguments, message, command",
+    [
+        ("train", "Missing argument 'DATA'", " train"),
+        ("trian addition", "No such command 'trian'. Did you mean 'train'?", ""),
+        ("train addition --decoder pekky", "'pekky' is not one of 'plain', 'peeky', 'attention'", " train"),
+        ("train addition --metric bleu", "'bleu' is not one of 'accuracy', 'loss'", " train"),
+        ("train addition --source-normalization NFG", "'NFG' is not one of 'none', 'NFC', 'NFD', ", " train"),
+        ("train addition --source-column 0", "Invalid value for '--source-column'", " train"),
+        ("train addition --hiden-size 9", "No such option: --hiden-size", " train"),
+        ("generate subtraction", "'subtraction' is not one of 'addition', 'copy', 'dates', 'reverse'", " generate"),
+    ],
+)
+def test_usage_errors_get_one_line_and_their_own_code(cli, arguments, message, command):
+    failed = cli(arguments)
+    assert (failed.code, failed.out) == (2, "")
+    assert failed.err.startswith("error: ")
+    assert message in failed.err
+    assert failed.err.endswith(f"{command} --help\n")
+    assert failed.err.count("\n") == 1
+
+
+def test_without_a_command_there_is_help(cli):
+    shown = cli("")
+    assert (shown.code, shown.err) == (2, "")
+    assert "doldari train addition" in shown.out
 
 
 def test_unknown_symbols_lose_nothing_else(cli, pairs):
@@ -451,10 +477,23 @@ def test_help_teaches(cli):
 
 
 def test_a_task_is_evaluated_on_what_training_holds_out(cli):
-    cli("generate addition --count 300 --digits 2", stdin=b"")
     train = cli("train copy --epochs 1 --hidden-size 4 --batch-size 1000")
     assert "45,000 pairs to train on, 5,000 to validate with" in train.out
     assert json.loads(cli("evaluate runs/copy copy --json").out)["examples"] == 5000
+
+
+def test_a_task_of_another_size(cli):
+    """The pairs are those that `generate` prints, and what training holds out is evaluated on."""
+    generated = cli("generate addition --digits 5 --count 600").out
+    train = cli("train addition --digits 5 --count 600 --epochs 1 --hidden-size 4")
+    assert (train.code, train.err) == (0, "")
+    assert "540 pairs to train on, 60 to validate with" in train.out
+    Path("sums.tsv").write_text(generated)
+    cli("train sums.tsv --recipe addition --epochs 1 --hidden-size 4")
+    history = [Path(f"runs/{name}/history.jsonl").read_text() for name in ("addition", "sums")]
+    assert re.sub(r'"seconds": [\d.]+', "", history[0]) == re.sub(r'"seconds": [\d.]+', "", history[1])
+    evaluated = json.loads(cli("evaluate runs/addition addition --digits 5 --count 600 --json").out)
+    assert (evaluated["examples"], evaluated["accuracy"]) == (60, json.loads(history[0])["accuracy"])
 
 
 def test_text_is_shown_as_it_is(cli, tmp_path):
@@ -564,7 +603,10 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
     [
         ("predict model abc --n-best 3 --beam 2", "error: beam=2, n_best=3"),
         ("predict model abc --matching (", "error: '(': not a regular expression"),
-        ("predict model abc --matching x+", "error: 'x+': allows nothing"),
+        ("predict model abc --matching x+", "error: 'x+' allows nothing"),
+        ("predict model --matching x+", "error: 'x+' allows nothing"),
+        ("predict model --beam 2 --n-best 3", "error: beam=2, n_best=3"),
+        ("predict model abc --one-of foreign.txt", "error: foreign.txt: the list allows nothing"),
         ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
         ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
@@ -577,8 +619,9 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
     ],
 )
 def test_refusals_of_models_and_searches(cli, model, arguments, message):
+    Path("foreign.txt").write_text("가\n나\n")
     refused = cli(arguments)
-    assert refused.code == 1
+    assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(message)
     assert refused.err.count("\n") == 1
 

@@ -85,7 +85,9 @@ def test_attention_is_laid_out_as_it_is_read(reverse):
     predictor = make_predictor(reverse=reverse)
     attention = predictor.attention("abba")
     assert attention.source == ["a", "b", "b", "a"]
-    assert "".join(attention.answer[:-1]) == predictor("abba")
+    assert "".join(attention.answer[:-1]) == attention.text == predictor("abba")
+    wide = predictor.attention("abba", beam=4)
+    assert "".join(wide.answer[:-1]) == wide.text == predictor.predict(["abba"], beam=4)[0]
     assert attention.answer[-1] == END
     assert attention.weights.shape == (len(attention.answer), 4)
     np.testing.assert_allclose(attention.weights.sum(axis=1), 1.0, rtol=1e-5)
@@ -114,6 +116,7 @@ def test_attention_of_an_ensemble_is_the_members_mean():
         (lambda p: p.sample(["a"], temperature=0.0), "temperature=0"),
         (lambda p: p.sample(["a"], top_k=0), "top_k=0"),
         (lambda p: make_predictor(decoder="peeky").attention("a"), "decoder=peeky"),
+        (lambda p: p.attention("a", beam=0), "beam=0"),
     ],
 )
 def test_what_is_refused(ask, message):

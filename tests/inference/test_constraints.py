@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from doldari import ConfigError
 from doldari.config import ModelConfig
-from doldari.data.vocabulary import PADDING, Vocabulary
+from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.inference.constraints import matching, one_of
 from doldari.inference.predictor import Predictor
 from doldari.models.ensemble import Ensemble
@@ -65,6 +65,25 @@ def test_a_list_allows_itself():
     assert texts(one_of(["xyz", "a"], LETTERS, 5), LETTERS, 5) == ["a"]
 
 
+@given(st.lists(st.text("ab-12x", max_size=6), min_size=1, max_size=40), st.integers(1, 6))
+def test_any_list_allows_itself(listed, longest):
+    spelled = {text for text in listed if text and "x" not in text and len(text) <= longest}
+    if spelled:
+        automaton = one_of(listed, LETTERS, longest)
+        assert sorted(texts(automaton, LETTERS, longest)) == sorted(spelled)
+    else:
+        with pytest.raises(ConfigError, match="allows nothing"):
+            one_of(listed, LETTERS, longest)
+
+
+def test_a_long_list_is_small():
+    """20,000 states of 5,000 symbols each would be a tenth of a gigabyte if a state had all of them."""
+    vocabulary = Vocabulary.build(["".join(map(chr, range(0xAC00, 0xAC00 + 5000)))], "characters")
+    listed = [a + b for a in vocabulary.symbols[:200] for b in vocabulary.symbols[:100]]
+    automaton = one_of(listed, vocabulary, 2)
+    assert (automaton.Q, len(automaton.edges)) == (1 + 200 + 20_000, 200 + 20_000 + 1)
+
+
 def test_jamo_are_listed_as_syllables():
     vocabulary = Vocabulary.build(["각난"], "characters", normalization="NFD")
     assert sorted(texts(one_of(["낙", "간"], vocabulary, 3), vocabulary, 3)) == ["간", "낙"]
@@ -84,10 +103,29 @@ def test_patterns_that_are_refused(pattern, message):
         matching(pattern, LETTERS, 5)
 
 
-@pytest.mark.parametrize("kind, normalization", [("words", "none"), ("characters", "NFD")])
-def test_a_pattern_is_refused_where_answers_are_not_their_symbols_side_by_side(kind, normalization):
-    """.{3} would allow three jamo, which are written as one syllable; words get blanks between them."""
-    vocabulary = Vocabulary.build(["각 난"], kind, normalization=normalization)
+@pytest.mark.parametrize("kind", ["whitespace", "words", "subwords"])
+@pytest.mark.parametrize(
+    "pattern", ["ab( ab)*", r"(ab|b)*\W", r"\(.*\)", "a?b, ?b", r"(\w| )+", ".*", "", " .*|.* |b+"]
+)
+def test_a_pattern_allows_what_python_matches_of_words(kind, pattern):
+    """The symbols are written with blanks between them, or bring their own, of which none is left at either end."""
+    text = "ab b, (ab) b"
+    vocabulary = {
+        "words": Vocabulary.build([text], "words"),
+        "whitespace": Vocabulary.build([text], "whitespace"),
+        "subwords": Vocabulary("subwords", ("▁", "▁ab", "▁b", ",", "▁(", ")", "b")),
+    }[kind]
+    longest = 4
+    ids = range(SPECIALS, len(vocabulary))
+    spelled = [vocabulary.decode(c) for n in range(longest + 1) for c in itertools.product(ids, repeat=n)]
+    found = texts(matching(pattern, vocabulary, longest), vocabulary, longest)
+    assert sorted(found) == sorted(text for text in spelled if re.fullmatch(pattern, text))
+
+
+@pytest.mark.parametrize("normalization, texts", [("NFD", ["각 난"]), ("NFD", ["é"]), ("NFC", ["x\u030c"])])
+def test_a_pattern_is_refused_where_symbols_change_side_by_side(normalization, texts):
+    """.{3} would allow three jamo, which are written as one syllable."""
+    vocabulary = Vocabulary.build(texts, "characters", normalization=normalization)
     with pytest.raises(ConfigError, match="cannot follow a pattern; give a list"):
         matching(".{3}", vocabulary, 5)
 
@@ -129,6 +167,10 @@ def test_a_constraint_is_never_broken(seed, pattern, decoder, ensemble, beam, lo
         assert answers
         assert all(re.fullmatch(pattern, answer.text) for answer in answers)
     assert all(re.fullmatch(pattern, answer.text) for answer in predictor.sample(sources, allowed=pattern))
+    made = predictor.allowing(pattern)
+    assert predictor.predict(sources, beam=beam, allowed=made) == predictor.predict(
+        sources, beam=beam, allowed=pattern
+    )
     listed = ["ab", "ab-1", "2"]
     for answers in predictor.predict(sources, beam=4, n_best=4, allowed=listed):
         assert {answer.text for answer in answers} <= {*listed}

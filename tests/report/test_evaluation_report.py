@@ -33,7 +33,16 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def make_page(rows=ROWS, leaks=None, title="model on test.tsv", kind="whitespace", targets=None):
+def make_page(
+    rows=ROWS,
+    leaks=None,
+    title="model on test.tsv",
+    kind="whitespace",
+    targets=None,
+    decoder="peeky",
+    beam=1,
+    **methods,
+):
     nearest = [nearest_target(answer, [target], kind) for _, target, answer in rows]
     evaluation = Evaluation(
         kind,
@@ -44,8 +53,9 @@ def make_page(rows=ROWS, leaks=None, title="model on test.tsv", kind="whitespace
         [length for *_, length in nearest],
     )
     source = Vocabulary("characters", ("a", "b"), ("PST", "V"))
-    model = SimpleNamespace(text_model=SimpleNamespace(source=source, config=ModelConfig(decoder="peeky")))
-    return evaluation_report(title, model, evaluation, scores(evaluation), leaks)
+    text_model = SimpleNamespace(source=source, config=ModelConfig(decoder=decoder))
+    model = SimpleNamespace(text_model=text_model, **methods)
+    return evaluation_report(title, model, evaluation, scores(evaluation), leaks, beam)
 
 
 def test_the_page_stands_alone():
@@ -59,11 +69,33 @@ def test_the_page_stands_alone():
 
 def test_where_it_looked_is_laid_out():
     weights = np.array([[0.02, 0.98], [0.5, 0.5], [1.0, 0.0]])
-    page = attention_table(Attention(["<", " "], ["a", "b", "⏎"], weights))
+    page = attention_table(Attention(["<", " "], ["a", "b", "⏎"], weights, "ab"))
     assert re.findall(r"tenths(\d+)", page) == ["0", "10", "5", "5", "10", "0"]
     assert page.count("<tr>") == 4
     assert "&lt;" in page
     assert "␣" in page
+
+
+@pytest.mark.parametrize("all_right", [False, True])
+def test_where_it_looked_in_the_worst_errors(all_right):
+    """The answers are those of the evaluation's beam; a source of only unknown symbols is not asked."""
+    asked = []
+
+    def attention(source, **options):
+        asked.append((source, options))
+        return Attention([*source.partition("\t")[0]], ["x", "⏎"], np.full((2, 2), 0.5), "x")
+
+    rows = [("ab", "x", "x"), ("b<\tV;PST", "y", "y" if all_right else "z"), ("가", "z", "z" if all_right else "x")]
+    page = make_page(rows, decoder="attention", knows=lambda source: source != "가", attention=attention, beam=4)
+    chosen = ["ab", "b<\tV;PST"] if all_right else ["b<\tV;PST"]
+    assert asked == [(source, {"unknown": "unknown", "beam": 4}) for source in chosen]
+    assert page.count('<table class="attention">') == len(chosen)
+    assert ("Of the first sources" if all_right else "Of the worst errors") in page
+    assert '<figcaption dir="auto">b&lt; <span class="features">V;PST</span><br>' in page
+
+
+def test_a_model_without_attention():
+    assert "This model has no attention." in make_page()
 
 
 def test_text_is_escaped():
@@ -80,8 +112,8 @@ def test_text_is_escaped():
 def test_what_it_says():
     text = " ".join("".join(Reader(make_page(targets=[["x y", "y"], ["x"], ["y"], ["z"]])).text).split())
     assert "4 sources, 1 of them answered right." in text
-    assert "1 have several targets" in text
-    assert "1 have symbols never seen in training; 0 of them are answered right" in text
+    assert "With several targets, each of which is right: 1." in text
+    assert "With symbols never seen in training: 1, of them answered right: 0." in text
     assert "accuracy25.00%0.00% to 75.00%" in text
     assert "Not looked for" in text
     assert "source_symbols characters" in text
@@ -119,8 +151,8 @@ def test_bars_are_as_high_as_the_shares():
 def test_leaks_are_named():
     assert "no source of these pairs stands in training" in make_page(leaks=Leaks([], []))
     page = make_page(leaks=Leaks([Pair("p", "q")] * 60, [(Pair("r\tV", "s"), "t")]))
-    assert f"60 pairs stand in training; the first {ERRORS}." in page
-    assert "1 sources stand in training with another target" in page
+    assert f"Pairs that stand in training: 60, {ERRORS} of them here." in page
+    assert "Sources that stand in training with another target: 1." in page
     assert '<td dir="auto">r <span class="features">V</span><td dir="auto">s<td dir="auto">t' in page
 
 

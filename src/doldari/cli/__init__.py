@@ -6,7 +6,7 @@ What takes long to import is imported by the command that needs it, so that `--h
 import io
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -17,6 +17,9 @@ from doldari.cli.evaluation import evaluate
 from doldari.cli.tasks import generate
 from doldari.cli.training import compare, train
 from doldari.errors import DoldariError
+
+# What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     help="Train sequence-to-sequence models on pairs of texts, and ask them.",
@@ -42,13 +45,15 @@ def version(
 
 
 def main() -> None:
-    """Run the command line: users' mistakes end in one line on standard error and exit status 1."""
+    """Run the command line: users' mistakes end in one line on standard error and exit status 1, or 2 for usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
     warnings.showwarning = lambda message, *_, **__: complain(str(message), "warning: ", "yellow")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except UsageError as error:
+        fail(usage(error), error.exit_code)
     except DoldariError as error:
         fail(str(error))
     except MemoryError as error:
@@ -58,3 +63,9 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def usage(error: "typer.BadParameter") -> str:
+    """Say in one line what is wrong with a command, and where to read on; nothing if its help was just shown."""
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    return f"{message}; see: {error.ctx.command_path} --help" if message and error.ctx else message

@@ -22,6 +22,12 @@ DataArgument = Annotated[
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+CountOption = Annotated[
+    int | None, typer.Option(metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000")
+]
+DigitsOption = Annotated[
+    int | None, typer.Option(metavar="N", help="The most a number has; of the task addition.", show_default="3")
+]
 SourceColumnOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="The column of the sources.", show_default="1")
 ]
@@ -74,12 +80,14 @@ def features_column_of(predictor: "Predictor", model: Path, given: int | None) -
     return given or (3 if has_features else None)
 
 
-def load_split(data: str, columns: "Columns | None" = None) -> "tuple[list[Pair], list[Pair]]":
-    """Load pairs and split them into those to train on and those to validate with."""
+def load_split(
+    data: str, columns: "Columns | None" = None, count: int | None = None, digits: int | None = None
+) -> "tuple[list[Pair], list[Pair]]":
+    """Load pairs, as `load_pairs`, and split them into those to train on and those to validate with."""
     from doldari.data import load_pairs
     from doldari.data.pairs import split_pairs
 
-    pairs = load_pairs(data, columns)
+    pairs = load_pairs(data, columns, count, digits)
     try:
         return split_pairs(pairs)
     except DataError as error:

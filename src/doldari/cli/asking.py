@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,7 @@ from doldari.errors import ConfigError, DataError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.data.vocabulary import Unknown
-    from doldari.inference.predictor import Predictor
+    from doldari.inference.predictor import Answer, Predictor
 
 CHUNK = 5_000  # pairs that are scored and printed at a time
 
@@ -59,7 +59,7 @@ def predict(
     reason on standard error.
     """
     from doldari.data.pairs import read_lines
-    from doldari.inference.predictor import Answer, load
+    from doldari.inference.predictor import Answer, check_beam, load
 
     if sample and (beam > 1 or n_best is not None):
         raise ConfigError("sample: goes with neither beam nor n_best")
@@ -67,10 +67,18 @@ def predict(
         raise ConfigError("temperature, top_k and seed: go with sample")
     if matching is not None and one_of is not None:
         raise ConfigError("matching and one_of: give one of them")
+    check_beam(beam, n_best)
     predictor = load(model)
-    allowed = matching if one_of is None else [line for _, line in read_lines(one_of)]
+    allowed = None
+    if matching is not None:
+        allowed = predictor.allowing(matching)
+    elif one_of is not None:
+        try:
+            allowed = predictor.allowing([line for _, line in read_lines(one_of)])
+        except ConfigError as error:
+            raise ConfigError(f"{one_of}: {error}") from error
 
-    def answers(sources: list[str], first: int) -> list[list[Answer]]:
+    def ask(sources: list[str], first: int) -> list[list[Answer]]:
         if sample:
             drawn = predictor.sample(
                 sources,
@@ -87,21 +95,42 @@ def predict(
         plain = predictor.predict(sources, beam=beam, unknown=unknown, allowed=allowed)
         return [[Answer(text, 0.0)] for text in plain]
 
+    chunks = [[os.fsencode(text) for text in texts]] if texts else stdin_lines()
+    if not print_answers(predictor, chunks, ask, unknown, scores, tsv):
+        raise typer.Exit(1)
+
+
+def print_answers(
+    predictor: "Predictor",
+    chunks: Iterable[list[bytes]],
+    ask: "Callable[[list[str], int], list[list[Answer]]]",
+    unknown: "Unknown",
+    scores: bool,
+    tsv: bool,
+) -> bool:
+    """Print the answers to lines, in order; False if there was a line that could not be answered.
+
+    ask answers texts, of which it is told how many lines came before.
+    """
     number, failed = 0, False
     with counting(stderr, stdout) as count:
-        for chunk in [[os.fsencode(text) for text in texts]] if texts else stdin_lines():
+        for chunk in chunks:
             sources = [readable(predictor, line, at, unknown) for at, line in enumerate(chunk, start=number + 1)]
             failed = failed or None in sources
-            found = iter(answers([source for source in sources if source], number))
+            found = iter(ask([source for source in sources if source], number))
             for source in sources:
-                for text, value in next(found) if source else [("", None)]:
-                    columns = [source or ""] * tsv + [text] + ["" if value is None else f"{value:.4f}"] * scores
-                    print("\t".join(columns))
+                for answer in next(found) if source else [None]:
+                    print_answer(source or "", answer, scores, tsv)
             sys.stdout.flush()
             number += len(chunk)
             count(number)
-    if failed:
-        raise typer.Exit(1)
+    return not failed
+
+
+def print_answer(source: str, answer: "Answer | None", scores: bool, tsv: bool) -> None:
+    """Print an answer's line, with the columns that are asked for; of None they are empty."""
+    text, score = ("", "") if answer is None else (answer.text, f"{answer.score:.4f}")
+    print("\t".join([source] * tsv + [text] + [score] * scores))
 
 
 def readable(predictor: "Predictor", line: bytes, number: int, unknown: "Unknown") -> str | None:
@@ -150,6 +179,7 @@ def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
     out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
@@ -158,10 +188,9 @@ def attend(
 
     if not text:
         raise DataError("the text is empty: there is nothing to look at")
-    predictor = load(model)
-    draw_attention(out, predictor.attention(text, unknown=unknown))
-    (answer,) = predictor.predict([text], unknown=unknown)
-    stdout.print(f"{text} -> {answer}; the picture is in {out}")
+    attention = load(model).attention(text, unknown=unknown, beam=beam)
+    draw_attention(out, attention)
+    stdout.print(f"{text} -> {attention.text}; the picture is in {out}")
 
 
 def stdin_lines() -> Iterator[list[bytes]]:

@@ -25,10 +25,11 @@ def counting(progress: Console, results: Console) -> Iterator[Callable[[int], No
         yield lambda done: bar.update(task, completed=done)
 
 
-def fail(message: str) -> None:
-    """Print an error and exit with status 1."""
-    complain(message)
-    sys.exit(1)
+def fail(message: str, status: int = 1) -> None:
+    """Print an error, if there is something to say, and exit with that status."""
+    if message:
+        complain(message)
+    sys.exit(status)
 
 
 def complain(message: str, kind: str = "error: ", colour: str = "red") -> None:

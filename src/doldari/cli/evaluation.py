@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,9 @@ import typer
 from doldari.cli.arguments import (
     UNKNOWN_HINT,
     BeamOption,
+    CountOption,
     DataArgument,
+    DigitsOption,
     FeaturesColumnOption,
     ModelArgument,
     SourceColumnOption,
@@ -25,9 +27,12 @@ from doldari.cli.console import complain, stdout
 from doldari.errors import UnknownSymbolError
 
 if TYPE_CHECKING:
+    from doldari.data.leaks import Leaks
     from doldari.data.pairs import Pair
     from doldari.data.vocabulary import Unknown
+    from doldari.inference.metrics import Evaluation
     from doldari.inference.predictor import Predictor
+    from doldari.inference.scores import Score
 
 
 def evaluate(
@@ -37,6 +42,8 @@ def evaluate(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    count: CountOption = None,
+    digits: DigitsOption = None,
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
     training: Annotated[
@@ -66,24 +73,17 @@ def evaluate(
 
     predictor = load(model)
     columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
-    pairs = load_split(data, columns)[1] if data in TASKS else load_pairs(data, columns)
+    which = data, columns, count, digits
+    pairs = load_split(*which)[1] if data in TASKS else load_pairs(*which)
     check_symbols(predictor, data, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
     leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
     if report is not None:
-        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks)
+        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks, beam)
         write_whole(report, page.encode())
     if as_json:
-        result: dict[str, Any] = {
-            "accuracy": evaluation.accuracy,
-            "correct": sum(evaluation.right),
-            "examples": len(evaluation.pairs),
-        }
-        result["scores"] = {name: dataclasses.asdict(score) for name, score in measured.items()}
-        if leaks is not None:
-            result["leaks"] = {"pairs": len(leaks.pairs), "sources": len(leaks.sources)}
-        print(json.dumps(result))
+        print(json.dumps(as_object(evaluation, measured, leaks)))
         return
     stdout.print(score_table(evaluation, measured))
     if leaks is not None:
@@ -93,6 +93,19 @@ def evaluate(
     if wrong:
         stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
         stdout.print(samples(evaluation, wrong[:SAMPLES]))
+
+
+def as_object(evaluation: "Evaluation", measured: "Mapping[str, Score]", leaks: "Leaks | None") -> dict[str, Any]:
+    """Put what was measured into one object, for JSON."""
+    result: dict[str, Any] = {
+        "accuracy": evaluation.accuracy,
+        "correct": sum(evaluation.right),
+        "examples": len(evaluation.pairs),
+        "scores": {name: dataclasses.asdict(score) for name, score in measured.items()},
+    }
+    if leaks is not None:
+        result["leaks"] = {"pairs": len(leaks.pairs), "sources": len(leaks.sources)}
+    return result
 
 
 def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", unknown: "Unknown") -> None:

@@ -10,7 +10,9 @@ from rich.text import Text
 
 from doldari.cli.arguments import (
     ConfigOption,
+    CountOption,
     DataArgument,
+    DigitsOption,
     FeaturesColumnOption,
     OverwriteOption,
     SourceColumnOption,
@@ -48,6 +50,8 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    count: CountOption = None,
+    digits: DigitsOption = None,
     overwrite: OverwriteOption = False,
     **settings: Any,
 ) -> None:
@@ -67,9 +71,9 @@ def train(
     out = Path("runs") / name if out is None else out
     columns = choose_columns(source_column, target_column, features_column)
     if validation is None:
-        training, held_out = load_split(data, columns)
+        training, held_out = load_split(data, columns, count, digits)
     else:
-        training, held_out = load_pairs(data, columns), read_pairs(validation, columns)
+        training, held_out = load_pairs(data, columns, count, digits), read_pairs(validation, columns)
     configs = list(member_configs(chosen))
     run = Run.prepare(configs[0], training, held_out)
     if validation is not None and not run.spelled:

@@ -26,17 +26,35 @@ TASKS: dict[str, Task] = {
 }
 
 
-def load_pairs(data: str, columns: Columns | None = None) -> list[Pair]:
-    """Read the pairs of a file, or make those of a built-in task if `data` is the name of one."""
+def task_pairs(task: str, count: int | None = None, digits: int | None = None, seed: int = 0) -> list[Pair]:
+    """Make the pairs of a built-in task: `count` of them, with numbers of at most `digits` digits.
+
+    None is as the task has it.  Raises ConfigError where it cannot make so many, or has no digits.
+    """
+    size = {} if count is None else {"count": count}
+    if digits is None:
+        return TASKS[task](**size, seed=seed)
+    if task != "addition":
+        raise ConfigError(f"digits={digits}: {task} has none")
+    return addition_pairs(**size, digits=digits, seed=seed)
+
+
+def load_pairs(
+    data: str, columns: Columns | None = None, count: int | None = None, digits: int | None = None
+) -> list[Pair]:
+    """Read the pairs of a file; or, if `data` is the name of a built-in task, make its pairs as `task_pairs` does."""
     if data in TASKS and columns is not None:
         raise ConfigError(f"{data}: a built-in task, which has no columns to choose from")
     if data in TASKS:
-        return TASKS[data]()
+        return task_pairs(data, count, digits)
     path = Path(data)
     if not path.exists():
         nearest = difflib.get_close_matches(data, TASKS, 1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise DataError(f"{data}: no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}")
+    for name, value in (("count", count), ("digits", digits)):
+        if value is not None:
+            raise ConfigError(f"{name}={value}: only a built-in task has it, not the file {data}")
     return read_pairs(path, columns)
 
 

@@ -5,80 +5,125 @@ steps that are left; so a date is always well formed, and an answer always one o
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doldari.arrays import Ids, Mask
+from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.errors import ConfigError, MissingPackageError
 
-NEVER = np.iinfo(np.int32).max
+NEVER = np.int64(1 << 40)  # symbols, more than any answer has
 
 
 class Automaton:
-    """States 0 (the start) to Q - 1; transitions (Q, V) from a state by an id to a state, or -1; accepting (Q,)."""
+    """States 0 (the start) to Q - 1; accepting (Q,) says where an answer may end.
 
-    def __init__(self, transitions: NDArray[np.int32], accepting: NDArray[np.bool_]) -> None:
-        Q = len(transitions)
-        # Row Q, which -1 finds too, is where nothing leads out of.
-        self.transitions = np.vstack([transitions, np.full((1, transitions.shape[1]), -1, np.int32)])
+    An edge leads from a state by an id, below V, to another state: edges (E,) are state * V + id, ascending, and
+    targets (E,) where they lead.  State Q is where what has no edge leads to, and nothing leads out of.
+    """
+
+    def __init__(
+        self, edges: NDArray[np.int64], targets: NDArray[np.int64], accepting: NDArray[np.bool_], V: int
+    ) -> None:
+        self.V, self.Q = V, len(accepting)
+        self.edges, self.targets = (
+            np.append(edges, (self.Q + 1) * V),
+            np.append(targets, self.Q),
+        )  # one after the last
         self.accepting = np.append(accepting, False)
-        self.distance = np.full(Q + 1, NEVER, np.int64)  # symbols that are still to come, at least
-        self.distance[:Q][accepting] = 0
+        self.first = np.searchsorted(edges, np.arange(self.Q + 2) * V)  # of each state's edges
+        sources = edges // V
+        self.distance = np.where(self.accepting, 0, NEVER)  # symbols that are still to come, at least
         while True:
-            through = self.distance[self.transitions].min(axis=1)
-            nearer = np.minimum(self.distance, np.where(through < NEVER, through + 1, NEVER))
+            nearer = self.distance.copy()
+            np.minimum.at(nearer, sources, self.distance[targets] + 1)
             if np.array_equal(nearer, self.distance):
                 break
             self.distance = nearer
 
     def allowed(self, states: Ids, left: Ids) -> Mask:
         """Tell which ids may follow in states (N, K) if `left` (N, 1) more symbols may come: (N, K, V)."""
-        may = self.distance[self.transitions[states]] < left[:, :, None]
+        may = np.zeros((*states.shape, self.V), np.bool_)
+        flat = states.ravel()
+        counts = self.first[flat + 1] - self.first[flat]
+        row = np.repeat(np.arange(len(flat)), counts)  # of every edge out of each state
+        edge = np.arange(len(row)) + np.repeat(self.first[flat + 1] - counts.cumsum(), counts)
+        near = self.distance[self.targets[edge]] < np.broadcast_to(left, states.shape).ravel()[row]
+        may.reshape(-1, self.V)[row, self.edges[edge] % self.V] = near
         may[:, :, PADDING] = self.accepting[states]
         return may
 
     def next(self, states: Ids, ids: Ids) -> Ids:
         """Go on from states (N, K) by ids (N, K)."""
-        return self.transitions[states, ids]
+        wanted = states.astype(np.int64) * self.V + ids
+        edge = np.searchsorted(self.edges, wanted)
+        return np.where(self.edges[edge] == wanted, self.targets[edge], self.Q).astype(np.int32)
 
 
 def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Automaton:
-    """Allow the texts of a list; ConfigError if none of them can be spelled in at most `longest` symbols."""
-    nodes: list[dict[int, int]] = [{}]
-    ends: set[int] = set()
-    for output in outputs:
-        ids = [vocabulary.ids.get(symbol) for symbol in vocabulary.cut(output)]
-        if None in ids or not ids:
-            continue
-        node = 0
-        for id in ids:
-            assert id is not None
-            if id not in nodes[node]:
-                nodes[node][id] = len(nodes)
-                nodes.append({})
-            node = nodes[node][id]
-        ends.add(node)
-    transitions = np.full((len(nodes), len(vocabulary)), -1, np.int32)
-    for node, edges in enumerate(nodes):
-        transitions[node, list(edges)] = list(edges.values())
-    accepting = np.isin(np.arange(len(nodes)), list(ends))
-    return possible(Automaton(transitions, accepting), "the list", longest)
+    """Allow the texts of a list; ConfigError if none of them can be spelled in at most `longest` symbols.
+
+    The automaton is the tree of their beginnings, made a level at a time.
+    """
+    spelled = [[vocabulary.ids.get(symbol, 0) for symbol in vocabulary.cut(output)] for output in outputs]
+    spelled = [ids for ids in spelled if ids and 0 not in ids]
+    V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
+    flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths
+    node, nodes = np.zeros(len(spelled), np.int64), 1  # where each text has got to
+    edges = [np.zeros(0, np.int64)]
+    for t in range(int(lengths.max(initial=0))):
+        going = np.flatnonzero(lengths > t)
+        level, child = np.unique(node[going] * V + flat[first[going] + t], return_inverse=True)
+        node[going] = nodes + child
+        nodes += len(level)
+        edges.append(level)
+    accepting = np.zeros(nodes, np.bool_)
+    accepting[node] = True
+    automaton = Automaton(np.concatenate(edges), np.arange(1, nodes), accepting, V)
+    return possible(automaton, "the list", longest)
 
 
 def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     """Allow the texts that a regular expression, in Python's syntax, matches whole.
 
-    ConfigError if it does not compile, if nothing of at most `longest` symbols matches, or if answers are not the
-    vocabulary's symbols side by side, so that what matches them need not match the text.
+    ConfigError if it does not compile, if nothing of at most `longest` symbols matches, or if symbols change when
+    written side by side, as jamo do, so that what matches them need not match the text.
     """
-    composed = vocabulary.normalization in ("NFD", "NFKD") and vocabulary.written == "NFC"
-    if vocabulary.kind in ("words", "subwords") or (composed and not all(map(str.isascii, vocabulary.symbols))):
-        what = vocabulary.kind if vocabulary.kind in ("words", "subwords") else f"{vocabulary.normalization} letters"
+    if not all(stays(symbol, vocabulary.written) for symbol in vocabulary.symbols):
+        what = f"{vocabulary.normalization} letters"
         raise ConfigError(f"{pattern!r}: a model that writes {what} cannot follow a pattern; give a list of answers")
+    machine = compiled(pattern)
+    start = Place(machine.initial, machine.initial in machine.finals)
+    places, edges, targets = {start: 0}, [], []
+    for place in (waiting := [start]):  # which grows as places are found
+        for id, symbol in enumerate(vocabulary.symbols, start=SPECIALS):
+            then = write(symbol, place, vocabulary.kind, machine)
+            if then.state is None and not then.accepts:
+                continue
+            if then not in places:
+                places[then] = len(places)
+                waiting.append(then)
+            edges.append(places[place] * len(vocabulary) + id)
+            targets.append(places[then])
+    accepting = np.array([place.accepts for place in places])
+    automaton = Automaton(np.array(edges, np.int64), np.array(targets, np.int64), accepting, len(vocabulary))
+    return possible(automaton, f"{pattern!r}", longest)
+
+
+def stays(symbol: str, written: str) -> bool:
+    """Say whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
+    first = symbol[:1] or " "
+    joins = unicodedata.category(first).startswith("M") or "\u1160" <= first <= "\u11ff"
+    return written == "none" or (normalize(symbol, written) == symbol and not joins)
+
+
+def compiled(pattern: str) -> Any:
+    """Compile a regular expression to a finite state machine of `interegular`."""
     try:
         import interegular
     except ImportError as error:
@@ -90,33 +135,50 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     except re.error as error:
         raise ConfigError(f"{pattern!r}: not a regular expression: {error}") from error
     try:
-        machine = interegular.parse_pattern(pattern).to_fsm()
+        return interegular.parse_pattern(pattern).to_fsm()
     except Exception as error:  # its parser's errors have no base of their own
         raise ConfigError(
             f"{pattern!r}: not a regular expression that can be used: {error} (whole answers are matched, so that "
             "^ and $ are not needed)"
         ) from error
 
-    edges: dict[Any, dict[Any, Any]] = machine.map
 
-    def walk(state: Any, text: str) -> int:
-        for letter in text:
-            state = edges.get(state, {}).get(machine.alphabet[letter])
-        return number.get(state, -1)
+class Place(NamedTuple):
+    """Where in a pattern the text of some symbols ends: in the machine's state, or None if it leads nowhere.
 
-    # State 0 stands for the start before any symbol: no separator comes before the first one.
-    number: dict[Any, int] = {state: index for index, state in enumerate(machine.states, start=1)}
-    between = " " if vocabulary.kind == "whitespace" else ""
-    transitions = np.full((len(number) + 1, len(vocabulary)), -1, np.int32)
-    transitions[0, SPECIALS:] = [walk(machine.initial, symbol) for symbol in vocabulary.symbols]
-    for state, row in number.items():
-        transitions[row, SPECIALS:] = [walk(state, between + symbol) for symbol in vocabulary.symbols]
-    accepting = np.array([machine.initial in machine.finals, *(state in machine.finals for state in number)])
-    return possible(Automaton(transitions, accepting), f"{pattern!r}", longest)
+    accepts says whether an answer may end here, without the blanks that it ends in; last is the last symbol's kind.
+    """
+
+    state: Any
+    accepts: bool
+    last: Literal["none", "word", "other"] = "none"
+
+
+def write(symbol: str, place: Place, kind: str, machine: Any) -> Place:
+    """Go on by one symbol, written after the others as `join` does."""
+    text = symbol.replace("▁", " ") if kind == "subwords" else symbol
+    last: Literal["word", "other"] = "word" if kind == "words" and IN_WORD.match(symbol[-1:]) else "other"
+    if (kind == "whitespace" and place.last != "none") or (place.last == "word" and IN_WORD.match(symbol)):
+        text = " " + text
+    if kind not in ("words", "subwords"):
+        state = walk(machine, place.state, text)
+        return Place(state, state in machine.finals, last)
+    text = text if place.last != "none" else text.lstrip(" ")
+    seen = text.rstrip(" ")
+    state = walk(machine, place.state, seen)
+    accepts = state in machine.finals if seen else place.accepts
+    return Place(walk(machine, state, text[len(seen) :]), accepts, last if text else place.last)
+
+
+def walk(machine: Any, state: Any, text: str) -> Any:
+    """Follow a text from a state of a machine; None if there is no way."""
+    for letter in text:
+        state = machine.map.get(state, {}).get(machine.alphabet[letter])
+    return state
 
 
 def possible(automaton: Automaton, what: str, longest: int) -> Automaton:
     """Refuse an automaton that allows nothing."""
     if automaton.distance[0] > longest:
-        raise ConfigError(f"{what}: allows nothing that the model could write in its {longest} symbols at most")
+        raise ConfigError(f"{what} allows nothing that the model could write in its {longest} symbols at most")
     return automaton

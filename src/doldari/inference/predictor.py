@@ -28,12 +28,13 @@ class LongSourceWarning(UserWarning):
 
 class Attention(NamedTuple):
     """Where a model looked: weights (T, S), for each symbol of its answer and the end how much it saw of each source
-    symbol; a row sums to 1.
+    symbol; a row sums to 1.  text is the answer as `predict` gives it.
     """
 
     source: list[str]
     answer: list[str]
     weights: Floats
+    text: str
 
 
 class Answer(NamedTuple):
@@ -43,7 +44,8 @@ class Answer(NamedTuple):
     score: float
 
 
-Allowed = str | Sequence[str]  # a regular expression that answers match whole, or the list of them
+# A regular expression that answers match whole, or the list of them; or what `Predictor.allowing` made of that.
+Allowed = str | Sequence[str] | Automaton
 
 
 class Predictor:
@@ -91,11 +93,10 @@ class Predictor:
         through; with "copy" it also stands in the answer where that is unknown: the first for the first, and so on.
         A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
-        if beam < 1 or not 1 <= (1 if n_best is None else n_best) <= beam:
-            raise ConfigError(f"beam={beam}, n_best={n_best}: the beam must be at least 1, and at least n_best")
+        check_beam(beam, n_best)
         if beam == 1 and n_best is None and allowed is None:
             return self._greedy(texts, unknown)
-        automaton = None if allowed is None else self._automaton(allowed)
+        automaton = None if allowed is None else self.allowing(allowed)
         answers: list[list[Answer]] = [[] for _ in texts]
         for batch, xs, longest in self._batches(texts, unknown, beam):
             found = beam_search(self.text_model.model, xs, START, PADDING, Bounds(longest, automaton), beam)
@@ -131,7 +132,7 @@ class Predictor:
         """
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
-        automaton = None if allowed is None else self._automaton(allowed)
+        automaton = None if allowed is None else self.allowing(allowed)
         answers = [Answer("", 0.0)] * len(texts)
         for batch, xs, longest in self._batches(texts, unknown, 1):
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
@@ -152,19 +153,19 @@ class Predictor:
                 scores[index] = float(value)
         return scores
 
-    def attention(self, text: str, *, unknown: Unknown = "error") -> Attention:
-        """Answer one text, and tell where the model looked; only of models with the attention decoder."""
+    def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
+        """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
         model, config, source, target = self.text_model[:4]
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
+        check_beam(beam)
         ((_, xs, longest),) = self._batches([text], unknown, 1)
-        answer = model.generate(xs, START, int(longest[0]))[0].tolist()
-        answer = answer[: answer.index(PADDING)] if PADDING in answer else answer
-        weights = model.attention(xs, pad([[START, *answer]], PADDING))[0]
+        ((best, *_),) = beam_search(model, xs, START, PADDING, Bounds(longest), beam)
+        weights = model.attention(xs, pad([[START, *best.ids]], PADDING))[0]
         if config.reverse:
             weights = weights[:, ::-1]
-        symbols = [target.decode([id]) for id in answer]
-        return Attention(source.spell(text), [*symbols, END], weights)
+        symbols = [target.decode([id]) for id in best.ids]
+        return Attention(source.spell(text), [*symbols, END], weights, self._answer(text, best, unknown).text)
 
     def _batches(self, texts: Sequence[str], unknown: Unknown, beam: int) -> Iterator[tuple[list[int], Ids, Ids]]:
         """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
@@ -192,12 +193,12 @@ class Predictor:
         copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
         return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
 
-    def _automaton(self, allowed: Allowed) -> Automaton:
-        """Make the automaton of what an answer may be."""
+    def allowing(self, allowed: Allowed) -> Automaton:
+        """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""
         target, longest = self.text_model.target, self.text_model.longest_target
-        if isinstance(allowed, str):
-            return matching(allowed, target, longest)
-        return one_of(allowed, target, longest)
+        if isinstance(allowed, Automaton):
+            return allowed
+        return matching(allowed, target, longest) if isinstance(allowed, str) else one_of(allowed, target, longest)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
         """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
@@ -221,6 +222,13 @@ class Predictor:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
             warnings.warn(message + others, LongSourceWarning, stacklevel=3)
+
+
+def check_beam(beam: int, n_best: int | None = None) -> None:
+    """Refuse a beam that is no beam, or too narrow for so many answers."""
+    if beam < 1 or not 1 <= (1 if n_best is None else n_best) <= beam:
+        given = f"beam={beam}" if n_best is None else f"beam={beam}, n_best={n_best}"
+        raise ConfigError(f"{given}: the beam must be at least 1, and at least n_best")
 
 
 def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:

@@ -24,7 +24,7 @@ from doldari.report.alignment import (
 TEMPLATE = Path(__file__).with_name("evaluation.html")
 GROUPS = 16  # bars in a picture
 ERRORS = 50  # rows in a table
-LOOKS = 6  # tables of attention
+LOOKS = 9  # pictures of attention
 MEANINGS = {
     "accuracy": "sources answered exactly",
     "WER": "sources answered wrong",
@@ -36,9 +36,14 @@ MEANINGS = {
 
 
 def evaluation_report(
-    title: str, model: Predictor, evaluation: Evaluation, scores: Mapping[str, Score], leaks: Leaks | None
+    title: str,
+    model: Predictor,
+    evaluation: Evaluation,
+    scores: Mapping[str, Score],
+    leaks: Leaks | None,
+    beam: int = 1,
 ) -> str:
-    """Write the report as HTML; leaks is None where the training pairs are not known."""
+    """Write the report as HTML; leaks is None where the training pairs are not known, beam that of the evaluation."""
     source = model.text_model.source
     aligned = alignments(evaluation)
     texts = [pair.source.partition("\t")[0] for pair in evaluation.pairs]
@@ -49,10 +54,10 @@ def evaluation_report(
         summary=summary(evaluation, [bool(source.unknown_symbols(text)) for text in texts]),
         samples=f"{SAMPLES:,}",
         scores="\n".join(score_row(name, score) for name, score in scores.items()),
-        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "answers"),
-        by_position=bars(in_groups(right_by_position(aligned), GROUPS), "symbols"),
+        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "length", "answers"),
+        by_position=bars(in_groups(right_by_position(aligned), GROUPS), "position", "symbols"),
         errors=errors_table(evaluation, aligned),
-        attention=attention_section(model, evaluation),
+        attention=attention_section(model, evaluation, beam),
         confusions=confusions_table(confusions(aligned)),
         leaks=leaks_section(leaks),
         settings=escape(", ".join(f"{name} {value}" for name, value in vars(config).items())),
@@ -64,10 +69,10 @@ def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
     text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} of them answered right."
     several = sum(len(set(targets)) > 1 for targets in evaluation.targets)
     if several:
-        text += f" {several:,} have several targets, and each of these is right."
+        text += f" With several targets, each of which is right: {several:,}."
     if any(has_unknown):
         right = sum(right for right, unknown in zip(evaluation.right, has_unknown, strict=True) if unknown)
-        text += f" {sum(has_unknown):,} have symbols never seen in training; {right:,} of them are answered right."
+        text += f" With symbols never seen in training: {sum(has_unknown):,}, of them answered right: {right:,}."
     return text
 
 
@@ -76,8 +81,8 @@ def score_row(name: str, score: Score) -> str:
     return f'<tr><th>{name}<td class="number">{score}<td class="number">{score.interval}<td>{MEANINGS[name]}'
 
 
-def bars(shares: Mapping[str, Share], what: str) -> str:
-    """Draw shares as bars, with the numbers behind them below their labels."""
+def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
+    """Draw shares as bars, with the numbers behind them below their labels, which say what `label` does."""
     width, height, left, top = 900, 220, 40, 10
     step = (width - left) / max(len(shares), 1)
     parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of {what} right">']
@@ -85,14 +90,14 @@ def bars(shares: Mapping[str, Share], what: str) -> str:
         y = top + (height - top) * (1 - percent / 100)
         parts.append(f'<line x1="{left}" x2="{width}" y1="{y:.0f}" y2="{y:.0f}"/>')
         parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{percent} %</text>')
-    for index, (label, (right, there)) in enumerate(shares.items()):
+    for index, (name, (right, there)) in enumerate(shares.items()):
         x, tall = left + step * index, (height - top) * right / there
         box = f'x="{x + step * 0.12:.1f}" y="{height - tall:.1f}" width="{step * 0.76:.1f}" height="{tall:.1f}"'
-        parts.append(f"<rect {box}><title>{label}: {right:,} of {there:,} {what}, {right / there:.1%}</title></rect>")
-        for y, text in ((height + 16, label), (height + 32, f"{there:,}")):
+        parts.append(f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {right / there:.1%}</title></rect>")
+        for y, text in ((height + 16, name), (height + 32, f"{there:,}")):
             parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
     parts.append("</svg>")
-    caption = f"Below the bars: the length or position, and how many {what} there are."
+    caption = f"Below the bars: the {label}, and how many {what} there are."
     return f'<figure>{"".join(parts)}<figcaption class="faint">{caption}</figcaption></figure>'
 
 
@@ -106,7 +111,7 @@ def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> s
         f'<td class="number">{evaluation.edits[index]}<td>{alignment_table(aligned[index])}'
         for index in wrong[:ERRORS]
     ]
-    caption = f"The {len(rows):,} with the most edits, of {len(wrong):,} wrong answers; what differs is underlined."
+    caption = counted("Wrong answers", len(wrong), len(rows), "those with the most edits first")
     return table(caption, ("source", "edits", "target and answer"), rows)
 
 
@@ -116,13 +121,24 @@ def worst(evaluation: Evaluation) -> list[int]:
     return sorted(wrong, key=lambda i: (-evaluation.edits[i], -evaluation.edits[i] / max(evaluation.lengths[i], 1)))
 
 
-def attention_section(model: Predictor, evaluation: Evaluation) -> str:
+def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> str:
     """Show where the model looked in the sources of its worst errors, or of the first if all is right."""
     if model.text_model.config.decoder != "attention":
         return "<p>This model has no attention.</p>"
-    sources = [evaluation.pairs[index].source for index in worst(evaluation) or range(len(evaluation.pairs))]
-    known = [source for source in sources if source and model.knows(source)][:LOOKS]
-    return "\n".join(attention_table(model.attention(source, unknown="unknown")) for source in known)
+    wrong = worst(evaluation)
+    pairs = [evaluation.pairs[index] for index in wrong or range(len(evaluation.pairs))]
+    known = [pair for pair in pairs if pair.source and model.knows(pair.source)][:LOOKS]
+    pictures = [attention_figure(pair, model.attention(pair.source, unknown="unknown", beam=beam)) for pair in known]
+    which = "Of the worst errors" if wrong else "Of the first sources"
+    caption = f"{which}: the source above, the answer and its end on the left; the darker, the more it looked there."
+    return f'<p class="faint">{caption}</p>\n<div class="pictures">{"".join(pictures)}</div>'
+
+
+def attention_figure(pair: Pair, attention: Attention) -> str:
+    """Draw a picture with the source and the target above it."""
+    target = f'<span class="faint">target {escape(pair.target)}</span>'
+    about = f'<figcaption dir="auto">{source_cell(pair)}<br>{target}</figcaption>'
+    return f"<figure>{about}{attention_table(attention)}</figure>"
 
 
 def attention_table(attention: Attention) -> str:
@@ -131,8 +147,8 @@ def attention_table(attention: Attention) -> str:
     rows = []
     for symbol, weights in zip(attention.answer, attention.weights.tolist(), strict=True):
         cells = (f'<td class="tenths{weight * 10:.0f}" title="{weight:.0%}">' for weight in weights)
-        rows.append(f"<tr><th>{visible(symbol)}{''.join(cells)}")
-    return f'<div class="scroll"><table class="attention"><tr><th>{head}{"".join(rows)}</table></div>'
+        rows.append(f"<tr><td>{visible(symbol)}{''.join(cells)}")
+    return f'<div class="scroll"><table class="attention"><tr><td>{head}{"".join(rows)}</table></div>'
 
 
 def alignment_table(steps: Sequence[Step]) -> str:
@@ -157,7 +173,7 @@ def confusions_table(counts: Sequence[tuple[Step, int]]) -> str:
         rows.append(
             f'<tr><td>{visible(target) or "·"}<td>{visible(answer) or "·"}<td>{kind}<td class="number">{count:,}'
         )
-    caption = f"The {len(rows):,} most frequent of {len(counts):,}."
+    caption = counted("Different confusions", len(counts), len(rows), "the most frequent first")
     return table(caption, ("target", "answer", "", "times"), rows)
 
 
@@ -173,7 +189,7 @@ def leaks_section(leaks: Leaks | None) -> str:
             f'<tr><td dir="auto">{source_cell(pair)}<td dir="auto">{escape(pair.target)}'
             for pair in leaks.pairs[:ERRORS]
         ]
-        caption = f"{len(leaks.pairs):,} pairs stand in training; the first {len(rows):,}."
+        caption = counted("Pairs that stand in training", len(leaks.pairs), len(rows))
         sections.append(table(caption, ("source", "target"), rows))
     if leaks.sources:
         rows = [
@@ -181,9 +197,15 @@ def leaks_section(leaks: Leaks | None) -> str:
             f'<td dir="auto">{escape(other)}'
             for pair, other in leaks.sources[:ERRORS]
         ]
-        caption = f"{len(leaks.sources):,} sources stand in training with another target; the first {len(rows):,}."
+        caption = counted("Sources that stand in training with another target", len(leaks.sources), len(rows))
         sections.append(table(caption, ("source", "target", "target in training"), rows))
     return "\n".join(sections)
+
+
+def counted(what: str, there: int, shown: int, order: str = "") -> str:
+    """Say how many there are, in which order they stand, and how many of them are shown, if not all."""
+    some = f"{shown:,} of them here" if shown < there else ""
+    return ", ".join(part for part in (f"{what}: {there:,}", order, some) if part) + "."
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
@@ -191,7 +213,7 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
     head = "".join(f"<th>{name}" for name in heads)
     body = "\n".join(rows)
     return (
-        f'<div class="scroll"><table><caption>{caption}</caption>\n<thead><tr>{head}</thead>\n'
+        f'<p class="faint">{caption}</p>\n<div class="scroll"><table>\n<thead><tr>{head}</thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 

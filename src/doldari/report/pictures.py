@@ -3,6 +3,8 @@
 import io
 import re
 import warnings
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +26,17 @@ FONTS = (
 )
 
 
+@cache
 def installed_fonts() -> list[str]:
-    """Name the default font and, for what it lacks, the others that are installed."""
-    from matplotlib.font_manager import fontManager
+    """Name the default font and, for what it lacks, the others that are installed.
 
+    Matplotlib remembers what was installed when it was first used; fonts that came later are looked for here.
+    """
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    for path in {*findSystemFonts()} - {font.fname for font in fontManager.ttflist}:
+        with suppress(Exception):  # a file that it cannot read as a font
+            fontManager.addfont(path)
     installed = {font.name for font in fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in FONTS if name in installed)]
 
