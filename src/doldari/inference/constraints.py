@@ -36,13 +36,13 @@ class Automaton:
             self.distance = nearer
 
     def allowed(self, states: Ids, left: Ids) -> Mask:
-        """Tell which ids may follow in states (N, K) if `left` (N, 1) more symbols may come: (N, K, V)."""
-        may = self.distance[self.transitions[states]] < left[:, :, None]
-        may[:, :, PADDING] = self.accepting[states]
+        """Tell which ids may follow in states (R,) if `left` (R,) more symbols may come: (R, V)."""
+        may = self.distance[self.transitions[states]] < left[:, None]
+        may[:, PADDING] = self.accepting[states]
         return may
 
     def next(self, states: Ids, ids: Ids) -> Ids:
-        """Go on from states (N, K) by ids (N, K)."""
+        """Go on from states (R,) by ids (R,)."""
         return self.transitions[states, ids]
 
 

@@ -14,7 +14,8 @@ from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
 from doldari.inference.constraints import Automaton, matching, one_of
-from doldari.inference.search import Bounds, Hypothesis, beam_search, forced_scores, sample
+from doldari.inference.beam import beam_search
+from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
@@ -98,9 +99,10 @@ class Predictor:
         automaton = None if allowed is None else self._automaton(allowed)
         answers: list[list[Answer]] = [[] for _ in texts]
         for batch, xs, longest in self._batches(texts, unknown, beam):
-            found = beam_search(self.text_model.model, xs, START, PADDING, Bounds(longest, automaton), beam)
+            bounds = Bounds(longest, automaton)
+            found = beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
             for index, hypotheses in zip(batch, found, strict=True):
-                answers[index] = [self._answer(texts[index], answer, unknown) for answer in hypotheses[: n_best or 1]]
+                answers[index] = [self._answer(texts[index], answer, unknown) for answer in hypotheses]
         return [found[0].text for found in answers] if n_best is None else answers
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:

@@ -16,6 +16,7 @@ __all__ = [
     "adam",
     "add_product",
     "affine",
+    "attend",
     "clip_gradients",
     "get_num_threads",
     "gru_backward",
@@ -276,6 +277,33 @@ def gru_backward(
     scatter_rows(dtable, rows, dinputs)
     if dcontext is not None:
         dcontext += dinputs.sum(axis=1)
+
+
+def attend(
+    keys: Floats,
+    values: Floats,
+    mask: Mask | None,
+    queries: Floats,
+    rows: Ids,
+    weights: Floats,
+    contexts: Floats,
+) -> None:
+    """Look for queries (N, T, H) among keys, and average the values found (Luong et al. 2015, equations 7 and 8).
+
+        weights[n, t] = softmax over s of queries[n, t] keys[rows[n], s]
+        contexts[n, t] = sum over s of weights[n, t, s] values[rows[n], s]
+
+    keys (Q, S, H), values (Q, S, M), rows (N,).  mask (Q, S) is False at padding, which gets a weight of exactly 0;
+    None means no padding.  Where all is padding the context is 0.  Writes weights (N, T, S) and contexts (N, T, M).
+    """
+    np.matmul(queries, keys[rows].swapaxes(1, 2), out=weights)
+    if mask is not None:
+        np.copyto(weights, -np.inf, where=~mask[rows][:, None])
+    finite = np.finfo(weights.dtype)  # for rows of nothing but padding: all of their weights are 0
+    weights -= weights.max(axis=2, keepdims=True, initial=finite.min)
+    np.exp(weights, out=weights)
+    weights /= np.maximum(weights.sum(axis=2, keepdims=True), finite.tiny)
+    np.matmul(weights, values[rows], out=contexts)
 
 
 def add_product(a: Floats, b: Floats, out: Floats) -> None:

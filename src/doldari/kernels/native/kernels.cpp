@@ -1,6 +1,7 @@
 // All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
 
 #include "adam.hpp"
+#include "attention.hpp"
 #include "embedding.hpp"
 #include "gru.hpp"
 #include "loss.hpp"
@@ -15,6 +16,7 @@ constexpr Kernels<Real> all{
     .lstm_greedy = lstm_greedy<Real>,
     .gru_forward = gru_forward<Real>,
     .gru_backward = gru_backward<Real>,
+    .attend = attend<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,

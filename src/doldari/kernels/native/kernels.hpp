@@ -99,6 +99,19 @@ struct GruBackward {
 };
 
 template <class Real>
+struct Attend {
+    Call& call;
+    const Real* keys = call.array<const Real>("keys", "Q S H");
+    const Real* values = call.array<const Real>("values", "Q S M");
+    const bool* mask = call.optional<const bool>("mask", "Q S");
+    const Real* queries = call.array<const Real>("queries", "N T H");
+    const int32_t* rows = call.ids("rows", "N", 'Q');
+    Real* weights = call.array<Real>("weights", "N T S");
+    Real* contexts = call.array<Real>("contexts", "N T M");
+    long N = call['N'], S = call['S'], T = call['T'], H = call['H'], M = call['M'];
+};
+
+template <class Real>
 struct AddProduct {
     Call& call;
     View<Real> a = call.matrix<Real>("a", "M K");
@@ -168,6 +181,7 @@ struct Kernels {
     void (*lstm_greedy)(const LstmGreedy<Real>&);
     void (*gru_forward)(const GruForward<Real>&);
     void (*gru_backward)(const GruBackward<Real>&);
+    void (*attend)(const Attend<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
