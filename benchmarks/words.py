@@ -14,6 +14,7 @@ from doldari.config import ModelConfig
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, SPECIALS, START, Vocabulary
 from doldari.models.model_file import TextModel
+from doldari.training.encoding import most_longer
 
 OURS = "doldari" if NATIVE else "doldari, reference kernels"
 V, H, N = 60, 256, 64
@@ -139,10 +140,11 @@ def beam(rounds: int, say: Callable[[str], None], count: int = 10_000) -> list[d
 
 def taught_predictor(model: Seq2seq, steps: int, learning_rate: float) -> Predictor:
     """Train a model on words for a few steps: it knows most of the phones, and is not sure of them."""
-    trainer = Trainer(model, Adam(learning_rate))
+    trainer, longer = Trainer(model, Adam(learning_rate)), 0
     for x, t in word_batches(steps * N, seed=1):
         trainer.step(x, t, max_grad=1.0)
-    return Predictor(TextModel(model, ModelConfig(), VOCABULARY, VOCABULARY, LONGEST, LONGEST))
+        longer = max(longer, most_longer(x, t))
+    return Predictor(TextModel(model, ModelConfig(), VOCABULARY, VOCABULARY, LONGEST, LONGEST, longer))
 
 
 def torch_twin(model: Seq2seq) -> Any:

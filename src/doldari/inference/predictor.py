@@ -88,7 +88,8 @@ class Predictor:
         list of answers with their scores, the best first.  `allowed` says what an answer may be.
 
         An answer has at most as many symbols as the longest in training, or as many more as its source is longer than
-        the longest there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
+        the longest there; and, unless `allowed` says what it may be, is no more symbols longer than its source than
+        any there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
         through; with "copy" it also stands in the answer where that is unknown: the first for the first, and so on.
         A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
@@ -98,7 +99,7 @@ class Predictor:
             return self._greedy(texts, unknown)
         automaton = None if allowed is None else self._automaton(allowed)
         answers: list[list[Answer]] = [[] for _ in texts]
-        for batch, xs, longest in self._batches(texts, unknown, beam):
+        for batch, xs, longest in self._batches(texts, unknown, beam, automaton is None):
             bounds = Bounds(longest, automaton)
             found = beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
             for index, hypotheses in zip(batch, found, strict=True):
@@ -107,9 +108,9 @@ class Predictor:
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
         """Answer texts by the likeliest symbol at each step."""
-        model, _, source, target, _, _ = self.text_model
+        model, _, source, target = self.text_model[:4]
         answers = [""] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown, 1):
+        for batch, xs, longest in self._batches(texts, unknown):
             written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
             for index, ids, most in zip(batch, written, longest.tolist(), strict=True):
                 copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
@@ -135,7 +136,7 @@ class Predictor:
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
         automaton = None if allowed is None else self._automaton(allowed)
         answers = [Answer("", 0.0)] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown, 1):
+        for batch, xs, longest in self._batches(texts, unknown, 1, automaton is None):
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
             bounds = Bounds(longest, automaton)
             drawn = sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
@@ -148,7 +149,7 @@ class Predictor:
         target = self.text_model.target
         written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
         scores = [0.0] * len(pairs)
-        for batch, xs, _ in self._batches([source for source, _ in pairs], unknown, 1):
+        for batch, xs, _ in self._batches([source for source, _ in pairs], unknown):
             ts = pad([written[index] for index in batch], PADDING)
             for index, value in zip(batch, forced_scores(self.text_model.model, xs, ts, PADDING), strict=True):
                 scores[index] = float(value)
@@ -168,8 +169,13 @@ class Predictor:
         symbols = [target.decode([id]) for id in answer]
         return Attention(source.spell(text), [*symbols, END], weights)
 
-    def _batches(self, texts: Sequence[str], unknown: Unknown, beam: int) -> Iterator[tuple[list[int], Ids, Ids]]:
-        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
+    def _batches(
+        self, texts: Sequence[str], unknown: Unknown, beam: int = 1, free: bool = True
+    ) -> Iterator[tuple[list[int], Ids, Ids]]:
+        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,).
+
+        free says that the model alone decides what an answer is.
+        """
         if isinstance(texts, str):
             raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
         if unknown not in get_args(Unknown):
@@ -178,19 +184,22 @@ class Predictor:
         self._warn_of_long(encoded)
         if self.text_model.config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        for batch in batches_by_length(encoded, BATCH_SYMBOLS // beam):
+        for batch in batches_by_length(encoded, 2 * BATCH_SYMBOLS // (beam + 1)):
             chosen = [encoded[index] for index in batch]
-            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]))
+            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]), free)
 
-    def _longest(self, lengths: Ids) -> Ids:
+    def _longest(self, lengths: Ids, free: bool) -> Ids:
         """Say how many symbols the answers to sources of so many symbols may have."""
-        _, _, _, _, longest_source, longest_target = self.text_model
-        longer = np.maximum(lengths - longest_source, 0) / max(1, longest_source)
-        return longest_target + np.ceil(longest_target * longer).astype(np.int32)
+        _, _, _, _, longest_source, longest_target, longer = self.text_model
+        over = np.maximum(lengths - longest_source, 0)
+        longest = longest_target + np.ceil(longest_target * (over / max(1, longest_source))).astype(np.int64)
+        if longer is None or not free:
+            return longest
+        return np.where(over > 0, longest, np.minimum(longest, lengths + longer))
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text."""
-        _, _, source, target, _, _ = self.text_model
+        source, target = self.text_model.source, self.text_model.target
         copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
         return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
 
