@@ -115,9 +115,7 @@ class Found:
         return [[answer for _, _, answer in sorted(heap, reverse=True)] for heap in self.heaps]
 
 
-def greedy_answers(
-    model: Model, xs: ArrayLike, start_id: int, pad_id: int, bounds: Bounds, width: int
-) -> Greedy:
+def greedy_answers(model: Model, xs: ArrayLike, start_id: int, pad_id: int, bounds: Bounds, width: int) -> Greedy:
     """Write the likeliest id at every step, and keep what else there was, the `width` likeliest."""
     N, longest = len(bounds.longest), bounds.longest
     written, final = np.full((N, int(longest.max(initial=0)) + 1), pad_id, np.int32), np.zeros(N)

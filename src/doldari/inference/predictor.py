@@ -3,18 +3,21 @@
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, get_args, overload
+from typing import NamedTuple, TypeVar, get_args, overload
 
 import numpy as np
 
+from doldari import kernels
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
-from doldari.inference.constraints import Automaton, matching, one_of
 from doldari.inference.beam import beam_search
+from doldari.inference.constraints import Automaton, matching, one_of
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
 from doldari.models.model_file import TextModel, load_model, save_model
 
@@ -44,6 +47,7 @@ class Answer(NamedTuple):
     score: float
 
 
+Found = TypeVar("Found")
 Allowed = str | Sequence[str]  # a regular expression that answers match whole, or the list of them
 
 
@@ -98,23 +102,30 @@ class Predictor:
         if beam == 1 and n_best is None and allowed is None:
             return self._greedy(texts, unknown)
         automaton = None if allowed is None else self._automaton(allowed)
-        answers: list[list[Answer]] = [[] for _ in texts]
-        for batch, xs, longest in self._batches(texts, unknown, beam, automaton is None):
+
+        def search(batch: list[int], xs: Ids, longest: Ids) -> list[list[Hypothesis]]:
             bounds = Bounds(longest, automaton)
-            found = beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
-            for index, hypotheses in zip(batch, found, strict=True):
-                answers[index] = [self._answer(texts[index], answer, unknown) for answer in hypotheses]
-        return [found[0].text for found in answers] if n_best is None else answers
+            return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
+
+        found = self._in_batches(search, texts, unknown, beam, automaton is None)
+        answers = [
+            [self._answer(text, hypothesis, unknown) for hypothesis in hypotheses]
+            for text, hypotheses in zip(texts, found, strict=True)
+        ]
+        return [best[0].text for best in answers] if n_best is None else answers
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
         """Answer texts by the likeliest symbol at each step."""
         model, _, source, target = self.text_model[:4]
-        answers = [""] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown):
+
+        def write(batch: list[int], xs: Ids, longest: Ids) -> list[list[int]]:
             written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
-            for index, ids, most in zip(batch, written, longest.tolist(), strict=True):
-                copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
-                answers[index] = target.decode(ids[:most], copied)
+            return [ids[:most] for ids, most in zip(written, longest.tolist(), strict=True)]
+
+        answers = []
+        for text, ids in zip(texts, self._in_batches(write, texts, unknown), strict=True):
+            copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+            answers.append(target.decode(ids, copied))
         return answers
 
     def sample(
@@ -135,25 +146,25 @@ class Predictor:
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
         automaton = None if allowed is None else self._automaton(allowed)
-        answers = [Answer("", 0.0)] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown, 1, automaton is None):
+
+        def draw(batch: list[int], xs: Ids, longest: Ids) -> list[Hypothesis]:
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
             bounds = Bounds(longest, automaton)
-            drawn = sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
-            for index, hypothesis in zip(batch, drawn, strict=True):
-                answers[index] = self._answer(texts[index], hypothesis, unknown)
-        return answers
+            return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
+
+        drawn = self._in_batches(draw, texts, unknown, free=automaton is None)
+        return [self._answer(text, hypothesis, unknown) for text, hypothesis in zip(texts, drawn, strict=True)]
 
     def score(self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error") -> list[float]:
         """Tell the log-probability, in nats, of each pair's target, its end included, as the answer to its source."""
         target = self.text_model.target
         written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
-        scores = [0.0] * len(pairs)
-        for batch, xs, _ in self._batches([source for source, _ in pairs], unknown):
+
+        def force(batch: list[int], xs: Ids, longest: Ids) -> list[float]:
             ts = pad([written[index] for index in batch], PADDING)
-            for index, value in zip(batch, forced_scores(self.text_model.model, xs, ts, PADDING), strict=True):
-                scores[index] = float(value)
-        return scores
+            return forced_scores(self.text_model.model, xs, ts, PADDING).tolist()
+
+        return self._in_batches(force, [source for source, _ in pairs], unknown)
 
     def attention(self, text: str, *, unknown: Unknown = "error") -> Attention:
         """Answer one text, and tell where the model looked; only of models with the attention decoder."""
@@ -168,6 +179,26 @@ class Predictor:
             weights = weights[:, ::-1]
         symbols = [target.decode([id]) for id in answer]
         return Attention(source.spell(text), [*symbols, END], weights)
+
+    def _in_batches(
+        self,
+        answer: Callable[[list[int], Ids, Ids], list[Found]],
+        texts: Sequence[str],
+        unknown: Unknown,
+        beam: int = 1,
+        free: bool = True,
+    ) -> list[Found]:
+        """Let `answer` find something for each text, given a batch of `_batches`; as many batches at once as threads."""
+        batches = list(self._batches(texts, unknown, beam, free))
+        threads = min(kernels.get_num_threads(), len(batches))
+        if threads > 1:
+            with ThreadPoolExecutor(threads, initializer=kernels.work_alone) as workers:
+                found = list(workers.map(answer, *zip(*batches, strict=True)))
+        else:
+            found = [answer(*batch) for batch in batches]
+        indices = [index for indices, _, _ in batches for index in indices]
+        answers = dict(zip(indices, chain.from_iterable(found), strict=True))
+        return [answers[index] for index in range(len(texts))]
 
     def _batches(
         self, texts: Sequence[str], unknown: Unknown, beam: int = 1, free: bool = True

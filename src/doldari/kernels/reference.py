@@ -27,6 +27,7 @@ __all__ = [
     "scatter_rows",
     "set_num_threads",
     "softmax_loss",
+    "work_alone",
 ]
 
 
@@ -409,3 +410,7 @@ def set_num_threads(threads: int) -> None:
 def get_num_threads() -> int:
     """Return 1: the reference starts no threads of its own."""
     return 1
+
+
+def work_alone() -> None:
+    """Let the kernels share out nothing, from now on, of what the calling thread asks for: it is one of several."""

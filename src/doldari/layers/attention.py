@@ -86,4 +86,3 @@ class TimeAttention:
             kernels.add_product(dkeys_rows.T, values.reshape(-1, values.shape[2]), self.W.gradient)
             dvalues += kernels.product(dkeys_rows, self.W.value).reshape(values.shape)
         return dqueries, dvalues
-

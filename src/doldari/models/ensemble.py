@@ -42,9 +42,7 @@ class Ensemble:
         """Take rows of every member's state, as `Seq2seq.select`."""
         return tuple(state.select(rows) for state in states)
 
-    def join(
-        self, states: tuple[DecoderState, ...], others: tuple[DecoderState, ...]
-    ) -> tuple[DecoderState, ...]:
+    def join(self, states: tuple[DecoderState, ...], others: tuple[DecoderState, ...]) -> tuple[DecoderState, ...]:
         """Put the rows of every member's two states together, as `Seq2seq.join`."""
         return tuple(state.join(other) for state, other in zip(states, others, strict=True))
 

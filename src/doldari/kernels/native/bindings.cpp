@@ -52,6 +52,7 @@ NB_MODULE(_native, module) {
     module.attr("instruction_set") = instruction_set.name;
     module.def("get_num_threads", &num_threads);
     module.def("set_num_threads", &set_threads, nb::arg("threads"));
+    module.def("work_alone", &work_alone);
     define<LstmForward>(module, "lstm_forward", [](auto& kernels, auto& p) { kernels.lstm_forward(p); });
     define<LstmBackward>(module, "lstm_backward", [](auto& kernels, auto& p) { kernels.lstm_backward(p); });
     define<LstmGreedy>(module, "lstm_greedy", [](auto& kernels, auto& p) { kernels.lstm_greedy(p); });
