@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.inference.search import Bounds, Hypothesis, Model, Rows, forbid
-from doldari.models.ensemble import log_softmax
+from doldari.inference.search import Bounds, Hypothesis, Model, Rows, what_may_follow
 
 
 class Continuations(NamedTuple):
@@ -219,18 +219,11 @@ def next_state(live: Hypotheses, parents: Rows, step: GreedyStep | None, state: 
 
 
 def continuations(
-    raw: Floats, scores: Floats, at: Ids, left: Ids, pad_id: int, bounds: Bounds, width: int
+    raw: Floats, scores: NDArray[np.float64], at: Ids, left: NDArray[np.intp], pad_id: int, bounds: Bounds, width: int
 ) -> Continuations:
-    """Find the `width` likeliest ways on of R hypotheses, of the models' raw scores (R, V) of what follows.
-
-    Of equal ones the lowest id comes first.
-    """
-    totals = scores[:, None] + log_softmax(raw.astype(np.float64))
-    forbid(totals, at, left, pad_id, bounds.automaton)
-    k = min(width, totals.shape[1])
-    ids = np.argpartition(-totals, k - 1, axis=1)[:, :k] if k > 1 else totals.argmax(axis=1)[:, None]
-    ids.sort(axis=1)
-    values = np.take_along_axis(totals, ids, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    ids = np.take_along_axis(ids, order, axis=1).astype(np.int32)
-    return Continuations(ids, np.take_along_axis(values, order, axis=1))
+    """Find the `width` likeliest ways on of R hypotheses, of the model's scores raw (R, V) of what follows."""
+    R, V = raw.shape
+    ids, logs = np.empty((R, min(width, V)), np.int32), np.empty((R, min(width, V)))
+    may = what_may_follow(at, left, V, pad_id, bounds.automaton)
+    kernels.likeliest(np.ascontiguousarray(raw), may, ids, logs)
+    return Continuations(ids, scores[:, None] + logs)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats, Ids, Mask
 from doldari.inference.constraints import Automaton
 from doldari.models.ensemble import log_softmax
 
@@ -46,14 +46,14 @@ class Bounds(NamedTuple):
     automaton: Automaton | None = None
 
 
-def forbid(totals: Floats, at: Ids, left: Ids, pad_id: int, automaton: Automaton | None) -> None:
-    """Set to -inf, in totals (R, V), what may not follow if `left` (R,) symbols may come before the end."""
-    if automaton is not None:
-        totals[~automaton.allowed(at, left)] = -np.inf
+def what_may_follow(at: Ids, left: Ids, V: int, pad_id: int, automaton: Automaton | None) -> Mask | None:
+    """Tell which ids may follow if `left` (R,) symbols may come before the end: (R, V), or None where all may."""
     over = left <= 0
-    if over.any():
-        totals[over, :pad_id] = -np.inf
-        totals[over, pad_id + 1 :] = -np.inf
+    if automaton is None and not over.any():
+        return None
+    may = np.ones((len(left), V), np.bool_) if automaton is None else automaton.allowed(at, left)
+    may[over] &= np.arange(V) == pad_id
+    return may
 
 
 def sample(
@@ -78,8 +78,8 @@ def sample(
     for t in range(steps):
         raw, state = model.step(ids, state)
         logs = log_softmax(raw.astype(np.float64))
-        allowed = logs.copy()
-        forbid(allowed, at, bounds.longest - t, pad_id, bounds.automaton)
+        may = what_may_follow(at, bounds.longest - t, logs.shape[1], pad_id, bounds.automaton)
+        allowed = logs.copy() if may is None else np.where(may, logs, -np.inf)
         allowed[ended, pad_id] = 0.0
         with np.errstate(over="ignore"):  # to -inf, which is never drawn
             likely = (allowed - allowed.max(axis=1, keepdims=True)) / temperature

@@ -9,6 +9,7 @@ a small vocabulary the table has a row for each symbol; with arbitrary vectors i
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids, Mask, empty
 
@@ -21,6 +22,7 @@ __all__ = [
     "get_num_threads",
     "gru_backward",
     "gru_forward",
+    "likeliest",
     "lstm_backward",
     "lstm_forward",
     "lstm_greedy",
@@ -357,6 +359,26 @@ def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Float
         loss[~mask] = 0.0
         dscores[~mask] = 0.0
     return float(loss.sum(dtype=np.float64)) / positions
+
+
+def likeliest(
+    scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.float64]
+) -> None:
+    """Find the K ids of the highest scores, among those allowed, and their log-probabilities.
+
+    scores (N, V); allowed (N, V), or None where all are; the probabilities are those of a softmax over all of them.
+    Writes ids and logs (N, K), the best first, of equals the lowest id; where there are not so many, -inf and any id.
+    """
+    N, V = scores.shape
+    K = ids.shape[1]
+    all_logs = scores.astype(np.float64)
+    all_logs -= all_logs.max(axis=1, keepdims=True, initial=-np.inf)
+    all_logs -= np.log(np.exp(all_logs).sum(axis=1, keepdims=True))
+    if allowed is not None:
+        all_logs[~allowed] = -np.inf
+    best = np.argsort(-all_logs, axis=1, kind="stable")[:, :K]
+    ids[...], logs[...] = 0, -np.inf
+    ids[:, :V], logs[:, :V] = best, np.take_along_axis(all_logs, best, axis=1)
 
 
 def adam(

@@ -63,6 +63,7 @@ NB_MODULE(_native, module) {
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });
     define<SoftmaxLoss>(module, "softmax_loss", [](auto& kernels, auto& p) { return kernels.softmax_loss(p); });
+    define<Likeliest>(module, "likeliest", [](auto& kernels, auto& p) { kernels.likeliest(p); });
     define<ClipGradients>(module, "clip_gradients", [](auto& kernels, auto& p) { return kernels.clip_gradients(p); });
     define<Adam>(module, "adam", [](auto& kernels, auto& p) { return kernels.adam(p); });
 }

@@ -4,6 +4,7 @@
 #include "attention.hpp"
 #include "embedding.hpp"
 #include "gru.hpp"
+#include "likeliest.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
 
@@ -21,6 +22,7 @@ constexpr Kernels<Real> all{
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,
     .softmax_loss = softmax_loss<Real>,
+    .likeliest = likeliest<Real>,
     .clip_gradients = clip_gradients<Real>,
     .adam = adam<Real>,
 };

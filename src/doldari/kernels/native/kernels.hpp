@@ -150,6 +150,16 @@ struct SoftmaxLoss {
 };
 
 template <class Real>
+struct Likeliest {
+    Call& call;
+    const Real* scores = call.array<const Real>("scores", "N V");
+    const bool* allowed = call.optional<const bool>("allowed", "N V");
+    int32_t* ids = call.array<int32_t>("ids", "N K");
+    double* logs = call.array<double>("logs", "N K");
+    long N = call['N'], V = call['V'], K = call['K'];
+};
+
+template <class Real>
 struct ClipGradients {
     Call& call;
     Real* gradients = call.array<Real>("gradients", "S");
@@ -186,6 +196,7 @@ struct Kernels {
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
     double (*softmax_loss)(const SoftmaxLoss<Real>&);
+    void (*likeliest)(const Likeliest<Real>&);
     double (*clip_gradients)(const ClipGradients<Real>&);
     double (*adam)(const Adam<Real>&);
 };
