@@ -108,6 +108,45 @@ def test_a_wide_beam_finds_the_best_of_all_outputs(build, penalty):
         assert np.logaddexp.reduce([answer.score for answer in hypotheses]) < 0.0
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("n_best", [1, 2, 4])
+def test_what_is_left_out_could_not_have_won(build, n_best, penalty):
+    """With every output in the beam nothing else can be left out: the n best are the n best of all."""
+    model, x = build(V=4), questions(5, V=4)
+    everything = search(model, x, 121, 4, penalty)
+    best = [[answer.ids for answer in answers[:n_best]] for answers in everything]
+    found = search(model, x, 121, 4, penalty, n_best)
+    assert [[answer.ids for answer in answers] for answers in found] == best
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_a_beam_is_never_below_greedy(build, width):
+    model, x = build(), questions(60)
+
+    def normalised(width):
+        return np.array([best.score / (len(best.ids) + 1) for (best, *_) in search(model, x, width, n_best=1)])
+
+    assert (normalised(width) >= normalised(1) * (1 + 1e-12)).all()
+    assert (normalised(width) > normalised(1) + 1e-6).any()
+
+
+def test_what_cannot_win_costs_nothing():
+    """The best of a beam of 5 takes fewer rows through the model than 5 times those of the greedy answers."""
+    model, x, rows = MODELS["attention"](), questions(60), []
+
+    class Counting:
+        encode, select, join = model.encode, model.select, model.join
+
+        def step(self, ids, state):
+            rows[-1] += len(ids)
+            return model.step(ids, state)
+
+    for width, n_best in ((1, 1), (5, 1), (5, 5)):
+        rows.append(0)
+        search(Counting(), x, width, n_best=n_best)
+    assert rows[0] < rows[1] < 0.6 * rows[2] < 3 * rows[0]
+
+
 def test_a_wider_beam_is_likelier_on_average():
     model, x = MODELS["attention"](), questions(60)
     best = [np.mean([hypotheses[0].score for hypotheses in search(model, x, width, penalty=0.0)]) for width in (1, 8)]

@@ -1,9 +1,9 @@
 """Beam search: the answers with the highest scores, found by following several of a question at a time.
 
 Two things keep the work small.  What the greedy answers could have gone on with is known once they are written, so a
-hypothesis costs a step only after it has left them.  And as log-probabilities only fall, it is known how high a
-hypothesis could still rise; it is left out where that is not above the answers found already (branch and bound, Land &
-Doig 1960; in translation Huang et al. 2017, arXiv:1809.00069, and Stahlberg & Byrne 2019, arXiv:1908.10090).
+hypothesis costs steps only after it has left them.  And as log-probabilities only fall, it is known how high the
+score of a hypothesis can still come to be: where that is not above the answers found already, it is left out.  That
+is branch and bound (Land & Doig 1960); by the same bound Huang et al. 2017 (arXiv:1809.00069) end whole searches.
 """
 
 import heapq
@@ -49,7 +49,7 @@ class Greedy(NamedTuple):
 
 
 class Hypotheses(NamedTuple):
-    """R unfinished answers: their questions (R,), ids so far, written (R, t), scores (R,), the automaton's states (R,).
+    """R unfinished answers: their questions (R,), ids so far, written (R, t), scores (R,), automaton states (R,).
 
     Those that are the beginning of the greedy answer, where is_greedy (R,), come last, and are not in the state.
     """
@@ -77,16 +77,18 @@ def beam_search(
     What counts is score / length ** length_penalty, the end counted (after Wu et al. 2016, section 7), with
     length_penalty >= 0.  The greedy answer is found first.  Then, in every step, the `width` likeliest continuations
     of the unfinished answers go on; a finished one keeps its place, so that one less does (Sutskever et al. 2014,
-    section 3.2).  Those are left out that can no longer be among the n_best: that would not be above the answers found
-    so far even if all that follows had probability 1, to the longest answer that there may be.  So the first answer is
-    never below the greedy one, with width 1 is the greedy one, and with a large width is the best of all.
+    section 3.2).  Those are left out that can no longer be among the n_best: they would not come above those found so
+    far even if all that follows had probability 1, up to the longest answer that there may be.  So the first answer
+    is never below the greedy one, with width 1 it is the greedy one, and with a large width the best of all.
     """
     greedy = greedy_answers(model, xs, start_id, pad_id, bounds, width)
     found = Found(len(bounds.longest), n_best)
     lengths = (greedy.written != pad_id).sum(axis=1)
     normalised = greedy.scores / (lengths + 1.0) ** length_penalty
     for n in np.flatnonzero(greedy.scores > -np.inf).tolist():
-        found.add(n, normalised[n], Hypothesis(greedy.written[n, : lengths[n]].tolist(), float(greedy.scores[n])))
+        found.add(
+            n, float(normalised[n]), Hypothesis(greedy.written[n, : lengths[n]].tolist(), float(greedy.scores[n]))
+        )
     if width > 1:
         search_beside(greedy, found, model, pad_id, bounds, width, length_penalty)
     return found.answers()
@@ -184,15 +186,16 @@ def all_continuations(
 ) -> tuple[Continuations, Any]:
     """Take a step with those that have left the greedy answer; of the others the way on is known."""
     t, beside = live.written.shape[1], int((~live.is_greedy).sum())
-    known = None if step is None else step.continuations.of(step.rows(live.questions[beside:]))
+    known = []
+    if step is not None:
+        known.append(step.continuations.of(step.rows(live.questions[beside:])))
     if beside == 0:
-        return known, None
+        return known[0], None
     raw, state = model.step(np.ascontiguousarray(live.written[:beside, -1]), live.state)
     left = bounds.longest[live.questions[:beside]] - t
     ways = continuations(raw, live.scores[:beside], live.at[:beside], left, pad_id, bounds, width)
-    if known is None:
-        return ways, state
-    return Continuations(*(np.concatenate(pair) for pair in zip(ways, known, strict=True))), state
+    ids, scores = zip(ways, *known, strict=True)
+    return Continuations(np.concatenate(ids), np.concatenate(scores)), state
 
 
 def chosen(questions: Rows, scores: Floats, worth: Mask, places: Ids) -> tuple[Rows, Rows]:
@@ -219,7 +222,7 @@ def next_state(live: Hypotheses, parents: Rows, step: GreedyStep | None, state: 
 
 
 def continuations(
-    raw: Floats, scores: NDArray[np.float64], at: Ids, left: NDArray[np.intp], pad_id: int, bounds: Bounds, width: int
+    raw: Floats, scores: NDArray[np.float64], at: Ids, left: Ids, pad_id: int, bounds: Bounds, width: int
 ) -> Continuations:
     """Find the `width` likeliest ways on of R hypotheses, of the model's scores raw (R, V) of what follows."""
     R, V = raw.shape

@@ -23,7 +23,7 @@ from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
 END = "⏎"  # how the end of an answer is shown
-BATCH_SYMBOLS = 1 << 13  # of sources, padding included: a batch that fits the caches, a fifth faster than 1 << 14
+BATCH_SYMBOLS = 1 << 12  # of sources, padding included: a batch that fits the caches, a fifth faster than 1 << 14
 
 
 class LongSourceWarning(UserWarning):
@@ -162,7 +162,7 @@ class Predictor:
 
         def force(batch: list[int], xs: Ids, longest: Ids) -> list[float]:
             ts = pad([written[index] for index in batch], PADDING)
-            return forced_scores(self.text_model.model, xs, ts, PADDING).tolist()
+            return list(map(float, forced_scores(self.text_model.model, xs, ts, PADDING)))
 
         return self._in_batches(force, [source for source, _ in pairs], unknown)
 
@@ -188,7 +188,7 @@ class Predictor:
         beam: int = 1,
         free: bool = True,
     ) -> list[Found]:
-        """Let `answer` find something for each text, given a batch of `_batches`; as many batches at once as threads."""
+        """Let `answer` find something for each text, given a batch of `_batches`; one batch on each thread."""
         batches = list(self._batches(texts, unknown, beam, free))
         threads = min(kernels.get_num_threads(), len(batches))
         if threads > 1:
@@ -215,7 +215,8 @@ class Predictor:
         self._warn_of_long(encoded)
         if self.text_model.config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        for batch in batches_by_length(encoded, 2 * BATCH_SYMBOLS // (beam + 1)):
+        # Most places of a beam are empty, so that the batches of a beam of 5 need not be a fifth as large.
+        for batch in batches_by_length(encoded, min(BATCH_SYMBOLS, 4 * BATCH_SYMBOLS // (beam + 1))):
             chosen = [encoded[index] for index in batch]
             yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]), free)
 
@@ -223,10 +224,10 @@ class Predictor:
         """Say how many symbols the answers to sources of so many symbols may have."""
         _, _, _, _, longest_source, longest_target, longer = self.text_model
         over = np.maximum(lengths - longest_source, 0)
-        longest = longest_target + np.ceil(longest_target * (over / max(1, longest_source))).astype(np.int64)
+        longest = longest_target + np.ceil(longest_target * (over / max(1, longest_source))).astype(np.int32)
         if longer is None or not free:
             return longest
-        return np.where(over > 0, longest, np.minimum(longest, lengths + longer))
+        return np.where(over > 0, longest, np.minimum(longest, lengths + longer)).astype(np.int32)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text."""
@@ -262,7 +263,7 @@ class Predictor:
         if too_long:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-            warnings.warn(message + others, LongSourceWarning, stacklevel=3)
+            warnings.warn(message + others, LongSourceWarning, stacklevel=5)
 
 
 def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:

@@ -361,16 +361,13 @@ def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Float
     return float(loss.sum(dtype=np.float64)) / positions
 
 
-def likeliest(
-    scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.float64]
-) -> None:
+def likeliest(scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.float64]) -> None:
     """Find the K ids of the highest scores, among those allowed, and their log-probabilities.
 
     scores (N, V); allowed (N, V), or None where all are; the probabilities are those of a softmax over all of them.
     Writes ids and logs (N, K), the best first, of equals the lowest id; where there are not so many, -inf and any id.
     """
-    N, V = scores.shape
-    K = ids.shape[1]
+    K, V = ids.shape[1], scores.shape[1]
     all_logs = scores.astype(np.float64)
     all_logs -= all_logs.max(axis=1, keepdims=True, initial=-np.inf)
     all_logs -= np.log(np.exp(all_logs).sum(axis=1, keepdims=True))
