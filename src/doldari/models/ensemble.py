@@ -49,7 +49,7 @@ class Ensemble:
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
         states = self.encode(xs)
-        return greedy(self.step, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
+        return greedy(self.step, self.select, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""

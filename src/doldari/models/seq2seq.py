@@ -158,7 +158,7 @@ class Seq2seq:
         answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size)
         if answers is None:
             N = len(state.layers[0].h)
-            answers = greedy(self.step, state, N, start_id, self.pad_id, sample_size)
+            answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size)
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
