@@ -7,9 +7,10 @@ import torch
 def beam_search(model, x, start_id, width, longest):
     """Answer words x (N, S) -> for each the ids of its best answer by mean log-probability, its end counted.
 
-    A finished hypothesis keeps its place in the beam.  An answer has at most `longest` ids before its end.
+    A finished hypothesis keeps its place in the beam.  An answer has at most `longest` (N,) ids before its end.
     """
     N, K, pad_id = len(x), width, model.pad_id
+    longest = torch.from_numpy(longest)
     memory, state = model.encode(torch.from_numpy(x).long())
     questions = torch.arange(N)[:, None]
     state = select(state, questions.expand(N, K).flatten())
@@ -19,11 +20,12 @@ def beam_search(model, x, start_id, width, longest):
     written = torch.empty((N, K, 0), dtype=torch.long)
     finished = [[] for _ in range(N)]
     count = torch.zeros(N, dtype=torch.long)
-    for t in range(longest + 1):
+    for t in range(int(longest.max()) + 1):
         raw, state = decoder_step(model, ids, state, memory)
         totals = scores[:, :, None] + raw.log_softmax(dim=2)
-        if t == longest:
-            totals[:, :, torch.arange(totals.shape[2]) != pad_id] = -torch.inf
+        over = t >= longest
+        if over.any():
+            totals.masked_fill_(over[:, None, None] & (torch.arange(totals.shape[2]) != pad_id), -torch.inf)
         V = totals.shape[2]
         scores, chosen = totals.flatten(1).topk(K, dim=1)
         parents, ids = chosen // V, chosen % V

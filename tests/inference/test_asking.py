@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from doldari import ConfigError
+from doldari import ConfigError, kernels
 from doldari.config import ModelConfig
 from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference.predictor import END, Predictor
@@ -70,6 +70,34 @@ def test_batches_do_not_matter(predictor, monkeypatch):
     for ours, theirs in zip(together[0], alone[0], strict=True):
         assert [answer.text for answer in ours] == [answer.text for answer in theirs]
         np.testing.assert_allclose([a.score for a in ours], [a.score for a in theirs], rtol=1e-5)
+
+
+def test_threads_do_not_matter(predictor, monkeypatch):
+    monkeypatch.setattr("doldari.inference.predictor.BATCH_SYMBOLS", 7)
+    before, results = kernels.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            kernels.set_num_threads(threads)
+            found = predictor.predict(SOURCES * 5, beam=3, n_best=2), predictor.predict(SOURCES * 5)
+            results.append((found, predictor.sample(SOURCES * 5), predictor.score([("ab", "x"), ("cab", "y")])))
+    finally:
+        kernels.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+def test_answers_are_no_longer_than_their_source_than_any_in_training():
+    predictor = make_predictor()
+    predictor.text_model = predictor.text_model._replace(longer=1)
+    predictor.text_model.model.decoder.affine.b.value[0] = -1e6  # no answer ends by itself
+    texts = ["a", "abc", "aaaaa"]
+    for lengths in (
+        map(len, predictor.predict(texts)),
+        map(len, predictor.predict(texts, beam=2)),
+        (len(answer.text) for answer in predictor.sample(texts)),
+    ):
+        assert list(lengths) == [2, 4, 5]
+    assert predictor.predict(texts, allowed=["xxxxx"], beam=2) == ["xxxxx"] * 3
+    assert [answer.text for answer in predictor.sample(texts, allowed=["xxxxx"])] == ["xxxxx"] * 3
 
 
 @pytest.mark.filterwarnings("ignore::doldari.LongSourceWarning")

@@ -24,12 +24,12 @@ def texts(automaton, vocabulary, longest):
     found = []
 
     def follow(state, ids):
-        may = automaton.allowed(np.array([[state]]), np.array([[longest - len(ids)]]))[0, 0]
+        may = automaton.allowed(np.array([state]), np.array([longest - len(ids)]))[0]
         if may[PADDING]:
             found.append(vocabulary.decode(ids))
         for id in np.flatnonzero(may):
             if id != PADDING:
-                follow(automaton.next(np.array([[state]]), np.array([[id]]))[0, 0], [*ids, int(id)])
+                follow(automaton.next(np.array([state]), np.array([id]))[0], [*ids, int(id)])
 
     follow(0, [])
     return found

@@ -7,7 +7,8 @@ import pytest
 from checks import ragged_ids
 
 from doldari import AttentionSeq2seq, PeekySeq2seq, Seq2seq
-from doldari.inference.search import Bounds, beam_search, forced_scores, sample
+from doldari.inference.beam import beam_search
+from doldari.inference.search import Bounds, forced_scores, sample
 from doldari.models.ensemble import Ensemble, log_softmax
 
 PAD, START, V = 0, 1, 7
@@ -42,8 +43,8 @@ def bounds(N, longest=LONGEST):
     return Bounds(np.full(N, longest))
 
 
-def search(model, x, width, longest=LONGEST, penalty=1.0):
-    return beam_search(model, x, START, PAD, bounds(len(x), longest), width, penalty)
+def search(model, x, width, longest=LONGEST, penalty=1.0, n_best=None):
+    return beam_search(model, x, START, PAD, bounds(len(x), longest), width, n_best or width, penalty)
 
 
 def forced(model, x, hypotheses):
@@ -64,16 +65,16 @@ def test_width_one_is_greedy(build):
     np.testing.assert_array_equal([ids + [PAD] * (LONGEST - len(ids)) for ids in answers], greedy)
 
 
-def test_a_step_of_the_rows_that_are_needed_is_a_step_of_them_all(build):
+def test_rows_of_a_state_can_be_taken_and_put_together(build):
     model, x = build(), questions()
-    needed = np.arange(len(x)) % 3 != 1
-    ids, then = np.full(len(x), START, np.int32), np.full(len(x), 3, np.int32)
-    whole, state = model.step(ids, model.encode(x))
-    scores, needed_state = model.step(ids, model.encode(x), needed)
-    np.testing.assert_array_equal(scores[needed], whole[needed])
-    whole, scores = model.step(then, state)[0], model.step(then, needed_state)[0]
-    np.testing.assert_array_equal(scores[needed], whole[needed])
-    assert not np.array_equal(scores, whole)
+    ids, then = np.full(len(x), START, np.int32), np.arange(2, 7, dtype=np.int32)
+    _, state = model.step(ids, model.encode(x))
+    rows = np.array([7, 2, 2, 0, 11])
+    scores, _ = model.step(then, model.select(state, rows))
+    joined = model.join(model.select(state, rows[:3]), model.select(state, rows[3:]))
+    np.testing.assert_array_equal(model.step(then, joined)[0], scores)
+    alone = [model.step(then[i : i + 1], model.select(state, rows[i : i + 1]))[0][0] for i in range(5)]
+    np.testing.assert_allclose(scores, alone, rtol=1e-12)
 
 
 @pytest.mark.parametrize("width", [1, 3, 9])
@@ -107,6 +108,45 @@ def test_a_wide_beam_finds_the_best_of_all_outputs(build, penalty):
         assert np.logaddexp.reduce([answer.score for answer in hypotheses]) < 0.0
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("n_best", [1, 2, 4])
+def test_what_is_left_out_could_not_have_won(build, n_best, penalty):
+    """With every output in the beam nothing else can be left out: the n best are the n best of all."""
+    model, x = build(V=4), questions(5, V=4)
+    everything = search(model, x, 121, 4, penalty)
+    best = [[answer.ids for answer in answers[:n_best]] for answers in everything]
+    found = search(model, x, 121, 4, penalty, n_best)
+    assert [[answer.ids for answer in answers] for answers in found] == best
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_a_beam_is_never_below_greedy(build, width):
+    model, x = build(), questions(60)
+
+    def normalised(width):
+        return np.array([best.score / (len(best.ids) + 1) for (best, *_) in search(model, x, width, n_best=1)])
+
+    assert (normalised(width) >= normalised(1) * (1 + 1e-12)).all()
+    assert (normalised(width) > normalised(1) + 1e-6).any()
+
+
+def test_what_cannot_win_costs_nothing():
+    """The best of a beam of 5 takes fewer rows through the model than 5 times those of the greedy answers."""
+    model, x, rows = MODELS["attention"](), questions(60), []
+
+    class Counting:
+        encode, select, join = model.encode, model.select, model.join
+
+        def step(self, ids, state):
+            rows[-1] += len(ids)
+            return model.step(ids, state)
+
+    for width, n_best in ((1, 1), (5, 1), (5, 5)):
+        rows.append(0)
+        search(Counting(), x, width, n_best=n_best)
+    assert rows[0] < rows[1] < 0.6 * rows[2] < 3 * rows[0]
+
+
 def test_a_wider_beam_is_likelier_on_average():
     model, x = MODELS["attention"](), questions(60)
     best = [np.mean([hypotheses[0].score for hypotheses in search(model, x, width, penalty=0.0)]) for width in (1, 8)]
@@ -128,7 +168,7 @@ def test_batch_order_and_padding_do_not_matter(build):
 def test_each_question_has_its_own_bound(build):
     model, x = build(), questions(9)
     longest = np.arange(9) % 4
-    found = beam_search(model, x, START, PAD, Bounds(longest), 3)
+    found = beam_search(model, x, START, PAD, Bounds(longest), 3, 3)
     most = np.array([max(len(answer.ids) for answer in hypotheses) for hypotheses in found])
     assert (most <= longest).all()
     assert len(set(most)) > 1

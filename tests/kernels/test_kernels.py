@@ -69,6 +69,14 @@ class Problem:
         self.dxs = draw(N, T, 4 * H)
         self.W, self.bias = draw(H, R), draw(N, R)
         self.scores = draw(N, T, R) * 5
+        self.keys, self.found = draw(R, T + 3, H), draw(R, T + 3, H + 2)
+        self.real = rng.random((R, T + 3)) < 0.6 if masked else None
+        if masked:
+            self.real[0] = False
+        self.looked, self.allowed = (
+            rng.integers(0, R, N).astype(np.int32),
+            rng.random((N, R)) < 0.6 if masked else None,
+        )
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
         self.big = draw(300, 280), draw(600, 280)
@@ -109,6 +117,18 @@ class Problem:
         k.lstm_greedy(self.table, self.context, self.Wh, self.W, self.bias, self.h0, self.c0, 0, pad_id, answers)
         return answers
 
+    def attend(self, k):
+        N, T, H, _ = self.shape
+        weights, contexts = np.full((N, T, T + 3), np.nan, self.dtype), np.full((N, T, H + 2), np.nan, self.dtype)
+        k.attend(self.keys, self.found, self.real, self.dhs, self.looked, weights, contexts)
+        return weights, contexts
+
+    def likeliest(self, k, K=4):
+        N = self.shape[0]
+        ids, logs = np.full((N, K), -1, np.int32), np.full((N, K), np.nan)
+        k.likeliest(self.bias * 3, self.allowed, ids, logs)
+        return np.where(logs > -np.inf, ids, 0), np.exp(logs)
+
     def everything(self, k):
         states, backward = [], []
         for dhs in (True, False):
@@ -131,7 +151,7 @@ class Problem:
         k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
             small, big, scores, *states, *backward, dtable, np.array(loss), dscores, values, gradients, m, v, clipped,
-            np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
+            np.array(norms), self.greedy(k), self.greedy(k, pad_id=1), *self.attend(k), *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -302,6 +322,54 @@ def test_one_row_to_each_position(first):
     assert_close(problem.everything(native), problem.everything(reference), TOLERANCE[F4])
 
 
+def test_attention_to_nothing_but_padding_is_nothing(implementation):
+    problem = Problem(N=20, masked=True)
+    weights, contexts = problem.attend(implementation)
+    real = problem.real[problem.looked]
+    assert not weights[~np.broadcast_to(real[:, None], weights.shape)].any()
+    np.testing.assert_allclose(
+        weights.sum(axis=2), np.broadcast_to(real.any(axis=1)[:, None], weights.shape[:2]), rtol=1e-6
+    )
+    assert not contexts[problem.looked == 0].any()
+
+
+def test_a_row_attends_alike_whatever_the_others(implementation):
+    problem = Problem(N=20, H=40, masked=True)
+    weights, contexts = problem.attend(implementation)
+    problem.dhs, problem.looked = problem.dhs[7:8], problem.looked[7:8]
+    problem.shape = (1, *problem.shape[1:])
+    np.testing.assert_array_equal(problem.attend(implementation)[0][0], weights[7])
+    np.testing.assert_allclose(problem.attend(implementation)[1][0], contexts[7], rtol=1e-5, atol=1e-6)
+
+
+def test_the_likeliest_in_order(implementation):
+    scores = np.log(np.array([[1, 3, 2, 3, 1]], F8))
+    allowed = np.array([[True, True, False, True, False]])
+    ids, logs = np.empty((1, 4), np.int32), np.empty((1, 4))
+    implementation.likeliest(scores, allowed, ids, logs)
+    assert ids[0, :3].tolist() == [1, 3, 0]
+    np.testing.assert_allclose(np.exp(logs), [[0.3, 0.3, 0.1, 0]], rtol=1e-12)
+    implementation.likeliest(scores, None, ids, logs)
+    assert ids.tolist() == [[1, 3, 2, 0]]
+    implementation.likeliest(np.zeros((1, 3)), None, ids, logs)
+    np.testing.assert_allclose(np.exp(logs), [[1 / 3, 1 / 3, 1 / 3, 0]], rtol=1e-12)
+
+
+@needs_native
+def test_a_thread_may_work_alone():
+    seen = []
+
+    def alone():
+        native.work_alone()
+        seen.append(native.get_num_threads())
+
+    native.set_num_threads(3)
+    thread = threading.Thread(target=alone)
+    thread.start()
+    thread.join()
+    assert (seen, native.get_num_threads()) == ([1], 3)
+
+
 def test_greedy_takes_the_lowest_of_equals(implementation):
     problem = Problem(R=5)
     problem.W[:], problem.bias[:] = 0, [1, 3, 2, 3, 3]
@@ -368,6 +436,8 @@ ARRAYS = {
     "lstm_greedy": "table context Wh W bias h0 c0 answers",
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
+    "attend": "keys values mask queries rows weights contexts",
+    "likeliest": "scores allowed ids logs",
     "add_product": "a b out",
     "affine": "a b bias out",
     "scatter_rows": "dtable rows dxs",
@@ -376,7 +446,8 @@ ARRAYS = {
     "clip_gradients": "gradients",
 }
 WRITTEN = {"out", "dcontext", "hs", "c", "cache", "dh", "dc", "dWh", "answers", "dtable", "dscores"}
-WRITTEN |= {"values", "gradients", "m", "v"}
+WRITTEN |= {"values", "gradients", "m", "v", "weights", "contexts", "ids", "logs"}
+READ_ONLY_FINE = {("attend", "values")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -389,6 +460,11 @@ def arguments_of(function):
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
+    if function == "attend":
+        arrays |= {"values": problem.found, "mask": problem.real, "queries": problem.dhs, "rows": problem.looked}
+        arrays["weights"], arrays["contexts"] = problem.attend(reference)
+    if function == "likeliest":
+        arrays |= {"scores": problem.bias, "ids": np.ones((N, 2), np.int32), "logs": np.ones((N, 2))}
     if function.startswith("gru"):
         for name in ("table", "context", "Wh", "dWh", "dtable", "dcontext"):
             arrays[name] = arrays[f"gru_{name}"]
@@ -427,11 +503,14 @@ LEADS |= {
     ("scatter_rows", "rows"),
     ("softmax_loss", "scores"),
     ("adam", "values"),
+    ("attend", "keys"),
+    ("attend", "queries"),
+    ("likeliest", "scores"),
     ("add_product", "a"),
     ("affine", "a"),
 }
 BAD = {
-    "integers": lambda array: array.astype(np.int64),
+    "integers": lambda array: np.zeros(array.shape, np.int64),
     "swapped bytes": swap_bytes,
     "one more row": lambda array: np.concatenate([array, array[:1]]),
     "one more axis": lambda array: array[None],
@@ -447,7 +526,7 @@ BAD = {
 def test_wrong_arrays_are_refused_by_name(function, name, bad):
     arguments = arguments_of(function)
     getattr(native, function)(**arguments)
-    if bad == "swapped bytes" and name == "mask":
+    if bad == "swapped bytes" and name in ("mask", "allowed"):
         pytest.skip("a byte has no order")
     if bad == "one more row" and (function, name) in ANY_LENGTH:
         pytest.skip("any number will do")
@@ -464,6 +543,9 @@ def test_wrong_arrays_are_refused_by_name(function, name, bad):
 def test_read_only_results_are_refused_by_name(function, name):
     arguments = arguments_of(function)
     arguments[name] = read_only(arguments[name])
+    if (function, name) in READ_ONLY_FINE:
+        getattr(native, function)(**arguments)
+        return
     with pytest.raises(ValueError, match=f"^{name}: is read-only"):
         getattr(native, function)(**arguments)
 
@@ -476,7 +558,7 @@ def test_read_only_results_are_refused_by_name(function, name):
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_ids_outside_the_table_are_refused(function, name, wrong):
     arguments = arguments_of(function)
-    arguments[name][1, 2] = wrong
+    arguments[name].flat[-1] = wrong
     with pytest.raises(ValueError, match=f"^{name}: expected ids from 0 to 4, got {wrong}"):
         getattr(native, function)(**arguments)
 

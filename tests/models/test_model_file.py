@@ -40,10 +40,12 @@ def test_there_and_back(path):
     assert loaded.config.hidden_size == 5
     assert not loaded.config.reverse
     assert loaded.source.symbols == ("a", "가")
-    assert (loaded.longest_source, loaded.longest_target) == (7, 4)
+    assert (loaded.longest_source, loaded.longest_target, loaded.longer) == (7, 4, None)
     again = path.with_name("again.safetensors")
     save_model(again, loaded)
     assert again.read_bytes() == path.read_bytes()
+    save_model(again, loaded._replace(longer=2))
+    assert load_model(again).longer == 2
     assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
 
 
@@ -131,6 +133,7 @@ def test_of_another_kind(path):
         ({"model": {"depth": 2}}, "depth: no such setting"),
         ({"longest_target": -1}, "lengths"),
         ({"longest_source": "x"}, "lengths"),
+        ({"longer": -1}, "lengths"),
     ],
 )
 def test_damaged_description(path, changes, message):

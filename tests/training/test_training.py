@@ -113,12 +113,18 @@ def test_vocabularies_come_from_the_training_pairs():
     assert run.predictor.text_model.target.symbols == (" ", "a", "b", "c")
 
 
+def test_it_is_kept_how_long_answers_are():
+    run = Run.prepare(SMALL, [Pair("abcdef", "xy"), Pair("b", "xyz"), Pair("aa", "xyz")], [Pair("a", "x")])
+    assert run.predictor.text_model[4:] == (6, 3, 2)
+
+
 def test_sides_are_normalised_and_rare_symbols_learnt_as_unknown():
     settings = SMALL.replace(source_normalization="NFD", min_count=2)
     pairs = [Pair("각", "xy"), Pair("가각", "xz")]
     run = Run.prepare(settings, pairs, pairs)
     assert len(run.predictor.text_model.source.symbols) == 3
     assert run.predictor.text_model.longest_source == 5
+    assert run.predictor.text_model.longer == 0
     assert run.t.tolist() == [[START, 3, UNKNOWN, 0]] * 2
 
 

@@ -47,19 +47,17 @@ class Automaton:
             self.distance = nearer
 
     def allowed(self, states: Ids, left: Ids) -> Mask:
-        """Tell which ids may follow in states (N, K) if `left` (N, 1) more symbols may come: (N, K, V)."""
-        may = np.zeros((*states.shape, self.V), np.bool_)
-        flat = states.ravel()
-        counts = self.first[flat + 1] - self.first[flat]
-        row = np.repeat(np.arange(len(flat)), counts)  # of every edge out of each state
-        edge = np.arange(len(row)) + np.repeat(self.first[flat + 1] - counts.cumsum(), counts)
-        near = self.distance[self.targets[edge]] < np.broadcast_to(left, states.shape).ravel()[row]
-        may.reshape(-1, self.V)[row, self.edges[edge] % self.V] = near
-        may[:, :, PADDING] = self.accepting[states]
+        """Tell which ids may follow in states (R,) if `left` (R,) more symbols may come: (R, V)."""
+        may = np.zeros((len(states), self.V), np.bool_)
+        counts = self.first[states + 1] - self.first[states]
+        row = np.repeat(np.arange(len(states)), counts)  # of every edge out of each state
+        edge = np.arange(len(row)) + np.repeat(self.first[states + 1] - counts.cumsum(), counts)
+        may[row, self.edges[edge] % self.V] = self.distance[self.targets[edge]] < left[row]
+        may[:, PADDING] = self.accepting[states]
         return may
 
     def next(self, states: Ids, ids: Ids) -> Ids:
-        """Go on from states (N, K) by ids (N, K)."""
+        """Go on from states (R,) by ids (R,)."""
         wanted = states.astype(np.int64) * self.V + ids
         edge = np.searchsorted(self.edges, wanted)
         return np.where(self.edges[edge] == wanted, self.targets[edge], self.Q).astype(np.int32)

@@ -3,18 +3,22 @@
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, get_args, overload
+from typing import NamedTuple, TypeVar, get_args, overload
 
 import numpy as np
 
+from doldari import kernels
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.inference.beam import beam_search
 from doldari.inference.constraints import Automaton, matching, one_of
-from doldari.inference.search import Bounds, Hypothesis, beam_search, forced_scores, sample
+from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
 from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
@@ -44,6 +48,7 @@ class Answer(NamedTuple):
     score: float
 
 
+Found = TypeVar("Found")
 # A regular expression that answers match whole, or the list of them; or what `Predictor.allowing` made of that.
 Allowed = str | Sequence[str] | Automaton
 
@@ -89,7 +94,8 @@ class Predictor:
         list of answers with their scores, the best first.  `allowed` says what an answer may be.
 
         An answer has at most as many symbols as the longest in training, or as many more as its source is longer than
-        the longest there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
+        the longest there; and, unless `allowed` says what it may be, is no more symbols longer than its source than
+        any there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
         through; with "copy" it also stands in the answer where that is unknown: the first for the first, and so on.
         A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
@@ -97,22 +103,30 @@ class Predictor:
         if beam == 1 and n_best is None and allowed is None:
             return self._greedy(texts, unknown)
         automaton = None if allowed is None else self.allowing(allowed)
-        answers: list[list[Answer]] = [[] for _ in texts]
-        for batch, xs, longest in self._batches(texts, unknown, beam):
-            found = beam_search(self.text_model.model, xs, START, PADDING, Bounds(longest, automaton), beam)
-            for index, hypotheses in zip(batch, found, strict=True):
-                answers[index] = [self._answer(texts[index], answer, unknown) for answer in hypotheses[: n_best or 1]]
-        return [found[0].text for found in answers] if n_best is None else answers
+
+        def search(batch: list[int], xs: Ids, longest: Ids) -> list[list[Hypothesis]]:
+            bounds = Bounds(longest, automaton)
+            return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
+
+        found = self._in_batches(search, texts, unknown, beam, automaton is None)
+        answers = [
+            [self._answer(text, hypothesis, unknown) for hypothesis in hypotheses]
+            for text, hypotheses in zip(texts, found, strict=True)
+        ]
+        return [best[0].text for best in answers] if n_best is None else answers
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
         """Answer texts by the likeliest symbol at each step."""
-        model, _, source, target, _, _ = self.text_model
-        answers = [""] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown, 1):
+        model, _, source, target = self.text_model[:4]
+
+        def write(batch: list[int], xs: Ids, longest: Ids) -> list[list[int]]:
             written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
-            for index, ids, most in zip(batch, written, longest.tolist(), strict=True):
-                copied = source.unknown_symbols(texts[index]) if unknown == "copy" and UNKNOWN in ids else ()
-                answers[index] = target.decode(ids[:most], copied)
+            return [ids[:most] for ids, most in zip(written, longest.tolist(), strict=True)]
+
+        answers = []
+        for text, ids in zip(texts, self._in_batches(write, texts, unknown), strict=True):
+            copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+            answers.append(target.decode(ids, copied))
         return answers
 
     def sample(
@@ -133,25 +147,25 @@ class Predictor:
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
         automaton = None if allowed is None else self.allowing(allowed)
-        answers = [Answer("", 0.0)] * len(texts)
-        for batch, xs, longest in self._batches(texts, unknown, 1):
+
+        def draw(batch: list[int], xs: Ids, longest: Ids) -> list[Hypothesis]:
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
             bounds = Bounds(longest, automaton)
-            drawn = sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
-            for index, hypothesis in zip(batch, drawn, strict=True):
-                answers[index] = self._answer(texts[index], hypothesis, unknown)
-        return answers
+            return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
+
+        drawn = self._in_batches(draw, texts, unknown, free=automaton is None)
+        return [self._answer(text, hypothesis, unknown) for text, hypothesis in zip(texts, drawn, strict=True)]
 
     def score(self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error") -> list[float]:
         """Tell the log-probability, in nats, of each pair's target, its end included, as the answer to its source."""
         target = self.text_model.target
         written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
-        scores = [0.0] * len(pairs)
-        for batch, xs, _ in self._batches([source for source, _ in pairs], unknown, 1):
+
+        def force(batch: list[int], xs: Ids, longest: Ids) -> list[float]:
             ts = pad([written[index] for index in batch], PADDING)
-            for index, value in zip(batch, forced_scores(self.text_model.model, xs, ts, PADDING), strict=True):
-                scores[index] = float(value)
-        return scores
+            return list(map(float, forced_scores(self.text_model.model, xs, ts, PADDING)))
+
+        return self._in_batches(force, [source for source, _ in pairs], unknown)
 
     def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
         """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
@@ -167,8 +181,33 @@ class Predictor:
         symbols = [target.decode([id]) for id in best.ids]
         return Attention(source.spell(text), [*symbols, END], weights, self._answer(text, best, unknown).text)
 
-    def _batches(self, texts: Sequence[str], unknown: Unknown, beam: int) -> Iterator[tuple[list[int], Ids, Ids]]:
-        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
+    def _in_batches(
+        self,
+        answer: Callable[[list[int], Ids, Ids], list[Found]],
+        texts: Sequence[str],
+        unknown: Unknown,
+        beam: int = 1,
+        free: bool = True,
+    ) -> list[Found]:
+        """Let `answer` find something for each text, given a batch of `_batches`; one batch on each thread."""
+        batches = list(self._batches(texts, unknown, beam, free))
+        threads = min(kernels.get_num_threads(), len(batches))
+        if threads > 1:
+            with ThreadPoolExecutor(threads, initializer=kernels.work_alone) as workers:
+                found = list(workers.map(answer, *zip(*batches, strict=True)))
+        else:
+            found = [answer(*batch) for batch in batches]
+        indices = [index for indices, _, _ in batches for index in indices]
+        answers = dict(zip(indices, chain.from_iterable(found), strict=True))
+        return [answers[index] for index in range(len(texts))]
+
+    def _batches(
+        self, texts: Sequence[str], unknown: Unknown, beam: int = 1, free: bool = True
+    ) -> Iterator[tuple[list[int], Ids, Ids]]:
+        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,).
+
+        free says that the model alone decides what an answer is.
+        """
         if isinstance(texts, str):
             raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
         if unknown not in get_args(Unknown):
@@ -177,19 +216,23 @@ class Predictor:
         self._warn_of_long(encoded)
         if self.text_model.config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        for batch in batches_by_length(encoded, BATCH_SYMBOLS // beam):
+        # Most places of a beam are empty, so that the batches of a beam of 5 need not be a fifth as large.
+        for batch in batches_by_length(encoded, min(BATCH_SYMBOLS, 4 * BATCH_SYMBOLS // (beam + 1))):
             chosen = [encoded[index] for index in batch]
-            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]))
+            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]), free)
 
-    def _longest(self, lengths: Ids) -> Ids:
+    def _longest(self, lengths: Ids, free: bool) -> Ids:
         """Say how many symbols the answers to sources of so many symbols may have."""
-        _, _, _, _, longest_source, longest_target = self.text_model
-        longer = np.maximum(lengths - longest_source, 0) / max(1, longest_source)
-        return longest_target + np.ceil(longest_target * longer).astype(np.int32)
+        _, _, _, _, longest_source, longest_target, longer = self.text_model
+        over = np.maximum(lengths - longest_source, 0)
+        longest = longest_target + np.ceil(longest_target * (over / max(1, longest_source))).astype(np.int32)
+        if longer is None or not free:
+            return longest
+        return np.where(over > 0, longest, np.minimum(longest, lengths + longer)).astype(np.int32)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text."""
-        _, _, source, target, _, _ = self.text_model
+        source, target = self.text_model.source, self.text_model.target
         copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
         return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
 
@@ -221,7 +264,7 @@ class Predictor:
         if too_long:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-            warnings.warn(message + others, LongSourceWarning, stacklevel=3)
+            warnings.warn(message + others, LongSourceWarning, stacklevel=5)
 
 
 def check_beam(beam: int, n_best: int | None = None) -> None:

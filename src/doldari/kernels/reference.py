@@ -12,6 +12,7 @@ vector that is kept of a position.  How it lies there is each implementation's o
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids, Mask, empty
 
@@ -19,16 +20,19 @@ __all__ = [
     "adam",
     "add_product",
     "affine",
+    "attend",
     "clip_gradients",
     "get_num_threads",
     "gru_backward",
     "gru_forward",
+    "likeliest",
     "lstm_backward",
     "lstm_forward",
     "lstm_greedy",
     "scatter_rows",
     "set_num_threads",
     "softmax_loss",
+    "work_alone",
 ]
 
 
@@ -301,6 +305,33 @@ def gru_backward(
         dcontext += dinputs.sum(axis=1)
 
 
+def attend(
+    keys: Floats,
+    values: Floats,
+    mask: Mask | None,
+    queries: Floats,
+    rows: Ids,
+    weights: Floats,
+    contexts: Floats,
+) -> None:
+    """Look for queries (N, T, H) among keys, and average the values found (Luong et al. 2015, equations 7 and 8).
+
+        weights[n, t] = softmax over s of queries[n, t] keys[rows[n], s]
+        contexts[n, t] = sum over s of weights[n, t, s] values[rows[n], s]
+
+    keys (Q, S, H), values (Q, S, M), rows (N,).  mask (Q, S) is False at padding, which gets a weight of exactly 0;
+    None means no padding.  Where all is padding the context is 0.  Writes weights (N, T, S) and contexts (N, T, M).
+    """
+    np.matmul(queries, keys[rows].swapaxes(1, 2), out=weights)
+    if mask is not None:
+        np.copyto(weights, -np.inf, where=~mask[rows][:, None])
+    finite = np.finfo(weights.dtype)  # for rows of nothing but padding: all of their weights are 0
+    weights -= weights.max(axis=2, keepdims=True, initial=finite.min)
+    np.exp(weights, out=weights)
+    weights /= np.maximum(weights.sum(axis=2, keepdims=True), finite.tiny)
+    np.matmul(weights, values[rows], out=contexts)
+
+
 def add_product(a: Floats, b: Floats, out: Floats) -> None:
     """Add the matrix product a b to out: a (M, K) and b (K, N) with any strides, out (M, N)."""
     out += a @ b
@@ -351,6 +382,23 @@ def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Float
         loss[~mask] = 0.0
         dscores[~mask] = 0.0
     return float(loss.sum(dtype=np.float64)) / positions
+
+
+def likeliest(scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.float64]) -> None:
+    """Find the K ids of the highest scores, among those allowed, and their log-probabilities.
+
+    scores (N, V); allowed (N, V), or None where all are; the probabilities are those of a softmax over all of them.
+    Writes ids and logs (N, K), the best first, of equals the lowest id; where there are not so many, -inf and any id.
+    """
+    K, V = ids.shape[1], scores.shape[1]
+    all_logs = scores.astype(np.float64)
+    all_logs -= all_logs.max(axis=1, keepdims=True, initial=-np.inf)
+    all_logs -= np.log(np.exp(all_logs).sum(axis=1, keepdims=True))
+    if allowed is not None:
+        all_logs[~allowed] = -np.inf
+    best = np.argsort(-all_logs, axis=1, kind="stable")[:, :K]
+    ids[...], logs[...] = 0, -np.inf
+    ids[:, :V], logs[:, :V] = best, np.take_along_axis(all_logs, best, axis=1)
 
 
 def adam(
@@ -409,3 +457,7 @@ def set_num_threads(threads: int) -> None:
 def get_num_threads() -> int:
     """Return 1: the reference starts no threads of its own."""
     return 1
+
+
+def work_alone() -> None:
+    """Let the kernels share out nothing, from now on, of what the calling thread asks for: it is one of several."""

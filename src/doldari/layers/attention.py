@@ -5,19 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Mask
+from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.layers.parameters import Parameter
 
 
 class Memory(NamedTuple):
-    """What attention looks at: values (N, S, M), the keys (N, S, H) they are found by, and where they are padding.
+    """What attention looks at: values (Q, S, M), the keys (Q, S, H) they are found by, and where they are padding.
 
-    mask (N, S) is False at padding, or None if there is none.
+    mask (Q, S) is False at padding, or None if there is none.  The n-th of the rows (N,) that look, looks at
+    memory rows[n].
     """
 
     values: Floats
     keys: Floats
     mask: Mask | None
+    rows: Ids
 
 
 class AttentionCache(NamedTuple):
@@ -45,25 +47,32 @@ class TimeAttention:
         return {} if self.W is None else {"W": self.W}
 
     def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
-        """Take the values (N, S, M) to look at, once for all steps."""
-        if self.W is None:
-            return Memory(values, values, mask)
+        """Take the values (N, S, M) to look at, once for all steps; each row is to look at its own."""
         N, S, M = values.shape
+        rows = np.arange(N, dtype=np.int32)
+        if self.W is None:
+            return Memory(values, values, mask, rows)
         keys = kernels.product(values.reshape(N * S, M), self.W.value.T)
-        return Memory(values, keys.reshape(N, S, keys.shape[1]), mask)
+        return Memory(values, keys.reshape(N, S, keys.shape[1]), mask, rows)
 
     def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
         """Look for queries (N, T, H) in the memory -> contexts (N, T, M), cache.
 
         Where all of a memory is padding, the context is 0.
         """
-        weights = queries @ memory.keys.swapaxes(1, 2)
-        softmax(weights, memory.mask)
-        return weights @ memory.values, AttentionCache(queries, memory, weights)
+        values, keys, mask, rows = memory
+        N, T, _ = queries.shape
+        weights = empty((N, T, values.shape[1]), queries.dtype)
+        contexts = empty((N, T, values.shape[2]), queries.dtype)
+        kernels.attend(keys, values, mask, queries, rows, weights, contexts)
+        return contexts, AttentionCache(queries, memory, weights)
 
     def backward(self, dcontexts: Floats, cache: AttentionCache) -> tuple[Floats, Floats]:
-        """Add to the gradient of W; dcontexts (N, T, M) -> dqueries (N, T, H), dvalues (N, S, M)."""
-        queries, (values, keys, _), weights = cache
+        """Add to the gradient of W; dcontexts (N, T, M) -> dqueries (N, T, H), dvalues (N, S, M).
+
+        Of rows that each look at their own memory.
+        """
+        queries, (values, keys, _, _), weights = cache
         dvalues = weights.swapaxes(1, 2) @ dcontexts
         dscores = dcontexts @ values.swapaxes(1, 2)
         dscores -= (dscores * weights).sum(axis=2, keepdims=True)
@@ -77,13 +86,3 @@ class TimeAttention:
             kernels.add_product(dkeys_rows.T, values.reshape(-1, values.shape[2]), self.W.gradient)
             dvalues += kernels.product(dkeys_rows, self.W.value).reshape(values.shape)
         return dqueries, dvalues
-
-
-def softmax(scores: Floats, mask: Mask | None) -> None:
-    """Turn scores (N, T, S) into weights that sum to 1, in place; where mask (N, S) is False they are exactly 0."""
-    if mask is not None:
-        np.copyto(scores, -np.inf, where=~mask[:, None])
-    finite = np.finfo(scores.dtype)  # for rows of nothing but padding: all of their weights are 0
-    scores -= scores.max(axis=2, keepdims=True, initial=finite.min)
-    np.exp(scores, out=scores)
-    scores /= np.maximum(scores.sum(axis=2, keepdims=True), finite.tiny)

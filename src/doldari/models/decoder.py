@@ -41,14 +41,24 @@ class DecoderState(NamedTuple):
     peeked: Floats | None
     memory: Memory | None
 
-    def select(self, rows: NDArray[np.intp], questions: NDArray[np.intp] | None) -> "DecoderState":
-        """Take rows, and of the memory those of `questions`, or all: each serves as many rows, side by side."""
-        memory = self.memory
-        if memory is not None and questions is not None and len(questions) < len(memory.values):
-            mask = None if memory.mask is None else memory.mask[questions]
-            memory = Memory(memory.values[questions], memory.keys[questions], mask)
+    def select(self, rows: NDArray[np.intp]) -> "DecoderState":
+        """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
         layers = tuple(type(layer)(*(array[rows] for array in layer)) for layer in self.layers)
+        memory = None if self.memory is None else self.memory._replace(rows=self.memory.rows[rows])
         return DecoderState(layers, None if self.peeked is None else self.peeked[rows], memory)
+
+    def join(self, other: "DecoderState") -> "DecoderState":
+        """Put the rows of another state, with the same memory, below its own."""
+        layers = tuple(
+            type(mine)(*(np.concatenate(pair) for pair in zip(mine, others, strict=True)))
+            for mine, others in zip(self.layers, other.layers, strict=True)
+        )
+        peeked, memory = self.peeked, self.memory
+        if peeked is not None and other.peeked is not None:
+            peeked = np.concatenate([peeked, other.peeked])
+        if memory is not None and other.memory is not None:
+            memory = memory._replace(rows=np.concatenate([memory.rows, other.memory.rows]))
+        return DecoderState(layers, peeked, memory)
 
 
 class DecoderCache(NamedTuple):
@@ -222,10 +232,8 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
-        shared = max(1, len(hs)) // max(1, len(memory.values))  # so many rows, of a beam, look at the same memory
-        queries = hs.reshape(len(memory.values), shared * hs.shape[1], hs.shape[2])
-        contexts, attention_cache = self.attention.forward(queries, memory)
-        looked, _ = by_position(np.concatenate([contexts.reshape(hs.shape), hs], axis=2), mask)
+        contexts, attention_cache = self.attention.forward(hs, memory)
+        looked, _ = by_position(np.concatenate([contexts, hs], axis=2), mask)
         features, combine_cache = self.combine.forward(looked[:, None])
         np.tanh(features, out=features)
         cache = LookCache(attention_cache, combine_cache, features, mask)

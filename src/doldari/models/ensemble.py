@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari.arrays import Floats, Ids, Mask
+from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
 from doldari.models.decoder import DecoderState
@@ -32,30 +32,24 @@ class Ensemble:
         """Read questions xs (N, S) -> every member's state before the first step."""
         return tuple(member.encode(xs) for member in self.members)
 
-    def step(
-        self, ids: Ids, states: tuple[DecoderState, ...], needed: Mask | None = None
-    ) -> tuple[Floats, tuple[DecoderState, ...]]:
-        """Read one more id each, ids (N,) -> mean log-probabilities (N, V) of what follows, next states.
-
-        needed (N,) is as in `Seq2seq.step`.
-        """
-        steps = [member.step(ids, state, needed) for member, state in zip(self.members, states, strict=True)]
+    def step(self, ids: Ids, states: tuple[DecoderState, ...]) -> tuple[Floats, tuple[DecoderState, ...]]:
+        """Read one more id each, ids (N,) -> mean log-probabilities (N, V) of what follows, next states."""
+        steps = [member.step(ids, state) for member, state in zip(self.members, states, strict=True)]
         scores = np.mean([log_softmax(scores) for scores, _ in steps], axis=0)
         return scores, tuple(state for _, state in steps)
 
-    def select(
-        self,
-        states: tuple[DecoderState, ...],
-        rows: NDArray[np.intp],
-        questions: NDArray[np.intp] | None = None,
-    ) -> tuple[DecoderState, ...]:
+    def select(self, states: tuple[DecoderState, ...], rows: NDArray[np.intp]) -> tuple[DecoderState, ...]:
         """Take rows of every member's state, as `Seq2seq.select`."""
-        return tuple(state.select(rows, questions) for state in states)
+        return tuple(state.select(rows) for state in states)
+
+    def join(self, states: tuple[DecoderState, ...], others: tuple[DecoderState, ...]) -> tuple[DecoderState, ...]:
+        """Put the rows of every member's two states together, as `Seq2seq.join`."""
+        return tuple(state.join(other) for state, other in zip(states, others, strict=True))
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
         states = self.encode(xs)
-        return greedy(self.step, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
+        return greedy(self.step, self.select, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids
 
@@ -12,6 +13,7 @@ State = TypeVar("State")
 
 def greedy(
     step: Callable[[Ids, State], tuple[Floats, State]],
+    select: Callable[[State, NDArray[np.intp]], State],
     state: State,
     N: int,
     start_id: int,
@@ -20,19 +22,19 @@ def greedy(
 ) -> Ids:
     """Let a model read its own choices -> ids (N, steps).
 
-    step takes the last ids (N,) and the state to the scores (N, V) of what follows and the next state.  The lowest of
-    ids with equal scores is taken.  With pad_id, an answer ends at its first padding, and padding follows.
+    step takes the last ids (R,) and the state to the scores (R, V) of what follows and the next state; select takes
+    some rows of a state.  The lowest of ids with equal scores is taken.  With pad_id, an answer ends at its first
+    padding, and padding follows.
     """
-    answers = np.empty((N, steps), np.int32)
-    ids, ended = np.full(N, start_id, np.int32), np.zeros(N, np.bool_)
+    answers = np.full((N, steps), 0 if pad_id is None else pad_id, np.int32)
+    ids, unended = np.full(N, start_id, np.int32), np.arange(N)
     for t in range(steps):
+        if len(unended) == 0:
+            break
         scores, state = step(ids, state)
         ids = scores.argmax(axis=1).astype(np.int32)
-        if pad_id is not None:
-            ids[ended] = pad_id
-            ended |= ids == pad_id
-        answers[:, t] = ids
-        if ended.all():
-            answers[:, t:] = ids[:, None]
-            break
+        answers[unended, t] = ids
+        going = np.flatnonzero(ids != pad_id)
+        if len(going) < len(ids):
+            ids, unended, state = ids[going], unended[going], select(state, going)
     return answers

@@ -24,7 +24,11 @@ MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq
 
 
 class TextModel(NamedTuple):
-    """A model and all that is needed to ask it in text; the lengths, in symbols, are the longest in training."""
+    """A model and all that is needed to ask it in text.
+
+    The lengths, in symbols, are the longest in training; `longer` is how much longer than its source an answer was
+    there at most, or None if that is not known.
+    """
 
     model: Seq2seq | Ensemble
     config: ModelConfig
@@ -32,6 +36,7 @@ class TextModel(NamedTuple):
     target: Vocabulary
     longest_source: int
     longest_target: int
+    longer: int | None = None
 
 
 def build_model(
@@ -79,6 +84,7 @@ def save_model(path: Path, text_model: TextModel) -> None:
         "target_written": text_model.target.written,
         "longest_source": text_model.longest_source,
         "longest_target": text_model.longest_target,
+        "longer": text_model.longer,
     }
     weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
     write_whole(path, save(weights, {"doldari": json.dumps(description, ensure_ascii=False)}))
@@ -112,8 +118,8 @@ def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[A
     if description["format"] != FORMAT:
         raise ValueError(f"format {description['format']}, expected {FORMAT}; another version of doldari wrote it")
     config: ModelConfig = from_table(ModelConfig, description["model"])
-    lengths = description["longest_source"], description["longest_target"]
-    if not all(type(length) is int and 0 <= length < 2**31 for length in lengths):
+    lengths = description["longest_source"], description["longest_target"], description.get("longer")
+    if not all(type(length) is int and 0 <= length < 2**31 for length in lengths[: 2 if lengths[2] is None else 3]):
         raise ValueError(f"lengths {lengths}")
     source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
     check_sizes(config, weights)

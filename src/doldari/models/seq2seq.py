@@ -134,20 +134,18 @@ class Seq2seq:
         encoded, _ = self.encoder.forward(xs, self._mask(xs))
         return self.decoder.start(encoded)
 
-    def step(self, ids: Ids, state: DecoderState, needed: Mask | None = None) -> tuple[Floats, DecoderState]:
-        """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state.
-
-        A row that is not needed, where needed (N,) is False, costs next to nothing: it stays, and its scores are 0.
-        """
-        mask = None if needed is None or needed.all() else needed[:, None]
-        scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state, mask)
+    def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
+        """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
+        scores, state, _ = self.decoder.forward(np.ascontiguousarray(ids[:, None]), state)
         return scores[:, 0], state
 
-    def select(
-        self, state: DecoderState, rows: NDArray[np.intp], questions: NDArray[np.intp] | None = None
-    ) -> DecoderState:
+    def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
         """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
-        return state.select(rows, questions)
+        return state.select(rows)
+
+    def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
+        """Put the rows of two states of the same questions together, as `DecoderState.join`."""
+        return state.join(other)
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
         """Answer questions xs (N, S) greedily, the highest score at each step -> ids (N, sample_size).
@@ -160,7 +158,7 @@ class Seq2seq:
         answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size)
         if answers is None:
             N = len(state.layers[0].h)
-            answers = greedy(self.step, state, N, start_id, self.pad_id, sample_size)
+            answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size)
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:

@@ -44,6 +44,12 @@ def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair])
     return spelled
 
 
+def most_longer(x: Ids, t: Ids) -> int:
+    """Tell by how many symbols, at least 0, an answer of t (N, T) is longer than its question of x (N, S) at most."""
+    symbols = (t != PADDING).sum(axis=1) - 1  # without the start symbol
+    return max(0, int((symbols - (x != PADDING).sum(axis=1)).max()))
+
+
 def encode_pairs(pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary, reverse: bool) -> tuple[Ids, Ids]:
     """Turn pairs into questions x (N, S), backwards if `reverse`, and answers t (N, T), start symbol first.
 

@@ -19,7 +19,7 @@ from doldari.inference.predictor import MODEL_FILE, Predictor
 from doldari.models.model_file import TextModel, build_model
 from doldari.training.averaging import MovingAverage
 from doldari.training.budget import Budget, Clock, seconds_a_step
-from doldari.training.encoding import build_vocabularies, encode_pairs, spelled_pairs
+from doldari.training.encoding import build_vocabularies, encode_pairs, most_longer, spelled_pairs
 from doldari.training.history import Epoch, best_epoch, write_history
 from doldari.training.optimizers import Adam, AdamW
 from doldari.training.schedules import make_schedule
@@ -81,7 +81,7 @@ class Run:
         spelled = spelled_pairs(source, target, validation)
         run = cls(
             config,
-            Predictor(TextModel(model, config.model, source, target, x.shape[1], t.shape[1] - 2)),
+            Predictor(TextModel(model, config.model, source, target, x.shape[1], t.shape[1] - 2, most_longer(x, t))),
             Trainer(
                 model,
                 AdamW(rate, weight_decay=decay) if decay else Adam(rate),

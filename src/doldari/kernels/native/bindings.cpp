@@ -52,15 +52,18 @@ NB_MODULE(_native, module) {
     module.attr("instruction_set") = instruction_set.name;
     module.def("get_num_threads", &num_threads);
     module.def("set_num_threads", &set_threads, nb::arg("threads"));
+    module.def("work_alone", &work_alone);
     define<LstmForward>(module, "lstm_forward", [](auto& kernels, auto& p) { kernels.lstm_forward(p); });
     define<LstmBackward>(module, "lstm_backward", [](auto& kernels, auto& p) { kernels.lstm_backward(p); });
     define<LstmGreedy>(module, "lstm_greedy", [](auto& kernels, auto& p) { kernels.lstm_greedy(p); });
     define<GruForward>(module, "gru_forward", [](auto& kernels, auto& p) { kernels.gru_forward(p); });
     define<GruBackward>(module, "gru_backward", [](auto& kernels, auto& p) { kernels.gru_backward(p); });
+    define<Attend>(module, "attend", [](auto& kernels, auto& p) { kernels.attend(p); });
     define<AddProduct>(module, "add_product", [](auto& kernels, auto& p) { kernels.add_product(p); });
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });
     define<SoftmaxLoss>(module, "softmax_loss", [](auto& kernels, auto& p) { return kernels.softmax_loss(p); });
+    define<Likeliest>(module, "likeliest", [](auto& kernels, auto& p) { kernels.likeliest(p); });
     define<ClipGradients>(module, "clip_gradients", [](auto& kernels, auto& p) { return kernels.clip_gradients(p); });
     define<Adam>(module, "adam", [](auto& kernels, auto& p) { return kernels.adam(p); });
 }

@@ -1,8 +1,10 @@
 // All kernels for one instruction set; built once for each, with DOLDARI_ISA its name.
 
 #include "adam.hpp"
+#include "attention.hpp"
 #include "embedding.hpp"
 #include "gru.hpp"
+#include "likeliest.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
 
@@ -15,10 +17,12 @@ constexpr Kernels<Real> all{
     .lstm_greedy = lstm_greedy<Real>,
     .gru_forward = gru_forward<Real>,
     .gru_backward = gru_backward<Real>,
+    .attend = attend<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,
     .softmax_loss = softmax_loss<Real>,
+    .likeliest = likeliest<Real>,
     .clip_gradients = clip_gradients<Real>,
     .adam = adam<Real>,
 };

@@ -94,6 +94,19 @@ struct GruBackward {
 };
 
 template <class Real>
+struct Attend {
+    Call& call;
+    const Real* keys = call.array<const Real>("keys", "Q S H");
+    const Real* values = call.array<const Real>("values", "Q S M");
+    const bool* mask = call.optional<const bool>("mask", "Q S");
+    const Real* queries = call.array<const Real>("queries", "N T H");
+    const int32_t* rows = call.ids("rows", "N", 'Q');
+    Real* weights = call.array<Real>("weights", "N T S");
+    Real* contexts = call.array<Real>("contexts", "N T M");
+    long N = call['N'], S = call['S'], T = call['T'], H = call['H'], M = call['M'];
+};
+
+template <class Real>
 struct AddProduct {
     Call& call;
     View<Real> a = call.matrix<Real>("a", "M K");
@@ -132,6 +145,16 @@ struct SoftmaxLoss {
 };
 
 template <class Real>
+struct Likeliest {
+    Call& call;
+    const Real* scores = call.array<const Real>("scores", "N V");
+    const bool* allowed = call.optional<const bool>("allowed", "N V");
+    int32_t* ids = call.array<int32_t>("ids", "N K");
+    double* logs = call.array<double>("logs", "N K");
+    long N = call['N'], V = call['V'], K = call['K'];
+};
+
+template <class Real>
 struct ClipGradients {
     Call& call;
     Real* gradients = call.array<Real>("gradients", "S");
@@ -163,10 +186,12 @@ struct Kernels {
     void (*lstm_greedy)(const LstmGreedy<Real>&);
     void (*gru_forward)(const GruForward<Real>&);
     void (*gru_backward)(const GruBackward<Real>&);
+    void (*attend)(const Attend<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
     double (*softmax_loss)(const SoftmaxLoss<Real>&);
+    void (*likeliest)(const Likeliest<Real>&);
     double (*clip_gradients)(const ClipGradients<Real>&);
     double (*adam)(const Adam<Real>&);
 };

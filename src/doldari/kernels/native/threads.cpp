@@ -116,6 +116,7 @@ private:
 };
 
 std::atomic<int> threads{1};
+thread_local bool alone = false;
 
 // Never destroyed: its threads wait in it until the process ends.  A fork has none of them, so the child leaves the
 // parent's pool where it is and makes its own.
@@ -147,8 +148,10 @@ long part_count(long items, double flops) {
     return std::max(1L, std::min({static_cast<long>(num_threads()), items, worthwhile}));
 }
 
-int num_threads() { return threads.load(std::memory_order_relaxed); }
+int num_threads() { return alone ? 1 : threads.load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) { threads.store(count, std::memory_order_relaxed); }
+
+void work_alone() { alone = true; }
 
 }  // namespace doldari

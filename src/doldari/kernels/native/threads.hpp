@@ -15,4 +15,7 @@ long part_count(long items, double flops);
 int num_threads();
 void set_num_threads(int threads);
 
+/// From now on, share out nothing of what the calling thread asks for.
+void work_alone();
+
 }  // namespace doldari
