@@ -58,7 +58,7 @@ def main() -> None:
         fail(str(error))
     except MemoryError as error:
         fail(f"not enough memory: {error}" if str(error) else "not enough memory")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # older versions of Typer make the one of the other
         stderr.print("interrupted")
         sys.exit(130)
     except OSError as error:
