@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import words
 from benchmarks.peers.textbook import TextbookSeq2seq
-from benchmarks.sections import useful_flops
+from benchmarks.sections import all_steps_after_first, distinct_steps, useful_flops
 from benchmarks.sides import chapter_batches
 from benchmarks.words import (
     BEAM,
@@ -59,10 +59,16 @@ def test_the_pytorch_peer_has_our_size_and_learns_as_fast(peeky, pad_id):
 
 
 def test_useful_flops():
-    x, t = np.array([[3, 0]]), np.array([[1, 2, 0, 0]])
-    ordinary = useful_flops(x, t, peeky=False, masked=False)
-    masked = useful_flops(x, t, peeky=False, masked=True)
-    assert ordinary - masked == 6 * (2 * 128 * 512 + 128 * 13)
+    x, t = np.array([[3, 4, 0], [3, 5, 6], [3, 4, 6]]), np.array([[1, 2, 0, 0]] * 3)
+    assert (all_steps_after_first(x, masked=False), all_steps_after_first(x, masked=True)) == (6, 5)
+    assert distinct_steps(x, masked=False) == 3  # after 3, after 3 4, after 3 5
+    assert distinct_steps(x, masked=True) == 3
+    assert distinct_steps(x[:1], masked=True) == 1
+    ordinary, masked = (
+        useful_flops(x, t, peeky=False, masked=masked, encoder_steps=all_steps_after_first)
+        for masked in (False, True)
+    )
+    assert ordinary - masked == 6 * (1 * 128 * 512 + 3 * (128 * 512 + 128 * 13))
 
 
 @pytest.mark.parametrize("settings", [{}, {"cell": "gru"}, {"layers": 2}, {"attention": False}])
