@@ -77,6 +77,9 @@ class Problem:
             rng.integers(0, R, N).astype(np.int32),
             rng.random((N, R)) < 0.6 if masked else None,
         )
+        self.own_keys, self.own_values, self.dlooked = draw(N, T + 3, H), draw(N, T + 3, H + 2), draw(N, T, H + 2)
+        self.own_weights = np.abs(draw(N, T, T + 3))
+        self.own_weights /= self.own_weights.sum(axis=2, keepdims=True)
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
         self.big = draw(300, 280), draw(600, 280)
@@ -123,6 +126,14 @@ class Problem:
         k.attend(self.keys, self.found, self.real, self.dhs, self.looked, weights, contexts)
         return weights, contexts
 
+    def attend_backward(self, k):
+        N, T, H, _ = self.shape
+        keys, values, weights = (x[:N] for x in (self.own_keys, self.own_values, self.own_weights))
+        shapes = (N, T, H), keys.shape, values.shape
+        dqueries, dkeys, dvalues = (np.full(shape, np.nan, self.dtype) for shape in shapes)
+        k.attend_backward(keys, values, self.dhs, weights, self.dlooked, dqueries, dkeys, dvalues)
+        return dqueries, dkeys, dvalues
+
     def likeliest(self, k, K=4):
         N = self.shape[0]
         ids, logs = np.full((N, K), -1, np.int32), np.full((N, K), np.nan)
@@ -151,7 +162,8 @@ class Problem:
         k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
             small, big, scores, *states, *backward, dtable, np.array(loss), dscores, values, gradients, m, v, clipped,
-            np.array(norms), self.greedy(k), self.greedy(k, pad_id=1), *self.attend(k), *self.likeliest(k),
+            np.array(norms), self.greedy(k), self.greedy(k, pad_id=1), *self.attend(k), *self.attend_backward(k),
+            *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -437,6 +449,7 @@ ARRAYS = {
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
     "attend": "keys values mask queries rows weights contexts",
+    "attend_backward": "keys values queries weights dcontexts dqueries dkeys dvalues",
     "likeliest": "scores allowed ids logs",
     "add_product": "a b out",
     "affine": "a b bias out",
@@ -447,7 +460,8 @@ ARRAYS = {
 }
 WRITTEN = {"out", "dcontext", "hs", "c", "cache", "dh", "dc", "dWh", "answers", "dtable", "dscores"}
 WRITTEN |= {"values", "gradients", "m", "v", "weights", "contexts", "ids", "logs"}
-READ_ONLY_FINE = {("attend", "values")}
+WRITTEN |= {"dqueries", "dkeys", "dvalues"}
+READ_ONLY_FINE = {("attend", "values"), ("attend_backward", "values"), ("attend_backward", "weights")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -463,6 +477,10 @@ def arguments_of(function):
     if function == "attend":
         arrays |= {"values": problem.found, "mask": problem.real, "queries": problem.dhs, "rows": problem.looked}
         arrays["weights"], arrays["contexts"] = problem.attend(reference)
+    if function == "attend_backward":
+        arrays |= {"keys": problem.own_keys, "values": problem.own_values, "queries": problem.dhs}
+        arrays |= {"weights": problem.own_weights, "dcontexts": problem.dlooked}
+        arrays["dqueries"], arrays["dkeys"], arrays["dvalues"] = problem.attend_backward(reference)
     if function == "likeliest":
         arrays |= {"scores": problem.bias, "ids": np.ones((N, 2), np.int32), "logs": np.ones((N, 2))}
     if function.startswith("gru"):
@@ -505,6 +523,8 @@ LEADS |= {
     ("adam", "values"),
     ("attend", "keys"),
     ("attend", "queries"),
+    ("attend_backward", "keys"),
+    ("attend_backward", "queries"),
     ("likeliest", "scores"),
     ("add_product", "a"),
     ("affine", "a"),

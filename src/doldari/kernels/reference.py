@@ -21,6 +21,7 @@ __all__ = [
     "add_product",
     "affine",
     "attend",
+    "attend_backward",
     "clip_gradients",
     "get_num_threads",
     "gru_backward",
@@ -330,6 +331,29 @@ def attend(
     np.exp(weights, out=weights)
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), finite.tiny)
     np.matmul(weights, values[rows], out=contexts)
+
+
+def attend_backward(
+    keys: Floats,
+    values: Floats,
+    queries: Floats,
+    weights: Floats,
+    dcontexts: Floats,
+    dqueries: Floats,
+    dkeys: Floats,
+    dvalues: Floats,
+) -> None:
+    """Run `attend` backwards, of rows that each look at their own memory: Q is N, and rows are 0, 1, 2, ...
+
+    weights (N, T, S) are those that `attend` wrote; dcontexts (N, T, M).
+    Writes dqueries (N, T, H), dkeys (N, S, H), and dvalues (N, S, M).
+    """
+    dscores = dcontexts @ values.swapaxes(1, 2)
+    dscores -= (dscores * weights).sum(axis=2, keepdims=True)
+    dscores *= weights
+    np.matmul(dscores, keys, out=dqueries)
+    np.matmul(dscores.swapaxes(1, 2), queries, out=dkeys)
+    np.matmul(weights.swapaxes(1, 2), dcontexts, out=dvalues)
 
 
 def add_product(a: Floats, b: Floats, out: Floats) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask, empty
+from doldari.arrays import Floats, Ids, Mask, dense, empty
 from doldari.layers.parameters import Parameter
 
 
@@ -73,12 +73,8 @@ class TimeAttention:
         Of rows that each look at their own memory.
         """
         queries, (values, keys, _, _), weights = cache
-        dvalues = weights.swapaxes(1, 2) @ dcontexts
-        dscores = dcontexts @ values.swapaxes(1, 2)
-        dscores -= (dscores * weights).sum(axis=2, keepdims=True)
-        dscores *= weights
-        dqueries = dscores @ keys
-        dkeys = dscores.swapaxes(1, 2) @ queries
+        dqueries, dkeys, dvalues = (empty(x.shape, x.dtype) for x in (queries, keys, values))
+        kernels.attend_backward(keys, values, queries, weights, dense(dcontexts), dqueries, dkeys, dvalues)
         if self.W is None:
             dvalues += dkeys
         else:

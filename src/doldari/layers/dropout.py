@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from doldari.arrays import Floats
+from doldari.arrays import Floats, empty
 
 
 class TimeDropout:
@@ -22,8 +22,8 @@ class TimeDropout:
         N, _, D = xs.shape
         kept = rng.random((N, 1, D), np.float32) >= self.rate
         scale = kept.astype(xs.dtype) / xs.dtype.type(1.0 - self.rate)
-        return xs * scale, scale
+        return np.multiply(xs, scale, out=empty(xs.shape, xs.dtype)), scale
 
     def backward(self, dys: Floats, cache: Floats | None) -> Floats:
         """Turn dys (N, T, D) into dxs (N, T, D)."""
-        return dys if cache is None else dys * cache
+        return dys if cache is None else np.multiply(dys, cache, out=empty(dys.shape, dys.dtype))

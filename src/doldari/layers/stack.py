@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask
+from doldari.arrays import Floats, Ids, Mask, dense, empty
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.parameters import Parameter, prefixed
 
@@ -68,8 +68,7 @@ class TimeBidirectional:
         rows_back, mask_back = turned(rows), None if mask is None else turned(mask)
         hs_ahead, last_ahead, cache_ahead = self.ahead.forward_table(table, rows, first_ahead, mask, constant)
         hs_back, last_back, cache_back = self.back.forward_table(table, rows_back, first_back, mask_back, constant)
-        hs = np.concatenate([hs_ahead, hs_back[:, ::-1]], axis=2)
-        return hs, beside(last_ahead, last_back), (cache_ahead, cache_back)
+        return beside_each_other(hs_ahead, hs_back[:, ::-1]), beside(last_ahead, last_back), (cache_ahead, cache_back)
 
     def backward_table(self, dhs: Floats | None, cache: Any, dlast: Any = None) -> tuple[Floats, Any, Floats | None]:
         """Run `forward_table` backwards -> dtable (R, D), dfirst, dconstant."""
@@ -77,7 +76,7 @@ class TimeBidirectional:
         dhs_ahead, dhs_back = (None, None) if dhs is None else halves(dhs)
         dlast_ahead, dlast_back = (None, None) if dlast is None else apart(dlast)
         dtable, dfirst_ahead, dconstant = self.ahead.backward_table(
-            None if dhs_ahead is None else np.ascontiguousarray(dhs_ahead), cache_ahead, dlast_ahead
+            None if dhs_ahead is None else dense(dhs_ahead), cache_ahead, dlast_ahead
         )
         dtable_back, dfirst_back, dconstant_back = self.back.backward_table(
             None if dhs_back is None else turned(dhs_back), cache_back, dlast_back
@@ -110,7 +109,7 @@ Array = TypeVar("Array", Floats, Ids, Mask)
 
 def turned(array: Array) -> Array:
     """Turn the second axis, time, around."""
-    return np.ascontiguousarray(array[:, ::-1])
+    return dense(array[:, ::-1])
 
 
 class StackCache(NamedTuple):
@@ -193,18 +192,31 @@ class TimeStack:
 def by_position(xs: Floats, mask: Mask | None) -> tuple[Floats, Ids]:
     """Write vectors xs (N, T, D) as a table with a row for each position that is not padding, and the rows (N, T)."""
     N, T, D = xs.shape
+    flat = xs.reshape(N * T, D)
     if mask is None:
-        return xs.reshape(N * T, D), np.arange(N * T, dtype=np.int32).reshape(N, T)
-    rows = np.cumsum(mask, dtype=np.int32).reshape(N, T) - np.int32(1)
-    table = xs[mask]
-    return (table, np.maximum(rows, 0)) if len(table) > 0 else (np.zeros((1, D), xs.dtype), np.zeros_like(rows))
+        return flat, np.arange(N * T, dtype=np.int32).reshape(N, T)
+    real = np.flatnonzero(mask)
+    if len(real) == 0:
+        return np.zeros((1, D), xs.dtype), np.zeros((N, T), np.int32)
+    table = np.take(flat, real, axis=0, out=empty((len(real), D), xs.dtype), mode="clip")
+    return table, np.maximum(np.cumsum(mask, dtype=np.int32).reshape(N, T) - np.int32(1), 0)
 
 
 def at_positions(table: Floats, shape: tuple[int, ...], mask: Mask | None) -> Floats:
     """Undo `by_position` for a table's gradient: vectors (N, T, D), 0 at padding; shape is (N, T)."""
     if mask is None:
         return table.reshape(*shape, table.shape[1])
-    xs = np.zeros((*shape, table.shape[1]), table.dtype)
-    if mask.any():
-        xs[mask] = table
-    return xs
+    xs = empty((mask.size, table.shape[1]), table.dtype)
+    real = np.flatnonzero(mask)
+    xs[np.flatnonzero(~mask)] = 0.0
+    if len(real) > 0:
+        xs[real] = table
+    return xs.reshape(*shape, table.shape[1])
+
+
+def beside_each_other(xs: Floats, ys: Floats) -> Floats:
+    """Put vectors xs (N, T, D) and ys (N, T, E) side by side: (N, T, D + E)."""
+    N, T, D = xs.shape
+    both = empty((N, T, D + ys.shape[2]), xs.dtype)
+    both[:, :, :D], both[:, :, D:] = xs, ys
+    return both

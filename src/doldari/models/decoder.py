@@ -25,7 +25,7 @@ from doldari.layers import (
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
-from doldari.layers.stack import StackCache, at_positions, by_position
+from doldari.layers.stack import StackCache, at_positions, beside_each_other, by_position
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import recurrent_stack
 
@@ -233,7 +233,7 @@ class AttentionDecoder(Decoder):
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
         contexts, attention_cache = self.attention.forward(hs, memory)
-        looked, _ = by_position(np.concatenate([contexts, hs], axis=2), mask)
+        looked, _ = by_position(beside_each_other(contexts, hs), mask)
         features, combine_cache = self.combine.forward(looked[:, None])
         np.tanh(features, out=features)
         cache = LookCache(attention_cache, combine_cache, features, mask)

@@ -81,5 +81,37 @@ void attend(const Attend<Real>& p) {
     });
 }
 
+template <class Real>
+void attend_backward(const AttendBackward<Real>& p) {
+    const long N = p.N, S = p.S, T = p.T, H = p.H, M = p.M;
+    parallel_ranges(N, part_count(N, 4.0 * N * T * S * (H + M)), [&](long first, long last) {
+        const Buffer<const Real*> keys(S), values(S), queries(T), dcontexts(T);
+        const Buffer<Real> dscores(S), every_dscore(S * T), every_weight(S * T);  // of each place, step after step
+        for (long n = first; n < last; ++n) {
+            for (long s = 0; s < S; ++s) {
+                keys[s] = p.keys + (n * S + s) * H;
+                values[s] = p.values + (n * S + s) * M;
+            }
+            for (long t = 0; t < T; ++t) {
+                queries[t] = p.queries + (n * T + t) * H;
+                dcontexts[t] = p.dcontexts + (n * T + t) * M;
+                const Real* weights = p.weights + (n * T + t) * S;
+                fit(dcontexts[t], values + 0, S, M, dscores + 0);
+                Real mean = 0;
+                for (long s = 0; s < S; ++s) mean += weights[s] * dscores[s];
+                for (long s = 0; s < S; ++s) {
+                    every_dscore[s * T + t] = dscores[s] = weights[s] * (dscores[s] - mean);
+                    every_weight[s * T + t] = weights[s];
+                }
+                average(dscores + 0, keys + 0, S, H, p.dqueries + (n * T + t) * H);
+            }
+            for (long s = 0; s < S; ++s) {
+                average(every_dscore + s * T, queries + 0, T, H, p.dkeys + (n * S + s) * H);
+                average(every_weight + s * T, dcontexts + 0, T, M, p.dvalues + (n * S + s) * M);
+            }
+        }
+    });
+}
+
 }  // namespace
 }  // namespace doldari::DOLDARI_ISA

@@ -59,6 +59,7 @@ NB_MODULE(_native, module) {
     define<GruForward>(module, "gru_forward", [](auto& kernels, auto& p) { kernels.gru_forward(p); });
     define<GruBackward>(module, "gru_backward", [](auto& kernels, auto& p) { kernels.gru_backward(p); });
     define<Attend>(module, "attend", [](auto& kernels, auto& p) { kernels.attend(p); });
+    define<AttendBackward>(module, "attend_backward", [](auto& kernels, auto& p) { kernels.attend_backward(p); });
     define<AddProduct>(module, "add_product", [](auto& kernels, auto& p) { kernels.add_product(p); });
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });

@@ -18,6 +18,7 @@ constexpr Kernels<Real> all{
     .gru_forward = gru_forward<Real>,
     .gru_backward = gru_backward<Real>,
     .attend = attend<Real>,
+    .attend_backward = attend_backward<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,

@@ -107,6 +107,20 @@ struct Attend {
 };
 
 template <class Real>
+struct AttendBackward {
+    Call& call;
+    const Real* keys = call.array<const Real>("keys", "N S H");
+    const Real* values = call.array<const Real>("values", "N S M");
+    const Real* queries = call.array<const Real>("queries", "N T H");
+    const Real* weights = call.array<const Real>("weights", "N T S");
+    const Real* dcontexts = call.array<const Real>("dcontexts", "N T M");
+    Real* dqueries = call.array<Real>("dqueries", "N T H");
+    Real* dkeys = call.array<Real>("dkeys", "N S H");
+    Real* dvalues = call.array<Real>("dvalues", "N S M");
+    long N = call['N'], S = call['S'], T = call['T'], H = call['H'], M = call['M'];
+};
+
+template <class Real>
 struct AddProduct {
     Call& call;
     View<Real> a = call.matrix<Real>("a", "M K");
@@ -187,6 +201,7 @@ struct Kernels {
     void (*gru_forward)(const GruForward<Real>&);
     void (*gru_backward)(const GruBackward<Real>&);
     void (*attend)(const Attend<Real>&);
+    void (*attend_backward)(const AttendBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);
