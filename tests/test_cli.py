@@ -526,6 +526,15 @@ def test_who_asks_through_a_pipe_is_answered_at_once(cli, pairs, tmp_path):
         assert asked.wait(timeout=30) == 0
 
 
+@pytest.fixture
+def heeding_interrupts():
+    """Let Ctrl-C interrupt, which a process that was started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_a_second_signal_stops_at_once():
     with stop_on_signals() as stop:
         os.kill(os.getpid(), signal.SIGINT)

@@ -37,8 +37,8 @@ public:
 
 private:
     static constexpr long P = PANEL<Real>, GATES = Cell::GATES;
-    static constexpr long SET = 4;       // panels of dWh's columns that are taken together
-    static constexpr long SLICE = 128;   // nodes of a level: 8 KiB of a panel of h, which a set's panels meet in turn
+    static constexpr long SET = 4;      // panels of dWh's columns that are taken together
+    static constexpr long SLICE = 128;  // nodes of a level: 8 KiB of a panel of h, which a set's panels meet in turn
 
     /// Say where each level's factors lie, in memory of their own unless they are those of the level itself; return
     /// how many numbers of such memory it takes.
@@ -121,7 +121,8 @@ private:
                 Cell::backward(here.gates.at(panel, node), here.gates.rows * layout_.width, here.h.at(panel, node),
                                before.h.data == nullptr ? nullptr : before.h.at(panel, parent),
                                before.c.data == nullptr ? nullptr : before.c.at(panel, parent),
-                               from.h.at(panel, node - first), Cell::STATES == 2 ? from.c.at(panel, node - first) : nullptr,
+                               from.h.at(panel, node - first),
+                               Cell::STATES == 2 ? from.c.at(panel, node - first) : nullptr,
                                Cell::STATES == 2 ? to.c.at(panel, to_row) : to.h.at(panel, to_row));
             }
         }

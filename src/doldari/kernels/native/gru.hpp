@@ -55,7 +55,8 @@ struct GruCell {
         for (long j = 0; j < PANEL<Real>; j += L) {
             const Vector<Real> r = load(gates + j), z = load(gates + gate_step + j);
             const Vector<Real> u = load(gates + 2 * gate_step + j), n = load(gates + 3 * gate_step + j);
-            const Vector<Real> before = h_before == nullptr ? Vector<Real>{} : load(h_before + j), dh_here = load(dh + j);
+            const Vector<Real> before = h_before == nullptr ? Vector<Real>{} : load(h_before + j);
+            const Vector<Real> dh_here = load(dh + j);
             const Vector<Real> dn = dh_here * (1 - z) * (1 - n * n);
             store(gates + j, dn * u * r * (1 - r));
             store(gates + gate_step + j, dh_here * (before - n) * z * (1 - z));
