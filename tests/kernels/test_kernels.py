@@ -73,13 +73,9 @@ class Problem:
         self.real = rng.random((R, T + 3)) < 0.6 if masked else None
         if masked:
             self.real[0] = False
-        self.looked, self.allowed = (
-            rng.integers(0, R, N).astype(np.int32),
-            rng.random((N, R)) < 0.6 if masked else None,
-        )
-        self.own_keys, self.own_values, self.dlooked = draw(N, T + 3, H), draw(N, T + 3, H + 2), draw(N, T, H + 2)
-        self.own_weights = np.abs(draw(N, T, T + 3))
-        self.own_weights /= self.own_weights.sum(axis=2, keepdims=True)
+        self.looked = rng.integers(0, R, N + T).astype(np.int32)
+        self.queries, self.dlooked = draw(N + T, H), draw(N + T, H + 2)
+        self.allowed = rng.random((N, R)) < 0.6 if masked else None
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
         self.big = draw(300, 280), draw(600, 280)
@@ -121,18 +117,16 @@ class Problem:
         return answers
 
     def attend(self, k):
-        N, T, H, _ = self.shape
-        weights, contexts = np.full((N, T, T + 3), np.nan, self.dtype), np.full((N, T, H + 2), np.nan, self.dtype)
-        k.attend(self.keys, self.found, self.real, self.dhs, self.looked, weights, contexts)
+        P, S, M = len(self.queries), self.found.shape[1], self.found.shape[2]
+        weights, contexts = np.full((P, S), np.nan, self.dtype), np.full((P, M), np.nan, self.dtype)
+        k.attend(self.keys, self.found, self.real, self.queries, self.looked, weights, contexts)
         return weights, contexts
 
     def attend_backward(self, k):
-        N, T, H, _ = self.shape
-        keys, values, weights = (x[:N] for x in (self.own_keys, self.own_values, self.own_weights))
-        shapes = (N, T, H), keys.shape, values.shape
-        dqueries, dkeys, dvalues = (np.full(shape, np.nan, self.dtype) for shape in shapes)
-        k.attend_backward(keys, values, self.dhs, weights, self.dlooked, dqueries, dkeys, dvalues)
-        return dqueries, dkeys, dvalues
+        inputs = self.keys, self.found, self.real, self.queries, self.looked, self.attend(reference)[0], self.dlooked
+        gradients = tuple(np.full_like(array, np.nan) for array in (self.queries, self.keys, self.found))
+        k.attend_backward(*inputs, *gradients)
+        return gradients
 
     def likeliest(self, k, K=4):
         N = self.shape[0]
@@ -150,7 +144,9 @@ class Problem:
         dtable = self.dtable.copy()
         k.scatter_rows(dtable, self.rows, self.dxs)
         dscores = np.full_like(self.scores, np.nan)
-        loss = k.softmax_loss(self.scores, self.rows, self.mask, dscores)
+        loss = k.softmax_loss(self.scores, self.rows, self.mask, 0.0, dscores)
+        smooth = np.full_like(self.scores, np.nan)
+        smooth_loss = k.softmax_loss(self.scores, self.rows, self.mask, 0.2, smooth)
         values, gradients, m, v = (x.copy() for x in (self.values, self.gradients, self.m, self.v))
         norm = k.adam(values, gradients, m, v, 1e-2, 0.9, 0.999, 1e-8, 3, 1.0)
         clipped = self.gradients.copy()
@@ -161,7 +157,7 @@ class Problem:
         scores = np.full_like(self.bias, np.nan)
         k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
-            small, big, scores, *states, *backward, dtable, np.array(loss), dscores, values, gradients, m, v, clipped,
+            small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth, values, gradients, m, v, clipped,
             np.array(norms), self.greedy(k), self.greedy(k, pad_id=1), *self.attend(k), *self.attend_backward(k),
             *self.likeliest(k),
         )  # fmt: skip
@@ -259,13 +255,14 @@ def test_gradients_agree_with_finite_differences(implementation, cell, N, T, H, 
         assert (gradient * direction).sum() == pytest.approx((above - below) / (2 * eps), rel=1e-6, abs=1e-8), name
 
 
-def test_loss_gradient_agrees_with_finite_differences(implementation):
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_loss_gradient_agrees_with_finite_differences(implementation, smoothing):
     problem = Problem(dtype=F8, masked=True)
     dscores, scratch = np.empty_like(problem.scores), np.empty_like(problem.scores)
-    implementation.softmax_loss(problem.scores, problem.rows, problem.mask, dscores)
+    implementation.softmax_loss(problem.scores, problem.rows, problem.mask, smoothing, dscores)
     direction = np.random.default_rng(1).standard_normal(problem.scores.shape)
     above, below = (
-        implementation.softmax_loss(problem.scores + eps * direction, problem.rows, problem.mask, scratch)
+        implementation.softmax_loss(problem.scores + eps * direction, problem.rows, problem.mask, smoothing, scratch)
         for eps in (1e-6, -1e-6)
     )
     assert (dscores * direction).sum() == pytest.approx((above - below) / 2e-6, rel=1e-7)
@@ -338,18 +335,15 @@ def test_attention_to_nothing_but_padding_is_nothing(implementation):
     problem = Problem(N=20, masked=True)
     weights, contexts = problem.attend(implementation)
     real = problem.real[problem.looked]
-    assert not weights[~np.broadcast_to(real[:, None], weights.shape)].any()
-    np.testing.assert_allclose(
-        weights.sum(axis=2), np.broadcast_to(real.any(axis=1)[:, None], weights.shape[:2]), rtol=1e-6
-    )
+    assert not weights[~real].any()
+    np.testing.assert_allclose(weights.sum(axis=1), real.any(axis=1), rtol=1e-6)
     assert not contexts[problem.looked == 0].any()
 
 
 def test_a_row_attends_alike_whatever_the_others(implementation):
     problem = Problem(N=20, H=40, masked=True)
     weights, contexts = problem.attend(implementation)
-    problem.dhs, problem.looked = problem.dhs[7:8], problem.looked[7:8]
-    problem.shape = (1, *problem.shape[1:])
+    problem.queries, problem.looked = problem.queries[7:8], problem.looked[7:8]
     np.testing.assert_array_equal(problem.attend(implementation)[0][0], weights[7])
     np.testing.assert_allclose(problem.attend(implementation)[1][0], contexts[7], rtol=1e-5, atol=1e-6)
 
@@ -405,7 +399,7 @@ def test_what_is_not_a_number_reaches_the_loss(implementation, dtype, poison):
     """Divergence must be seen: a clamp that swallows NaN would train on, on nothing."""
     problem = Problem(N=20, H=40, dtype=dtype)
     problem.scores[3, 1, 2] = poison
-    loss = implementation.softmax_loss(problem.scores, problem.rows, None, np.empty_like(problem.scores))
+    loss = implementation.softmax_loss(problem.scores, problem.rows, None, 0.0, np.empty_like(problem.scores))
     assert np.isnan(loss) == (poison != -np.inf)
     problem.h0[3, 1] = poison
     problem.Wh[1] = np.abs(problem.Wh[1])
@@ -449,7 +443,7 @@ ARRAYS = {
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
     "attend": "keys values mask queries rows weights contexts",
-    "attend_backward": "keys values queries weights dcontexts dqueries dkeys dvalues",
+    "attend_backward": "keys values mask queries rows weights dcontexts dqueries dkeys dvalues",
     "likeliest": "scores allowed ids logs",
     "add_product": "a b out",
     "affine": "a b bias out",
@@ -474,12 +468,9 @@ def arguments_of(function):
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
-    if function == "attend":
-        arrays |= {"values": problem.found, "mask": problem.real, "queries": problem.dhs, "rows": problem.looked}
+    if function.startswith("attend"):
+        arrays |= {"values": problem.found, "mask": problem.real, "rows": problem.looked, "dcontexts": problem.dlooked}
         arrays["weights"], arrays["contexts"] = problem.attend(reference)
-    if function == "attend_backward":
-        arrays |= {"keys": problem.own_keys, "values": problem.own_values, "queries": problem.dhs}
-        arrays |= {"weights": problem.own_weights, "dcontexts": problem.dlooked}
         arrays["dqueries"], arrays["dkeys"], arrays["dvalues"] = problem.attend_backward(reference)
     if function == "likeliest":
         arrays |= {"scores": problem.bias, "ids": np.ones((N, 2), np.int32), "logs": np.ones((N, 2))}
@@ -489,6 +480,7 @@ def arguments_of(function):
     numbers = {
         "lstm_greedy": {"start_id": 0, "pad_id": None},
         "affine": {"bias": problem.scores[0, 0]},
+        "softmax_loss": {"smoothing": 0.1},
         "adam": dict(learning_rate=0.1, beta1=0.9, beta2=0.9, eps=1e-8, step=1, max_grad=None),
         "clip_gradients": {"max_grad": None},
     }

@@ -34,57 +34,59 @@ def lstm(rng, D, H):
 
 @pytest.mark.parametrize("general", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("T, S", [(1, 1), (4, 5)])
-def test_attention(rng, general, masked, T, S):
-    N, H, M = 3, 4, 6 if general else 4
+@pytest.mark.parametrize("P, S", [(0, 2), (1, 1), (9, 5)])
+def test_attention(rng, general, masked, P, S):
+    """Queries of a memory's rows in any order, several of one row and none of another."""
+    N, H, M = 4, 4, 6 if general else 4
     layer = TimeAttention(parameter(rng, H, M) if general else None)
-    queries, values = rng.standard_normal((N, T, H)), rng.standard_normal((N, S, M))
+    queries, values = rng.standard_normal((P, H)), rng.standard_normal((N, S, M))
+    rows = rng.integers(0, N, P).astype(np.int32)
     mask = np.arange(S) < rng.integers(1, S + 1, (N, 1)) if masked else None
-    upstream = rng.standard_normal((N, T, M))
+    upstream = rng.standard_normal((P, M))
 
     def loss():
-        return (layer.forward(queries, layer.remember(values, mask))[0] * upstream).sum()
+        return (layer.forward(queries, layer.remember(values, mask), rows)[0] * upstream).sum()
 
-    _, cache = layer.forward(queries, layer.remember(values, mask))
+    _, cache = layer.forward(queries, layer.remember(values, mask), rows)
     dqueries, dvalues = layer.backward(upstream, cache)
     arrays, gradients = [queries, values], [dqueries, dvalues]
     if general:
         arrays, gradients = [*arrays, layer.W.value], [*gradients, layer.W.gradient]
     assert_gradient(loss, arrays, gradients, rng)
-    np.testing.assert_allclose(cache.weights.sum(axis=2), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(cache.weights.sum(axis=1), 1.0, rtol=1e-12)
     if masked:
-        assert not cache.weights.swapaxes(1, 2)[~mask].any()
+        assert not cache.weights[~mask[rows]].any()
         assert not dvalues[~mask].any()
 
 
 def test_attention_is_luongs(rng):
     """Equations 7 and 8, position by position."""
     layer = TimeAttention(parameter(rng, 3, 4))
-    queries, values = rng.standard_normal((1, 2, 3)), rng.standard_normal((1, 5, 4))
-    contexts, _ = layer.forward(queries, layer.remember(values))
-    for t in range(2):
-        scores = np.array([queries[0, t] @ layer.W.value @ values[0, s] for s in range(5)])
+    queries, values = rng.standard_normal((2, 3)), rng.standard_normal((1, 5, 4))
+    contexts, _ = layer.forward(queries, layer.remember(values), np.zeros(2, np.int32))
+    for query, context in zip(queries, contexts, strict=True):
+        scores = np.array([query @ layer.W.value @ values[0, s] for s in range(5)])
         weights = np.exp(scores) / np.exp(scores).sum()
-        np.testing.assert_allclose(contexts[0, t], weights @ values[0], rtol=1e-12)
+        np.testing.assert_allclose(context, weights @ values[0], rtol=1e-12)
 
 
 def test_attention_to_nothing_but_padding_is_zero(rng):
-    layer = TimeAttention()
-    queries, values = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 5, 4))
+    layer, rows = TimeAttention(), np.array([0, 0, 1, 1], np.int32)
+    queries, values = rng.standard_normal((4, 4)), rng.standard_normal((2, 5, 4))
     mask = np.array([[False] * 5, [True] * 5])
-    contexts, cache = layer.forward(queries, layer.remember(values, mask))
-    assert not contexts[0].any()
-    assert contexts[1].all()
+    contexts, cache = layer.forward(queries, layer.remember(values, mask), rows)
+    assert not contexts[:2].any()
+    assert contexts[2:].all()
     dqueries, dvalues = layer.backward(np.ones_like(contexts), cache)
-    assert not dqueries[0].any()
+    assert not dqueries[:2].any()
     assert not dvalues[0].any()
-    assert layer.forward(queries, layer.remember(values[:, :0]))[0].shape == (2, 3, 4)
+    assert not layer.forward(queries, layer.remember(values[:, :0]), rows)[0].any()
 
 
 def test_attention_to_huge_scores_is_finite():
-    values = np.array([[[1e4], [-1e4]]], np.float32)
-    contexts, _ = TimeAttention().forward(np.array([[[1e4]]], np.float32), TimeAttention().remember(values))
-    assert contexts[0, 0, 0] == np.float32(1e4)
+    values, row = np.array([[[1e4], [-1e4]]], np.float32), np.zeros(1, np.int32)
+    contexts, _ = TimeAttention().forward(np.array([[1e4]], np.float32), TimeAttention().remember(values), row)
+    assert contexts[0, 0] == np.float32(1e4)
 
 
 def test_dropout(rng):

@@ -315,45 +315,47 @@ def attend(
     weights: Floats,
     contexts: Floats,
 ) -> None:
-    """Look for queries (N, T, H) among keys, and average the values found (Luong et al. 2015, equations 7 and 8).
+    """Look for queries (P, H) among keys, and average the values found (Luong et al. 2015, equations 7 and 8).
 
-        weights[n, t] = softmax over s of queries[n, t] keys[rows[n], s]
-        contexts[n, t] = sum over s of weights[n, t, s] values[rows[n], s]
+        weights[p] = softmax over s of queries[p] keys[rows[p], s]
+        contexts[p] = sum over s of weights[p, s] values[rows[p], s]
 
-    keys (Q, S, H), values (Q, S, M), rows (N,).  mask (Q, S) is False at padding, which gets a weight of exactly 0;
-    None means no padding.  Where all is padding the context is 0.  Writes weights (N, T, S) and contexts (N, T, M).
+    keys (Q, S, H), values (Q, S, M), rows (P,).  mask (Q, S) is False at padding, which gets a weight of exactly 0;
+    None means no padding.  Where all is padding the context is 0.  Writes weights (P, S) and contexts (P, M).
     """
-    np.matmul(queries, keys[rows].swapaxes(1, 2), out=weights)
+    np.matmul(queries[:, None], keys[rows].swapaxes(1, 2), out=weights[:, None])
     if mask is not None:
-        np.copyto(weights, -np.inf, where=~mask[rows][:, None])
+        np.copyto(weights, -np.inf, where=~mask[rows])
     finite = np.finfo(weights.dtype)  # for rows of nothing but padding: all of their weights are 0
-    weights -= weights.max(axis=2, keepdims=True, initial=finite.min)
+    weights -= weights.max(axis=1, keepdims=True, initial=finite.min)
     np.exp(weights, out=weights)
-    weights /= np.maximum(weights.sum(axis=2, keepdims=True), finite.tiny)
-    np.matmul(weights, values[rows], out=contexts)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), finite.tiny)
+    np.matmul(weights[:, None], values[rows], out=contexts[:, None])
 
 
 def attend_backward(
     keys: Floats,
     values: Floats,
+    mask: Mask | None,
     queries: Floats,
+    rows: Ids,
     weights: Floats,
     dcontexts: Floats,
     dqueries: Floats,
     dkeys: Floats,
     dvalues: Floats,
 ) -> None:
-    """Run `attend` backwards, of rows that each look at their own memory: Q is N, and rows are 0, 1, 2, ...
+    """Run `attend` backwards: weights (P, S) are those that it wrote, dcontexts (P, M).
 
-    weights (N, T, S) are those that `attend` wrote; dcontexts (N, T, M).
-    Writes dqueries (N, T, H), dkeys (N, S, H), and dvalues (N, S, M).
+    Writes dqueries (P, H), dkeys (Q, S, H), and dvalues (Q, S, M), 0 at padding.
     """
-    dscores = dcontexts @ values.swapaxes(1, 2)
-    dscores -= (dscores * weights).sum(axis=2, keepdims=True)
+    dscores = np.matmul(dcontexts[:, None], values[rows].swapaxes(1, 2))[:, 0]
+    dscores -= (dscores * weights).sum(axis=1, keepdims=True)
     dscores *= weights
-    np.matmul(dscores, keys, out=dqueries)
-    np.matmul(dscores.swapaxes(1, 2), queries, out=dkeys)
-    np.matmul(weights.swapaxes(1, 2), dcontexts, out=dvalues)
+    np.matmul(dscores[:, None], keys[rows], out=dqueries[:, None])
+    dkeys[...], dvalues[...] = 0.0, 0.0
+    np.add.at(dkeys, rows, dscores[:, :, None] * queries[:, None])
+    np.add.at(dvalues, rows, weights[:, :, None] * dcontexts[:, None])
 
 
 def add_product(a: Floats, b: Floats, out: Floats) -> None:
@@ -384,23 +386,27 @@ def scatter_rows(dtable: Floats, rows: Ids, dxs: Floats) -> None:
         dtable[ordered[starts]] += np.add.reduceat(flat_dxs[order], starts, axis=0)
 
 
-def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, dscores: Floats) -> float:
-    """Softmax and cross-entropy, the mean over the positions that count.
+def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, smoothing: float, dscores: Floats) -> float:
+    """Softmax and cross-entropy with label smoothing, the mean over the positions that count.
 
-    scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.
-    Writes dscores (N, T, V), the gradient of the mean: (softmax - one-hot) / positions, exactly 0 where masked.
+    scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.  Of the probability asked
+    for the target gets 1 - smoothing, and all V ids share the rest.
+    Writes dscores (N, T, V), the gradient of the mean: (softmax - asked for) / positions, exactly 0 where masked.
     Returns the mean loss in nats, 0 where nothing counts.
     """
-    N, T, _ = scores.shape
+    N, T, V = scores.shape
     n, t = np.ogrid[:N, :T]
     positions = max(targets.size if mask is None else int(mask.sum()), 1)
     np.subtract(scores, scores.max(axis=2, keepdims=True), out=dscores)
-    picked = dscores[n, t, targets]
+    asked = dscores[n, t, targets]
+    if smoothing > 0.0:
+        asked = (1 - smoothing) * asked + smoothing * dscores.mean(axis=2)
     np.exp(dscores, out=dscores)
     total = dscores.sum(axis=2)
-    loss = np.log(total) - picked
+    loss = np.log(total) - asked
     dscores /= total[:, :, None]
-    dscores[n, t, targets] -= 1.0
+    dscores -= smoothing / V
+    dscores[n, t, targets] -= 1 - smoothing
     dscores /= positions
     if mask is not None:
         loss[~mask] = 0.0

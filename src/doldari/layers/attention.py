@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask, dense, empty
+from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.layers.parameters import Parameter
+from doldari.layers.positions import at_positions, real_positions
 
 
 class Memory(NamedTuple):
@@ -23,10 +24,11 @@ class Memory(NamedTuple):
 
 
 class AttentionCache(NamedTuple):
-    """What `TimeAttention.backward` needs; weights (N, T, S) is also what a picture of attention shows."""
+    """What `TimeAttention.backward` needs; weights (P, S) is also what a picture of attention shows."""
 
     queries: Floats
     memory: Memory
+    rows: Ids
     weights: Floats
 
 
@@ -48,37 +50,35 @@ class TimeAttention:
 
     def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
         """Take the values (N, S, M) to look at, once for all steps; each row is to look at its own."""
-        N, S, M = values.shape
+        N, S, _ = values.shape
         rows = np.arange(N, dtype=np.int32)
         if self.W is None:
             return Memory(values, values, mask, rows)
-        keys = kernels.product(values.reshape(N * S, M), self.W.value.T)
-        return Memory(values, keys.reshape(N, S, keys.shape[1]), mask, rows)
+        real = real_positions(values, mask)
+        return Memory(values, at_positions(kernels.product(real, self.W.value.T), (N, S), mask), mask, rows)
 
-    def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
-        """Look for queries (N, T, H) in the memory -> contexts (N, T, M), cache.
+    def forward(self, queries: Floats, memory: Memory, rows: Ids) -> tuple[Floats, AttentionCache]:
+        """Look for queries (P, H) in the memory, the p-th as row rows[p] of those that look -> contexts (P, M), cache.
 
         Where all of a memory is padding, the context is 0.
         """
-        values, keys, mask, rows = memory
-        N, T, _ = queries.shape
-        weights = empty((N, T, values.shape[1]), queries.dtype)
-        contexts = empty((N, T, values.shape[2]), queries.dtype)
+        values, keys, mask, looked_at = memory
+        rows = looked_at[rows]
+        weights = empty((len(queries), values.shape[1]), queries.dtype)
+        contexts = empty((len(queries), values.shape[2]), queries.dtype)
         kernels.attend(keys, values, mask, queries, rows, weights, contexts)
-        return contexts, AttentionCache(queries, memory, weights)
+        return contexts, AttentionCache(queries, memory, rows, weights)
 
     def backward(self, dcontexts: Floats, cache: AttentionCache) -> tuple[Floats, Floats]:
-        """Add to the gradient of W; dcontexts (N, T, M) -> dqueries (N, T, H), dvalues (N, S, M).
-
-        Of rows that each look at their own memory.
-        """
-        queries, (values, keys, _, _), weights = cache
+        """Add to the gradient of W; dcontexts (P, M) -> dqueries (P, H), dvalues (Q, S, M)."""
+        queries, (values, keys, mask, _), rows, weights = cache
         dqueries, dkeys, dvalues = (empty(x.shape, x.dtype) for x in (queries, keys, values))
-        kernels.attend_backward(keys, values, queries, weights, dense(dcontexts), dqueries, dkeys, dvalues)
+        kernels.attend_backward(keys, values, mask, queries, rows, weights, dcontexts, dqueries, dkeys, dvalues)
         if self.W is None:
             dvalues += dkeys
         else:
-            dkeys_rows = dkeys.reshape(-1, dkeys.shape[2])
-            kernels.add_product(dkeys_rows.T, values.reshape(-1, values.shape[2]), self.W.gradient)
-            dvalues += kernels.product(dkeys_rows, self.W.value).reshape(values.shape)
+            real = real_positions(values, mask)
+            dreal = real_positions(dkeys, mask)
+            kernels.add_product(dreal.T, real, self.W.gradient)
+            dvalues += at_positions(kernels.product(dreal, self.W.value), values.shape[:2], mask)
         return dqueries, dvalues

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
 
@@ -30,19 +28,7 @@ class TimeSoftmaxWithLoss:
         mask (N, T) is False where a position does not count.  The loss is 0 where none counts.
         """
         dscores = empty(scores.shape, scores.dtype)
-        loss = kernels.softmax_loss(scores, targets, mask, dscores)
-        if self.smoothing > 0.0:
-            loss += self._smooth(scores, targets, np.ones_like(targets, np.bool_) if mask is None else mask, dscores)
-        return loss, LossCache(dscores)
-
-    def _smooth(self, scores: Floats, targets: Ids, mask: Mask, dscores: Floats) -> float:
-        """Add to the loss's gradient what smoothing adds, the mean of smoothing (right - mean score); return that."""
-        n, t = np.nonzero(mask)
-        right = n, t, targets[n, t]
-        share = self.smoothing / max(len(n), 1)
-        dscores[n, t] -= share / scores.shape[2]
-        dscores[right] += share
-        return share * float((scores[right] - scores[n, t].mean(axis=1)).sum(dtype=np.float64))
+        return kernels.softmax_loss(scores, targets, mask, self.smoothing, dscores), LossCache(dscores)
 
     def backward(self, cache: LossCache, dloss: float = 1.0) -> Floats:
         """Gradient of `dloss` times the loss: dscores (N, T, V), exactly 0 at masked positions."""

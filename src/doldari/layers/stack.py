@@ -9,6 +9,7 @@ from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, dense, empty
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.parameters import Parameter, prefixed
+from doldari.layers.positions import at_positions, by_position
 
 
 class RecurrentLayer(Protocol):
@@ -187,31 +188,6 @@ class TimeStack:
             dtable = np.zeros((cache.height, dhs.shape[2]), dhs.dtype)
             kernels.scatter_rows(dtable, cache.rows, dhs)
         return dtable, tuple(dfirsts), dconstant
-
-
-def by_position(xs: Floats, mask: Mask | None) -> tuple[Floats, Ids]:
-    """Write vectors xs (N, T, D) as a table with a row for each position that is not padding, and the rows (N, T)."""
-    N, T, D = xs.shape
-    flat = xs.reshape(N * T, D)
-    if mask is None:
-        return flat, np.arange(N * T, dtype=np.int32).reshape(N, T)
-    real = np.flatnonzero(mask)
-    if len(real) == 0:
-        return np.zeros((1, D), xs.dtype), np.zeros((N, T), np.int32)
-    table = np.take(flat, real, axis=0, out=empty((len(real), D), xs.dtype), mode="clip")
-    return table, np.maximum(np.cumsum(mask, dtype=np.int32).reshape(N, T) - np.int32(1), 0)
-
-
-def at_positions(table: Floats, shape: tuple[int, ...], mask: Mask | None) -> Floats:
-    """Undo `by_position` for a table's gradient: vectors (N, T, D), 0 at padding; shape is (N, T)."""
-    if mask is None:
-        return table.reshape(*shape, table.shape[1])
-    xs = empty((mask.size, table.shape[1]), table.dtype)
-    real = np.flatnonzero(mask)
-    xs[np.flatnonzero(~mask)] = 0.0
-    if len(real) > 0:
-        xs[real] = table
-    return xs.reshape(*shape, table.shape[1])
 
 
 def beside_each_other(xs: Floats, ys: Floats) -> Floats:

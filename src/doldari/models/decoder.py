@@ -25,7 +25,8 @@ from doldari.layers import (
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
-from doldari.layers.stack import StackCache, at_positions, beside_each_other, by_position
+from doldari.layers.positions import at_positions, real_positions, real_rows
+from doldari.layers.stack import StackCache
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import recurrent_stack
 
@@ -232,24 +233,22 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
-        contexts, attention_cache = self.attention.forward(hs, memory)
-        looked, _ = by_position(beside_each_other(contexts, hs), mask)
-        features, combine_cache = self.combine.forward(looked[:, None])
+        N, T, H = hs.shape
+        queries = real_positions(hs, mask)
+        contexts, attention_cache = self.attention.forward(queries, memory, real_rows(N, T, mask))
+        features, combine_cache = self.combine.forward(queries[:, None], contexts)
         np.tanh(features, out=features)
-        cache = LookCache(attention_cache, combine_cache, features, mask)
-        return at_positions(features[:, 0], hs.shape[:2], mask), cache
+        return at_positions(features[:, 0], (N, T), mask), LookCache(attention_cache, combine_cache, features, mask)
 
     def look_backward(self, dfeatures: Floats, cache: LookCache) -> tuple[Floats, Floats | None]:
         """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states (N, S, H)."""
-        features, mask = cache.features, cache.mask
-        dcombined, _ = by_position(dfeatures, mask)
-        dcombined = dcombined[:, None] * (1.0 - features * features)
-        dlooked, _ = self.combine.backward(dcombined, cache.combine)
-        dlooked = at_positions(dlooked[:, 0], dfeatures.shape[:2], mask)
-        H = dlooked.shape[2] // 2
-        dhs, dvalues = self.attention.backward(dlooked[:, :, :H], cache.attention)
-        dhs += dlooked[:, :, H:]
-        return dhs, dvalues
+        attention_cache, combine_cache, features, mask = cache
+        dcombined = real_positions(dfeatures, mask)[:, None] * (1.0 - features * features)
+        dqueries, dcontexts = self.combine.backward(dcombined, combine_cache)
+        assert dcontexts is not None
+        dlooked, dvalues = self.attention.backward(dcontexts, attention_cache)
+        dlooked += dqueries[:, 0]
+        return at_positions(dlooked, dfeatures.shape[:2], mask), dvalues
 
 
 class DotAttentionDecoder(AttentionDecoder):

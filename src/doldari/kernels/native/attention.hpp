@@ -51,63 +51,84 @@ void average(const Real* weights, const Real* const* values, long count, long M,
     }
 }
 
+/// The places s of a memory that are not padding, and the keys (H) and values (M) there.
+template <class Real>
+struct Places {
+    long count = 0;
+    Buffer<long> at;
+    Buffer<const Real*> keys, values;
+
+    explicit Places(long S) : at(S), keys(S), values(S) {}
+
+    template <class Arguments>
+    void find(const Arguments& p, long q) {
+        count = 0;
+        for (long s = q * p.S; s < (q + 1) * p.S; ++s) {
+            if (p.mask != nullptr && !p.mask[s]) continue;
+            at[count] = s - q * p.S;
+            keys[count] = p.keys + s * p.H;
+            values[count++] = p.values + s * p.M;
+        }
+    }
+};
+
 template <class Real>
 void attend(const Attend<Real>& p) {
-    const long N = p.N, S = p.S, T = p.T, H = p.H, M = p.M;
-    parallel_ranges(N, part_count(N, 4.0 * N * T * S * (H + M)), [&](long first, long last) {
-        const Buffer<const Real*> keys(S), values(S);
+    const long P = p.P, S = p.S, H = p.H, M = p.M;
+    parallel_ranges(P, part_count(P, 4.0 * P * S * (H + M)), [&](long first, long last) {
+        Places<Real> places(S);
         const Buffer<Real> fitting(S);
-        const Buffer<long> places(S);
         for (long n = first; n < last; ++n) {
-            const long row = p.rows[n];
-            long count = 0;  // of what is not padding
-            for (long s = 0; s < S; ++s) {
-                if (p.mask != nullptr && !p.mask[row * S + s]) continue;
-                keys[count] = p.keys + (row * S + s) * H;
-                values[count] = p.values + (row * S + s) * M;
-                places[count++] = s;
+            if (n == first || p.rows[n] != p.rows[n - 1]) places.find(p, p.rows[n]);
+            const long count = places.count;
+            if (count > 0) {
+                fit(p.queries + n * H, places.keys + 0, count, H, fitting + 0);
+                softmax(fitting + 0, count);
             }
-            for (long at = n * T; at < (n + 1) * T; ++at) {
-                Real* weights = p.weights + at * S;
-                if (count > 0) {
-                    fit(p.queries + at * H, keys + 0, count, H, fitting + 0);
-                    softmax(fitting + 0, count);
-                }
-                std::memset(weights, 0, S * sizeof(Real));
-                for (long i = 0; i < count; ++i) weights[places[i]] = fitting[i];
-                average(fitting + 0, values + 0, count, M, p.contexts + at * M);
-            }
+            std::memset(p.weights + n * S, 0, S * sizeof(Real));
+            for (long i = 0; i < count; ++i) p.weights[n * S + places.at[i]] = fitting[i];
+            average(fitting + 0, places.values + 0, count, M, p.contexts + n * M);
         }
     });
 }
 
 template <class Real>
 void attend_backward(const AttendBackward<Real>& p) {
-    const long N = p.N, S = p.S, T = p.T, H = p.H, M = p.M;
-    parallel_ranges(N, part_count(N, 4.0 * N * T * S * (H + M)), [&](long first, long last) {
-        const Buffer<const Real*> keys(S), values(S), queries(T), dcontexts(T);
-        const Buffer<Real> dscores(S), every_dscore(S * T), every_weight(S * T);  // of each place, step after step
-        for (long n = first; n < last; ++n) {
-            for (long s = 0; s < S; ++s) {
-                keys[s] = p.keys + (n * S + s) * H;
-                values[s] = p.values + (n * S + s) * M;
-            }
+    const long P = p.P, Q = p.Q, S = p.S, H = p.H, M = p.M;
+    // The queries in the order of the memories that they look at: those of memory q end at ends[q].
+    const Buffer<long> ends(Q + 1), ordered(P);
+    std::memset(ends + 0, 0, (Q + 1) * sizeof(long));
+    for (long n = 0; n < P; ++n) ++ends[p.rows[n] + 1];
+    for (long q = 0; q < Q; ++q) ends[q + 1] += ends[q];
+    for (long n = 0; n < P; ++n) ordered[ends[p.rows[n]]++] = n;
+    parallel_ranges(Q, part_count(Q, 8.0 * P * S * (H + M)), [&](long first, long last) {
+        Places<Real> places(S);
+        const Buffer<const Real*> queries(P), dcontexts(P);
+        const Buffer<Real> dscores(S), every_dscore(S * P), every_weight(S * P);  // of each place, query after query
+        for (long q = first; q < last; ++q) {
+            places.find(p, q);
+            const long* asked = ordered + (q > 0 ? ends[q - 1] : 0);
+            const long T = ordered + ends[q] - asked, count = places.count;
             for (long t = 0; t < T; ++t) {
-                queries[t] = p.queries + (n * T + t) * H;
-                dcontexts[t] = p.dcontexts + (n * T + t) * M;
-                const Real* weights = p.weights + (n * T + t) * S;
-                fit(dcontexts[t], values + 0, S, M, dscores + 0);
+                const Real* weights = p.weights + asked[t] * S;
+                queries[t] = p.queries + asked[t] * H;
+                dcontexts[t] = p.dcontexts + asked[t] * M;
+                fit(dcontexts[t], places.values + 0, count, M, dscores + 0);
                 Real mean = 0;
-                for (long s = 0; s < S; ++s) mean += weights[s] * dscores[s];
-                for (long s = 0; s < S; ++s) {
-                    every_dscore[s * T + t] = dscores[s] = weights[s] * (dscores[s] - mean);
-                    every_weight[s * T + t] = weights[s];
+                for (long i = 0; i < count; ++i) mean += weights[places.at[i]] * dscores[i];
+                for (long i = 0; i < count; ++i) {
+                    const Real weight = weights[places.at[i]];
+                    every_dscore[i * T + t] = dscores[i] = weight * (dscores[i] - mean);
+                    every_weight[i * T + t] = weight;
                 }
-                average(dscores + 0, keys + 0, S, H, p.dqueries + (n * T + t) * H);
+                average(dscores + 0, places.keys + 0, count, H, p.dqueries + asked[t] * H);
             }
-            for (long s = 0; s < S; ++s) {
-                average(every_dscore + s * T, queries + 0, T, H, p.dkeys + (n * S + s) * H);
-                average(every_weight + s * T, dcontexts + 0, T, M, p.dvalues + (n * S + s) * M);
+            std::memset(p.dkeys + q * S * H, 0, S * H * sizeof(Real));
+            std::memset(p.dvalues + q * S * M, 0, S * M * sizeof(Real));
+            for (long i = 0; i < count; ++i) {
+                const long place = q * S + places.at[i];
+                average(every_dscore + i * T, queries + 0, T, H, p.dkeys + place * H);
+                average(every_weight + i * T, dcontexts + 0, T, M, p.dvalues + place * M);
             }
         }
     });

@@ -99,25 +99,27 @@ struct Attend {
     const Real* keys = call.array<const Real>("keys", "Q S H");
     const Real* values = call.array<const Real>("values", "Q S M");
     const bool* mask = call.optional<const bool>("mask", "Q S");
-    const Real* queries = call.array<const Real>("queries", "N T H");
-    const int32_t* rows = call.ids("rows", "N", 'Q');
-    Real* weights = call.array<Real>("weights", "N T S");
-    Real* contexts = call.array<Real>("contexts", "N T M");
-    long N = call['N'], S = call['S'], T = call['T'], H = call['H'], M = call['M'];
+    const Real* queries = call.array<const Real>("queries", "P H");
+    const int32_t* rows = call.ids("rows", "P", 'Q');
+    Real* weights = call.array<Real>("weights", "P S");
+    Real* contexts = call.array<Real>("contexts", "P M");
+    long P = call['P'], S = call['S'], H = call['H'], M = call['M'];
 };
 
 template <class Real>
 struct AttendBackward {
     Call& call;
-    const Real* keys = call.array<const Real>("keys", "N S H");
-    const Real* values = call.array<const Real>("values", "N S M");
-    const Real* queries = call.array<const Real>("queries", "N T H");
-    const Real* weights = call.array<const Real>("weights", "N T S");
-    const Real* dcontexts = call.array<const Real>("dcontexts", "N T M");
-    Real* dqueries = call.array<Real>("dqueries", "N T H");
-    Real* dkeys = call.array<Real>("dkeys", "N S H");
-    Real* dvalues = call.array<Real>("dvalues", "N S M");
-    long N = call['N'], S = call['S'], T = call['T'], H = call['H'], M = call['M'];
+    const Real* keys = call.array<const Real>("keys", "Q S H");
+    const Real* values = call.array<const Real>("values", "Q S M");
+    const bool* mask = call.optional<const bool>("mask", "Q S");
+    const Real* queries = call.array<const Real>("queries", "P H");
+    const int32_t* rows = call.ids("rows", "P", 'Q');
+    const Real* weights = call.array<const Real>("weights", "P S");
+    const Real* dcontexts = call.array<const Real>("dcontexts", "P M");
+    Real* dqueries = call.array<Real>("dqueries", "P H");
+    Real* dkeys = call.array<Real>("dkeys", "Q S H");
+    Real* dvalues = call.array<Real>("dvalues", "Q S M");
+    long P = call['P'], Q = call['Q'], S = call['S'], H = call['H'], M = call['M'];
 };
 
 template <class Real>
@@ -154,6 +156,7 @@ struct SoftmaxLoss {
     const Real* scores = call.array<const Real>("scores", "N T V");
     const int32_t* targets = call.ids("targets", "N T", 'V');
     const bool* mask = call.optional<const bool>("mask", "N T");
+    double smoothing = call.number<double>("smoothing");
     Real* dscores = call.array<Real>("dscores", "N T V");
     long positions = call['N'] * call['T'], V = call['V'];
 };
