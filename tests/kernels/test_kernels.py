@@ -157,9 +157,9 @@ class Problem:
         scores = np.full_like(self.bias, np.nan)
         k.affine(self.h0, self.W, self.values[: scores.shape[1]], scores)
         return (
-            small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth, values, gradients, m, v, clipped,
-            np.array(norms), self.greedy(k), self.greedy(k, pad_id=1), *self.attend(k), *self.attend_backward(k),
-            *self.likeliest(k),
+            small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth,
+            values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
+            *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -469,7 +469,12 @@ def arguments_of(function):
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
     if function.startswith("attend"):
-        arrays |= {"values": problem.found, "mask": problem.real, "rows": problem.looked, "dcontexts": problem.dlooked}
+        arrays |= {
+            "values": problem.found,
+            "mask": problem.real,
+            "rows": problem.looked,
+            "dcontexts": problem.dlooked,
+        }
         arrays["weights"], arrays["contexts"] = problem.attend(reference)
         arrays["dqueries"], arrays["dkeys"], arrays["dvalues"] = problem.attend_backward(reference)
     if function == "likeliest":

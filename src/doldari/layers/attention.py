@@ -58,7 +58,7 @@ class TimeAttention:
         return Memory(values, at_positions(kernels.product(real, self.W.value.T), (N, S), mask), mask, rows)
 
     def forward(self, queries: Floats, memory: Memory, rows: Ids) -> tuple[Floats, AttentionCache]:
-        """Look for queries (P, H) in the memory, the p-th as row rows[p] of those that look -> contexts (P, M), cache.
+        """Look for queries (P, H) in the memory, the p-th for the row rows[p] of it -> contexts (P, M), cache.
 
         Where all of a memory is padding, the context is 0.
         """

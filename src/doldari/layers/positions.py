@@ -1,4 +1,4 @@
-"""The positions of a batch that are not padding, one after another: what needs no order in time works on them alone."""
+"""The positions of a batch that are not padding, one after another: what needs no order works on them alone."""
 
 import numpy as np
 

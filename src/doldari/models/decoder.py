@@ -233,7 +233,7 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
-        N, T, H = hs.shape
+        N, T, _ = hs.shape
         queries = real_positions(hs, mask)
         contexts, attention_cache = self.attention.forward(queries, memory, real_rows(N, T, mask))
         features, combine_cache = self.combine.forward(queries[:, None], contexts)

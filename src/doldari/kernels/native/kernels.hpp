@@ -1,6 +1,6 @@
 // What the bindings and the kernels share: the arguments of every kernel, and a table of its versions.
 //
-// The names, shapes and semantics are those of reference.py.  A struct's arrays are taken from Python's call in the
+// The names, shapes and semantics are those of reference/.  A struct's arrays are taken from Python's call in the
 // order in which they stand here, and checked then; the kernels trust them.
 
 #pragma once
