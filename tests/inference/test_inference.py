@@ -10,6 +10,7 @@ from doldari.config import ModelConfig
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference import predictor as predictor_module
+from doldari.inference.batching import batches_by_length
 from doldari.inference.metrics import evaluate
 from doldari.models.model_file import TextModel, build_model
 
@@ -122,12 +123,12 @@ def test_eval_seq2seq(capsys):
 
 def test_a_batch_takes_bounded_memory():
     encoded = [[0] * length for length in (3, 60_000, 1, 9_000, 2)]
-    batches = list(predictor_module.batches_by_length(encoded, 16384))
+    batches = list(batches_by_length(encoded, 16384))
     assert batches == [[2, 4, 0], [3], [1]]
-    sizes = [7 * len(batch) for batch in predictor_module.batches_by_length([[0] * 7] * 5000, 16384)]
+    sizes = [7 * len(batch) for batch in batches_by_length([[0] * 7] * 5000, 16384)]
     assert sum(sizes) == 7 * 5000
     assert max(sizes) <= 16384
-    assert list(predictor_module.batches_by_length([], 16384)) == []
+    assert list(batches_by_length([], 16384)) == []
 
 
 def test_one_text_is_not_a_list_of_texts():

@@ -4,18 +4,17 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args, overload
 
 import numpy as np
 
-from doldari import kernels
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.inference.batching import batches_by_length, side_by_side
 from doldari.inference.beam import beam_search
 from doldari.inference.constraints import Automaton, matching, one_of
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
@@ -117,17 +116,14 @@ class Predictor:
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
         """Answer texts by the likeliest symbol at each step."""
-        model, _, source, target = self.text_model[:4]
+        model = self.text_model.model
 
         def write(batch: list[int], xs: Ids, longest: Ids) -> list[list[int]]:
             written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
             return [ids[:most] for ids, most in zip(written, longest.tolist(), strict=True)]
 
-        answers = []
-        for text, ids in zip(texts, self._in_batches(write, texts, unknown), strict=True):
-            copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
-            answers.append(target.decode(ids, copied))
-        return answers
+        written = self._in_batches(write, texts, unknown)
+        return [self._decode(text, ids, unknown) for text, ids in zip(texts, written, strict=True)]
 
     def sample(
         self,
@@ -191,14 +187,8 @@ class Predictor:
     ) -> list[Found]:
         """Let `answer` find something for each text, given a batch of `_batches`; one batch on each thread."""
         batches = list(self._batches(texts, unknown, beam, free))
-        threads = min(kernels.get_num_threads(), len(batches))
-        if threads > 1:
-            with ThreadPoolExecutor(threads, initializer=kernels.work_alone) as workers:
-                found = list(workers.map(answer, *zip(*batches, strict=True)))
-        else:
-            found = [answer(*batch) for batch in batches]
-        indices = [index for indices, _, _ in batches for index in indices]
-        answers = dict(zip(indices, chain.from_iterable(found), strict=True))
+        found = chain.from_iterable(side_by_side(answer, batches))
+        answers = dict(zip(chain.from_iterable(indices for indices, _, _ in batches), found, strict=True))
         return [answers[index] for index in range(len(texts))]
 
     def _batches(
@@ -231,10 +221,14 @@ class Predictor:
         return np.where(over > 0, longest, np.minimum(longest, lengths + longer)).astype(np.int32)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
-        """Write what a search found as text."""
+        """Write what a search found as text, with its score."""
+        return Answer(self._decode(text, hypothesis.ids, unknown), hypothesis.score)
+
+    def _decode(self, text: str, ids: Sequence[int], unknown: Unknown) -> str:
+        """Write the answer to a text as text."""
         source, target = self.text_model.source, self.text_model.target
-        copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in hypothesis.ids else ()
-        return Answer(target.decode(hypothesis.ids, copied), hypothesis.score)
+        copied = source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+        return target.decode(ids, copied)
 
     def allowing(self, allowed: Allowed) -> Automaton:
         """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""
@@ -272,18 +266,6 @@ def check_beam(beam: int, n_best: int | None = None) -> None:
     if beam < 1 or not 1 <= (1 if n_best is None else n_best) <= beam:
         given = f"beam={beam}" if n_best is None else f"beam={beam}, n_best={n_best}"
         raise ConfigError(f"{given}: the beam must be at least 1, and at least n_best")
-
-
-def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:
-    """Group the indices of sources of about one length into batches of at most `symbols` ids, or of one source."""
-    batch: list[int] = []
-    for index in sorted(range(len(encoded)), key=lambda index: len(encoded[index])):
-        if batch and (len(batch) + 1) * len(encoded[index]) > symbols:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
