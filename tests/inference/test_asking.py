@@ -63,7 +63,8 @@ def test_hardly_any_temperature_draws_the_likeliest(predictor):
 
 def test_batches_do_not_matter(predictor, monkeypatch):
     together = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
-    monkeypatch.setattr("doldari.inference.predictor.BATCH_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.predictor.GREEDY_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.predictor.BEAM_SYMBOLS", 21)
     alone = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
     assert together[2] == alone[2]
     assert [answer.text for answer in together[1]] == [answer.text for answer in alone[1]]
@@ -73,7 +74,8 @@ def test_batches_do_not_matter(predictor, monkeypatch):
 
 
 def test_threads_do_not_matter(predictor, monkeypatch):
-    monkeypatch.setattr("doldari.inference.predictor.BATCH_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.predictor.GREEDY_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.predictor.BEAM_SYMBOLS", 21)
     before, results = kernels.get_num_threads(), []
     try:
         for threads in (1, 3):

@@ -29,7 +29,7 @@ def test_each_answer_is_as_if_alone(texts, reverse, symbols):
     predictor = make_predictor(reverse=reverse)
     alone = [predictor(text) for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictor_module, "BATCH_SYMBOLS", symbols)
+        patch.setattr(predictor_module, "GREEDY_SYMBOLS", symbols)
         assert predictor.predict(texts) == alone
 
 
