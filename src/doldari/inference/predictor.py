@@ -22,8 +22,8 @@ from doldari.models.model_file import TextModel, load_model, save_model
 
 MODEL_FILE = "model.safetensors"
 END = "⏎"  # how the end of an answer is shown
-# The size of a batch in symbols of sources, padding included.  What greedy answers need fits the second-level cache, a
-# fifth faster than four times as many; a beam of 5 takes an eighth less with 10,000 symbols than with a quarter of them.
+# The size of a batch in symbols of sources, padding included.  What greedy answers need fits the second-level cache,
+# a fifth faster than four times as many; a beam of 5 takes an eighth less with 10,000 than with a quarter of them.
 GREEDY_SYMBOLS, BEAM_SYMBOLS = 1 << 12, 50_000  # of a beam: the symbols times its width
 
 
