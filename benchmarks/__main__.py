@@ -59,24 +59,26 @@ def main() -> None:
             section = words.models if name == "models" else getattr(sections, name)
             rows = report.with_ratios(section(rounds, say))
         results[name] = rows
+        results.setdefault("rounds", {})[name] = rounds
         if rows:
             report.print_table(stdout, TITLES[name], rows)
         if not arguments.quick:
             path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-            write_results(results, rounds)
+            write_results(results)
 
 
-def write_results(results: dict, rounds: int) -> None:
+def write_results(results: dict) -> None:
     """Write RESULTS.md and its pictures."""
     lines = ["# Results\n", "\n".join(f"- {name}: {value}" for name, value in results["machine"].items()) + "\n"]
     lines.append(
-        f"Written by `python -m benchmarks`: all sides in one process, in turn, medians of {rounds} rounds after one "
-        "that does not count. Times are in seconds; the ratios say how many times as fast doldari is.\n"
+        "Written by `python -m benchmarks`: all sides in one process, in turn, medians of some rounds after one that "
+        "does not count. Times are in seconds; the ratios say how many times as fast doldari is.\n"
     )
     for name, title in TITLES.items():
         if not results.get(name):
             continue
         lines.append(f"## {title}\n")
+        lines.append(f"Medians of {results['rounds'][name]} rounds.\n")
         if name in ("training", "scaling"):
             getattr(report, f"draw_{name}")(HERE / f"{name}.png", results[name])
             lines.append(f"![{title}]({name}.png)\n")

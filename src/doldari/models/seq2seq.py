@@ -171,7 +171,8 @@ class Seq2seq:
         _, _, cache = self.decoder.forward(read, self.encode(xs))
         if not isinstance(cache.look, LookCache):
             raise TypeError(f"{type(self.decoder).__name__} has no attention")
-        return cache.look.attention.weights.reshape(*read.shape, -1)
+        weights = cache.look.attention.weights
+        return weights.reshape(*read.shape, weights.shape[1])
 
     def weights(self) -> dict[str, Parameter]:
         """Name every parameter."""
