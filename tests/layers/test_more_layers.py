@@ -44,10 +44,13 @@ def test_attention(rng, general, masked, P, S):
     mask = np.arange(S) < rng.integers(1, S + 1, (N, 1)) if masked else None
     upstream = rng.standard_normal((P, M))
 
-    def loss():
-        return (layer.forward(queries, layer.remember(values, mask), rows)[0] * upstream).sum()
+    def memory():
+        return layer.remember(values, mask)._replace(rows=rows)
 
-    _, cache = layer.forward(queries, layer.remember(values, mask), rows)
+    def loss():
+        return (layer.forward(queries, memory())[0] * upstream).sum()
+
+    _, cache = layer.forward(queries, memory())
     dqueries, dvalues = layer.backward(upstream, cache)
     arrays, gradients = [queries, values], [dqueries, dvalues]
     if general:
@@ -63,7 +66,7 @@ def test_attention_is_luongs(rng):
     """Equations 7 and 8, position by position."""
     layer = TimeAttention(parameter(rng, 3, 4))
     queries, values = rng.standard_normal((2, 3)), rng.standard_normal((1, 5, 4))
-    contexts, _ = layer.forward(queries, layer.remember(values), np.zeros(2, np.int32))
+    contexts, _ = layer.forward(queries, layer.remember(values)._replace(rows=np.zeros(2, np.int32)))
     for query, context in zip(queries, contexts, strict=True):
         scores = np.array([query @ layer.W.value @ values[0, s] for s in range(5)])
         weights = np.exp(scores) / np.exp(scores).sum()
@@ -74,18 +77,20 @@ def test_attention_to_nothing_but_padding_is_zero(rng):
     layer, rows = TimeAttention(), np.array([0, 0, 1, 1], np.int32)
     queries, values = rng.standard_normal((4, 4)), rng.standard_normal((2, 5, 4))
     mask = np.array([[False] * 5, [True] * 5])
-    contexts, cache = layer.forward(queries, layer.remember(values, mask), rows)
+    contexts, cache = layer.forward(queries, layer.remember(values, mask)._replace(rows=rows))
     assert not contexts[:2].any()
     assert contexts[2:].all()
     dqueries, dvalues = layer.backward(np.ones_like(contexts), cache)
     assert not dqueries[:2].any()
     assert not dvalues[0].any()
-    assert not layer.forward(queries, layer.remember(values[:, :0]), rows)[0].any()
+    contexts, _ = layer.forward(queries, layer.remember(values[:, :0])._replace(rows=rows))
+    assert contexts.shape == (4, 4)
+    assert not contexts.any()
 
 
 def test_attention_to_huge_scores_is_finite():
-    values, row = np.array([[[1e4], [-1e4]]], np.float32), np.zeros(1, np.int32)
-    contexts, _ = TimeAttention().forward(np.array([[1e4]], np.float32), TimeAttention().remember(values), row)
+    values = np.array([[[1e4], [-1e4]]], np.float32)
+    contexts, _ = TimeAttention().forward(np.array([[1e4]], np.float32), TimeAttention().remember(values))
     assert contexts[0, 0] == np.float32(1e4)
 
 

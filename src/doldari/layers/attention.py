@@ -13,8 +13,8 @@ from doldari.layers.positions import at_positions, real_positions
 class Memory(NamedTuple):
     """What attention looks at: values (Q, S, M), the keys (Q, S, H) they are found by, and where they are padding.
 
-    mask (Q, S) is False at padding, or None if there is none.  The n-th of the rows (N,) that look, looks at
-    memory rows[n].
+    mask (Q, S) is False at padding, or None if there is none.  The p-th of the queries, of which there are as many as
+    rows (P,), looks at memory rows[p].
     """
 
     values: Floats
@@ -28,7 +28,6 @@ class AttentionCache(NamedTuple):
 
     queries: Floats
     memory: Memory
-    rows: Ids
     weights: Floats
 
 
@@ -49,7 +48,7 @@ class TimeAttention:
         return {} if self.W is None else {"W": self.W}
 
     def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
-        """Take the values (N, S, M) to look at, once for all steps; each row is to look at its own."""
+        """Take the values (N, S, M) to look at, once for all steps; each row looks at its own."""
         N, S, _ = values.shape
         rows = np.arange(N, dtype=np.int32)
         if self.W is None:
@@ -57,21 +56,20 @@ class TimeAttention:
         real = real_positions(values, mask)
         return Memory(values, at_positions(kernels.product(real, self.W.value.T), (N, S), mask), mask, rows)
 
-    def forward(self, queries: Floats, memory: Memory, rows: Ids) -> tuple[Floats, AttentionCache]:
-        """Look for queries (P, H) in the memory, the p-th for the row rows[p] of it -> contexts (P, M), cache.
+    def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
+        """Look for queries (P, H) in the memory -> contexts (P, M), cache.
 
         Where all of a memory is padding, the context is 0.
         """
-        values, keys, mask, looked_at = memory
-        rows = looked_at[rows]
+        values, keys, mask, rows = memory
         weights = empty((len(queries), values.shape[1]), queries.dtype)
         contexts = empty((len(queries), values.shape[2]), queries.dtype)
         kernels.attend(keys, values, mask, queries, rows, weights, contexts)
-        return contexts, AttentionCache(queries, memory, rows, weights)
+        return contexts, AttentionCache(queries, memory, weights)
 
     def backward(self, dcontexts: Floats, cache: AttentionCache) -> tuple[Floats, Floats]:
         """Add to the gradient of W; dcontexts (P, M) -> dqueries (P, H), dvalues (Q, S, M)."""
-        queries, (values, keys, mask, _), rows, weights = cache
+        queries, (values, keys, mask, rows), weights = cache
         dqueries, dkeys, dvalues = (empty(x.shape, x.dtype) for x in (queries, keys, values))
         kernels.attend_backward(keys, values, mask, queries, rows, weights, dcontexts, dqueries, dkeys, dvalues)
         if self.W is None:

@@ -15,10 +15,10 @@ def real_positions(xs: Floats, mask: Mask | None) -> Floats:
     return np.take(flat, real, axis=0, out=empty((len(real), D), xs.dtype), mode="clip")
 
 
-def real_rows(N: int, T: int, mask: Mask | None) -> Ids:
-    """Tell in which of the N rows each of the P positions is that `real_positions` takes: (P,)."""
-    rows = np.repeat(np.arange(N, dtype=np.int32), T)
-    return rows if mask is None else rows[mask.ravel()]
+def of_real_positions(rows: Ids, T: int, mask: Mask | None) -> Ids:
+    """Repeat what belongs to each row, rows (N,), at those of its T positions that `real_positions` takes: (P,)."""
+    repeated = np.repeat(rows, T)
+    return repeated if mask is None else repeated[mask.ravel()]
 
 
 def by_position(xs: Floats, mask: Mask | None) -> tuple[Floats, Ids]:

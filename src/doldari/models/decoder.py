@@ -25,7 +25,7 @@ from doldari.layers import (
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
-from doldari.layers.positions import at_positions, real_positions, real_rows
+from doldari.layers.positions import at_positions, of_real_positions, real_positions
 from doldari.layers.stack import StackCache
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import recurrent_stack
@@ -234,8 +234,8 @@ class AttentionDecoder(Decoder):
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         assert memory is not None
         N, T, _ = hs.shape
-        queries = real_positions(hs, mask)
-        contexts, attention_cache = self.attention.forward(queries, memory, real_rows(N, T, mask))
+        queries, rows = real_positions(hs, mask), of_real_positions(memory.rows, T, mask)
+        contexts, attention_cache = self.attention.forward(queries, memory._replace(rows=rows))
         features, combine_cache = self.combine.forward(queries[:, None], contexts)
         np.tanh(features, out=features)
         return at_positions(features[:, 0], (N, T), mask), LookCache(attention_cache, combine_cache, features, mask)
