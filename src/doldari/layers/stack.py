@@ -69,7 +69,9 @@ class TimeBidirectional:
         rows_back, mask_back = turned(rows), None if mask is None else turned(mask)
         hs_ahead, last_ahead, cache_ahead = self.ahead.forward_table(table, rows, first_ahead, mask, constant)
         hs_back, last_back, cache_back = self.back.forward_table(table, rows_back, first_back, mask_back, constant)
-        return beside_each_other(hs_ahead, hs_back[:, ::-1]), beside(last_ahead, last_back), (cache_ahead, cache_back)
+        hs = empty((*rows.shape, 2 * hs_ahead.shape[2]), hs_ahead.dtype)
+        np.concatenate([hs_ahead, hs_back[:, ::-1]], axis=2, out=hs)
+        return hs, beside(last_ahead, last_back), (cache_ahead, cache_back)
 
     def backward_table(self, dhs: Floats | None, cache: Any, dlast: Any = None) -> tuple[Floats, Any, Floats | None]:
         """Run `forward_table` backwards -> dtable (R, D), dfirst, dconstant."""
@@ -188,11 +190,3 @@ class TimeStack:
             dtable = np.zeros((cache.height, dhs.shape[2]), dhs.dtype)
             kernels.scatter_rows(dtable, cache.rows, dhs)
         return dtable, tuple(dfirsts), dconstant
-
-
-def beside_each_other(xs: Floats, ys: Floats) -> Floats:
-    """Put vectors xs (N, T, D) and ys (N, T, E) side by side: (N, T, D + E)."""
-    N, T, D = xs.shape
-    both = empty((N, T, D + ys.shape[2]), xs.dtype)
-    both[:, :, :D], both[:, :, D:] = xs, ys
-    return both
