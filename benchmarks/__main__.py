@@ -59,7 +59,8 @@ def main() -> None:
             section = words.models if name == "models" else getattr(sections, name)
             rows = report.with_ratios(section(rounds, say))
         results[name] = rows
-        results.setdefault("rounds", {})[name] = rounds
+        if name != "share_of_peak":  # its times are those of training
+            results.setdefault("rounds", {})[name] = rounds
         if rows:
             report.print_table(stdout, TITLES[name], rows)
         if not arguments.quick:
@@ -78,7 +79,8 @@ def write_results(results: dict) -> None:
         if not results.get(name):
             continue
         lines.append(f"## {title}\n")
-        lines.append(f"Medians of {results['rounds'][name]} rounds.\n")
+        if name in results["rounds"]:
+            lines.append(f"Medians of {results['rounds'][name]} rounds.\n")
         if name in ("training", "scaling"):
             getattr(report, f"draw_{name}")(HERE / f"{name}.png", results[name])
             lines.append(f"![{title}]({name}.png)\n")
