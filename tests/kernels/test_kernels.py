@@ -79,6 +79,12 @@ class Problem:
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
         self.big = draw(300, 280), draw(600, 280)
+        # For greedy answers with attention, in which every row has a memory of its own:
+        self.Wq, self.bq, self.W_found = draw(H, H + 2), draw(H + 2), draw(H + 2, R)
+        self.own_keys, self.own_values = draw(N, T + 3, H), draw(N, T + 3, H + 2)
+        self.own_mask = rng.random((N, T + 3)) < 0.6 if masked else None
+        if masked and N > 0:
+            self.own_mask[0] = False
 
     def forward(self, k):
         N, T, H, _ = self.shape
@@ -110,10 +116,13 @@ class Problem:
         k.gru_backward(dtable, self.rows, dcontext, self.gru_Wh, self.mask, h0, cache, dhs, dh, dWh)
         return *([dh] if self.first else []), dWh, dtable, *([] if dcontext is None else [dcontext])
 
-    def greedy(self, k, pad_id=None):
+    def greedy(self, k, pad_id=None, attends=False):
         N, T, _, _ = self.shape
         answers = np.full((N, T), -1, np.int32)
-        k.lstm_greedy(self.table, self.context, self.Wh, self.W, self.bias, self.h0, self.c0, 0, pad_id, answers)
+        look, W = (None,) * 5, self.W
+        if attends:
+            look, W = (self.own_keys, self.own_values, self.own_mask, self.Wq, self.bq), self.W_found
+        k.lstm_greedy(self.table, self.context, self.Wh, *look, W, self.bias, self.h0, self.c0, 0, pad_id, answers)
         return answers
 
     def attend(self, k):
@@ -159,7 +168,7 @@ class Problem:
         return (
             small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth,
             values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
-            *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
+            self.greedy(k, attends=True), self.greedy(k, pad_id=1, attends=True), *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -392,6 +401,15 @@ def test_greedy_ends_at_padding(implementation):
     assert 0 < (ended == 2).sum() < ended.size
 
 
+@needs_native
+@pytest.mark.parametrize("name", ["values", "mask", "Wq", "bq"])
+def test_greedy_without_keys_takes_nothing_to_look_at(name):
+    arguments = arguments_of("lstm_greedy")
+    nothing = dict.fromkeys(["keys", "values", "mask", "Wq", "bq"])
+    with pytest.raises(TypeError, match=f"^{name}: expected None"):
+        native.lstm_greedy(**arguments | nothing | {name: arguments[name]})
+
+
 @pytest.mark.parametrize("dtype", [F4, F8])
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
@@ -439,7 +457,7 @@ def test_activations_are_accurate():
 ARRAYS = {
     "lstm_forward": "table rows context Wh mask h0 c0 hs c cache",
     "lstm_backward": "dtable rows dcontext Wh mask h0 c0 cache dhs dh dc dWh",
-    "lstm_greedy": "table context Wh W bias h0 c0 answers",
+    "lstm_greedy": "table context Wh keys values mask Wq bq W bias h0 c0 answers",
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
     "attend": "keys values mask queries rows weights contexts",
@@ -455,7 +473,8 @@ ARRAYS = {
 WRITTEN = {"out", "dcontext", "hs", "c", "cache", "dh", "dc", "dWh", "answers", "dtable", "dscores"}
 WRITTEN |= {"values", "gradients", "m", "v", "weights", "contexts", "ids", "logs"}
 WRITTEN |= {"dqueries", "dkeys", "dvalues"}
-READ_ONLY_FINE = {("attend", "values"), ("attend_backward", "values"), ("attend_backward", "weights")}
+READ_ONLY_FINE = {(function, "values") for function in ("attend", "attend_backward", "lstm_greedy")}
+READ_ONLY_FINE |= {("attend_backward", "weights")}
 EVERY_ARRAY = [(function, name) for function, names in ARRAYS.items() for name in names.split()]
 
 
@@ -468,6 +487,13 @@ def arguments_of(function):
         "a": problem.h0, "b": problem.W, "out": np.ones((N, R), F4), "targets": problem.rows,
         "dscores": np.ones((N, T, R), F4),
     }  # fmt: skip
+    if function == "lstm_greedy":
+        arrays |= {
+            "keys": problem.own_keys,
+            "values": problem.own_values,
+            "mask": problem.own_mask,
+            "W": problem.W_found,
+        }
     if function.startswith("attend"):
         arrays |= {
             "values": problem.found,

@@ -72,6 +72,9 @@ class DecoderCache(NamedTuple):
     affine: AffineCache
 
 
+LookOfKernel = tuple[Floats | None, Floats | None, Mask | None, Floats | None, Floats | None]
+
+
 class Decoder:
     """Embedding, recurrent layers and affine scores; each layer's first hidden state is the encoder's last."""
 
@@ -168,18 +171,23 @@ class Decoder:
     def greedy(self, state: DecoderState, start_id: int, pad_id: int | None, steps: int) -> Ids | None:
         """Write greedily, as `models.greedy.greedy` does but in one call of a kernel: ids (N, steps).
 
-        None if the kernel does not know such a decoder: it knows those of one LSTM without attention.
+        None if the kernel does not know such a decoder: it knows those of one LSTM.
         """
         layer = self.stack.layers[0]
-        if len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM) or state.memory is not None:
+        if len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM):
             return None
         h, c = state.layers[0]
         table, context = layer.products(self.embed.W.value, state.peeked)
+        look = self.look_of_kernel(state.memory)
         W, bias = self.affine.split(h.shape[1], state.peeked)
         W, bias = np.ascontiguousarray(W), np.ascontiguousarray(np.broadcast_to(bias, (len(h), W.shape[1])))
         answers = np.empty((len(h), steps), np.int32)
-        kernels.lstm_greedy(table, context, layer.Wh.value, W, bias, h, c, start_id, pad_id, answers)
+        kernels.lstm_greedy(table, context, layer.Wh.value, *look, W, bias, h, c, start_id, pad_id, answers)
         return answers
+
+    def look_of_kernel(self, memory: Memory | None) -> LookOfKernel:
+        """Give keys, values, mask, Wq and bq, by which `kernels.lstm_greedy` does what `look` does."""
+        return None, None, None, None, None
 
 
 class PeekyDecoder(Decoder):
@@ -249,6 +257,17 @@ class AttentionDecoder(Decoder):
         dlooked, dvalues = self.attention.backward(dcontexts, attention_cache)
         dlooked += dqueries[:, 0]
         return at_positions(dlooked, dfeatures.shape[:2], mask), dvalues
+
+    def look_of_kernel(self, memory: Memory | None) -> LookOfKernel:
+        """Give keys, values, mask, Wq and bq, by which `kernels.lstm_greedy` does what `look` does.
+
+        The values are multiplied by their part of the combining weights once, rather than every context.
+        """
+        assert memory is not None
+        W, b = self.combine.W.value, self.combine.b.value
+        (N, S, M), mask = memory.values.shape, memory.mask
+        values = at_positions(kernels.product(real_positions(memory.values, mask), W[:M]), (N, S), mask)
+        return memory.keys, values, mask, W[M:], b
 
 
 class DotAttentionDecoder(AttentionDecoder):

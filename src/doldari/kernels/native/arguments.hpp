@@ -60,6 +60,12 @@ public:
         return nullptr;
     }
 
+    /// An argument that others leave no use for: it must be None.
+    std::nullptr_t none(const char* name) {
+        if (!next(name).is_none()) type_error(name, "expected None");
+        return nullptr;
+    }
+
     /// A matrix to be read, of which the rows are dense but may lie any distance apart.
     template <class Real>
     Rows<Real> rows(const char* name, const char* shape) {

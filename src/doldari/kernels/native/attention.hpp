@@ -72,6 +72,16 @@ struct Places {
     }
 };
 
+/// Look for a query among the places: a weight for each, and the values' average; with no places that is 0.
+template <class Real>
+void look(const Real* query, const Places<Real>& places, long H, long M, Real* weights, Real* context) {
+    if (places.count > 0) {
+        fit(query, places.keys + 0, places.count, H, weights);
+        softmax(weights, places.count);
+    }
+    average(weights, places.values + 0, places.count, M, context);
+}
+
 template <class Real>
 void attend(const Attend<Real>& p) {
     const long P = p.P, S = p.S, H = p.H, M = p.M;
@@ -80,14 +90,9 @@ void attend(const Attend<Real>& p) {
         const Buffer<Real> fitting(S);
         for (long n = first; n < last; ++n) {
             if (n == first || p.rows[n] != p.rows[n - 1]) places.find(p, p.rows[n]);
-            const long count = places.count;
-            if (count > 0) {
-                fit(p.queries + n * H, places.keys + 0, count, H, fitting + 0);
-                softmax(fitting + 0, count);
-            }
+            look(p.queries + n * H, places, H, M, fitting + 0, p.contexts + n * M);
             std::memset(p.weights + n * S, 0, S * sizeof(Real));
-            for (long i = 0; i < count; ++i) p.weights[n * S + places.at[i]] = fitting[i];
-            average(fitting + 0, places.values + 0, count, M, p.contexts + n * M);
+            for (long i = 0; i < places.count; ++i) p.weights[n * S + places.at[i]] = fitting[i];
         }
     });
 }

@@ -3,6 +3,7 @@
 #include "adam.hpp"
 #include "attention.hpp"
 #include "embedding.hpp"
+#include "greedy.hpp"
 #include "gru.hpp"
 #include "likeliest.hpp"
 #include "loss.hpp"

@@ -53,7 +53,12 @@ struct LstmGreedy {
     const Real* table = call.array<const Real>("table", "V 4H");
     const Real* context = call.optional<const Real>("context", "N 4H");
     const Real* Wh = call.array<const Real>("Wh", "H 4H");
-    const Real* W = call.array<const Real>("W", "H V");
+    const Real* keys = call.optional<const Real>("keys", "N S H");
+    const Real* values = keys == nullptr ? call.none("values") : call.array<const Real>("values", "N S M");
+    const bool* mask = keys == nullptr ? call.none("mask") : call.optional<const bool>("mask", "N S");
+    const Real* Wq = keys == nullptr ? call.none("Wq") : call.array<const Real>("Wq", "H M");
+    const Real* bq = keys == nullptr ? call.none("bq") : call.array<const Real>("bq", "M");
+    const Real* W = call.array<const Real>("W", keys == nullptr ? "H V" : "M V");
     const Real* bias = call.array<const Real>("bias", "N V");
     Rows<Real> h0 = call.rows<Real>("h0", "N H");
     Rows<Real> c0 = call.rows<Real>("c0", "N H");
@@ -61,6 +66,7 @@ struct LstmGreedy {
     int32_t pad_id = call.number<std::optional<int32_t>>("pad_id").value_or(-1);  // -1 is no id
     int32_t* answers = call.array<int32_t>("answers", "N T");
     long N = call['N'], T = call['T'], H = call['H'], V = call['V'];
+    long S = keys == nullptr ? 0 : call['S'], M = keys == nullptr ? H : call['M'];
 };
 
 template <class Real>

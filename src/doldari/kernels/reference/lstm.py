@@ -3,6 +3,7 @@
 import numpy as np
 
 from doldari.arrays import Floats, Ids, Mask, empty
+from doldari.kernels.reference.attention import attend
 from doldari.kernels.reference.cache import cache_width, zeros_for_none
 from doldari.kernels.reference.products import scatter_rows
 
@@ -145,6 +146,11 @@ def lstm_greedy(
     table: Floats,
     context: Floats | None,
     Wh: Floats,
+    keys: Floats | None,
+    values: Floats | None,
+    mask: Mask | None,
+    Wq: Floats | None,
+    bq: Floats | None,
     W: Floats,
     bias: Floats,
     h0: Floats,
@@ -156,7 +162,9 @@ def lstm_greedy(
     """Let an LSTM decoder write, at each step the id with the highest score (the lowest such id on a tie).
 
     table (V, 4H) holds the input product of every id; context, Wh, h0, c0 are as in `lstm_forward`; a step's
-    scores are h W + bias, with W (H, V) and bias (N, V).  The first id read is start_id.
+    scores are h W + bias, with W (H, V) and bias (N, V).  With attention, keys (N, S, H), values (N, S, M) and mask
+    (N, S), each row's its own as in `attend`, they are tanh(found + h Wq + bq) W + bias, where found (N, M) is what h
+    finds there, Wq (H, M), bq (M,) and W (M, V).  The first id read is start_id.
     Writes answers (N, T).  An answer ends at its first pad_id, and padding follows; with None it never ends.
     """
     N, T = answers.shape
@@ -169,7 +177,12 @@ def lstm_greedy(
         hs, c_next = np.empty((N, 1, H), Wh.dtype), np.empty((N, H), Wh.dtype)
         lstm_forward(table, ids[:, None], context, Wh, None, h, c, hs, c_next, cache)
         h, c = hs[:, 0], c_next
-        ids = (h @ W + bias).argmax(axis=1).astype(np.int32)
+        features = h
+        if keys is not None and values is not None and Wq is not None:
+            weights, features = empty(keys.shape[:2], Wh.dtype), empty((N, values.shape[2]), Wh.dtype)
+            attend(keys, values, mask, h, np.arange(N, dtype=np.int32), weights, features)
+            features = np.tanh(features + h @ Wq + bq)
+        ids = (features @ W + bias).argmax(axis=1).astype(np.int32)
         if pad_id is not None:
             ids[ended] = pad_id
             ended |= ids == pad_id
