@@ -210,16 +210,15 @@ class Predictor:
             encoded = [ids[::-1] for ids in encoded]
         for batch in batches_by_length(encoded, GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam):
             chosen = [encoded[index] for index in batch]
-            yield batch, pad(chosen, PADDING), self._longest(np.array([len(ids) for ids in chosen]), free)
+            yield batch, pad(chosen, PADDING), np.array([self._longest(len(ids), free) for ids in chosen], np.int32)
 
-    def _longest(self, lengths: Ids, free: bool) -> Ids:
-        """Say how many symbols the answers to sources of so many symbols may have."""
+    def _longest(self, length: int, free: bool) -> int:
+        """Say how many symbols the answer to a source of so many symbols may have."""
         _, _, _, _, longest_source, longest_target, longer = self.text_model
-        over = np.maximum(lengths - longest_source, 0)
-        longest = longest_target + np.ceil(longest_target * (over / max(1, longest_source))).astype(np.int32)
-        if longer is None or not free:
-            return longest
-        return np.where(over > 0, longest, np.minimum(longest, lengths + longer)).astype(np.int32)
+        over = length - longest_source
+        if over > 0:
+            return longest_target + math.ceil(longest_target * over / max(1, longest_source))
+        return longest_target if longer is None or not free else min(longest_target, length + longer)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text, with its score."""
