@@ -175,6 +175,17 @@ def test_symbols_never_seen_are_counted(cli, pairs, tmp_path):
     assert "2 to validate with (1 of them with symbols never seen in training);" in done.out
 
 
+def test_syllables_that_jamo_would_spell_are_pointed_out(cli):
+    syllables = [chr(ord("가") + 588 * consonant + 28 * vowel) for consonant in range(6) for vowel in range(6)]
+    Path("words.tsv").write_text("".join(f"{syllable}\ta\n" for syllable in syllables))
+    tip = "tip: --source-normalization NFD takes source symbols apart into 12; few will be rare"
+    done = cli(f"train words.tsv {QUICK} --validation words.tsv")
+    assert (done.code, tip in done.err.splitlines()) == (0, True)
+    done = cli(f"train words.tsv {QUICK} --validation words.tsv --overwrite --source-normalization NFD")
+    assert (done.code, "tip:" in done.err) == (0, False)
+    assert "; 12 source" in done.out
+
+
 def test_generate(cli):
     tsv = cli("generate addition --count 20 --digits 2 --seed 4").out.splitlines()
     assert len(set(tsv)) == 20

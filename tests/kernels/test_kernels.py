@@ -168,7 +168,8 @@ class Problem:
         return (
             small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth,
             values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
-            self.greedy(k, attends=True), self.greedy(k, pad_id=1, attends=True), *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
+            self.greedy(k, attends=True), self.greedy(k, pad_id=1, attends=True),
+            *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
         )  # fmt: skip
 
 

@@ -185,6 +185,9 @@ def describe(run: "Run") -> None:
         + "; "
         f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
     )
+    apart = text_model.source.symbols_taken_apart()
+    if 2 * apart < len(text_model.source.symbols) and not run.config.model.shared_vocabulary:
+        stderr.print(f"tip: --source-normalization NFD takes source symbols apart into {apart}; few will be rare")
     if run.budget is not None:
         stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 

@@ -119,6 +119,12 @@ class Vocabulary:
         text, features = split_features(text) if self.features else (text, [])
         return [*features, *self.cut(text)]
 
+    def symbols_taken_apart(self) -> int:
+        """Count what is left of characters where NFD takes them apart: Hangul into jamo, é into e and its accent."""
+        if self.kind != "characters":
+            return len(self.symbols)
+        return len(set("".join(normalize(symbol, "NFD") for symbol in self.symbols)))
+
     def unknown_symbols(self, text: str) -> list[str]:
         """List the symbols of a text, its features aside, that are not there, in order."""
         return [symbol for symbol in self.cut(text.partition("\t")[0]) if symbol not in self.ids]

@@ -178,7 +178,7 @@ def lstm_greedy(
         lstm_forward(table, ids[:, None], context, Wh, None, h, c, hs, c_next, cache)
         h, c = hs[:, 0], c_next
         features = h
-        if keys is not None and values is not None and Wq is not None:
+        if keys is not None and values is not None and Wq is not None and bq is not None:
             weights, features = empty(keys.shape[:2], Wh.dtype), empty((N, values.shape[2]), Wh.dtype)
             attend(keys, values, mask, h, np.arange(N, dtype=np.int32), weights, features)
             features = np.tanh(features + h @ Wq + bq)
