@@ -37,6 +37,21 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch):
     assert isinstance(doldari.train(reverse_pairs(50), progress=False, **SMALL), doldari.Predictor)
 
 
+def test_a_loss_that_becomes_infinite_keeps_the_best_so_far(monkeypatch):
+    from doldari.training.trainer import Trainer
+
+    step = Trainer.step
+
+    def diverging(trainer, x, t, max_grad):
+        if trainer.epochs == 2:
+            raise doldari.TrainingError("the loss became inf")
+        return step(trainer, x, t, max_grad)
+
+    monkeypatch.setattr(Trainer, "step", diverging)
+    with pytest.warns(UserWarning, match=r"the loss became inf.*the model of epoch 1 is returned"):
+        assert doldari.train(reverse_pairs(50), progress=False, **SMALL | {"epochs": 3})("abc")
+
+
 def test_an_interrupted_member_without_an_epoch_is_left_out(monkeypatch):
     from doldari.training.run import train
 

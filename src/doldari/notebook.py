@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from doldari.data.pairs import Pair, split_pairs
 from doldari.display import Stop, stop_on_signals
-from doldari.errors import DataError
+from doldari.errors import DataError, TrainingError
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.recipes import load_recipe
@@ -33,7 +34,8 @@ def train(
 
     Without `validation` a tenth of the sources, with their pairs, is held out.  settings are those of the command
     line, with underscores: `hidden_size=512`, `budget="5m"`.  An interruption (Ctrl-C, or the notebook's stop) ends
-    the training, and the best model so far is returned.  Raises ConfigError and DataError.
+    the training, and the best model so far is returned.  Raises ConfigError, DataError, and TrainingError if the loss
+    is no longer a number before an epoch is done; after that a warning, and the best model so far is returned.
     """
     config = load_recipe(recipe).replace(**settings)
     training = text_pairs(pairs)
@@ -76,6 +78,11 @@ def train_one(run: Run, after_epoch: Callable[[Run], None]) -> bool:
             return train_run(run, Path(directory), lambda loss: stop.signal is not None, show)
         except KeyboardInterrupt:
             return False
+        except TrainingError as error:
+            if run.best is None:
+                raise
+            warnings.warn(f"{error}; the model of epoch {run.best.epoch} is returned", stacklevel=3)
+            return True
 
 
 def live_curve() -> Callable[[Run], None]:

@@ -1,7 +1,10 @@
+import unicodedata
+
 import pytest
 
 from doldari import DataError
 from doldari.data import load_pairs, place
+from doldari.data.leaks import find_leaks
 from doldari.data.pairs import Columns, Pair, chapter_lines, read_pairs, split_pairs
 
 
@@ -98,6 +101,13 @@ def test_no_source_is_on_both_sides():
     assert len(held_out) == 10
     assert not {pair.source for pair in training} & {pair.source for pair in held_out}
     assert sorted(training + held_out) == sorted(pairs)
+
+
+def test_canonically_equal_sources_are_on_one_side():
+    syllables = [chr(ord("가") + 588 * n) for n in range(19)]
+    written = syllables + [unicodedata.normalize("NFD", syllable) for syllable in syllables]
+    leaks = find_leaks(*split_pairs([Pair(source, "x") for source in written]))
+    assert (leaks.pairs, leaks.sources) == ([], [])
 
 
 def test_chapter_lines_there_and_back(write):

@@ -31,6 +31,7 @@ def test_unknown_symbols():
     ids = vocabulary.encode("a가b", unknown=True)
     assert ids[1] == UNKNOWN
     assert vocabulary.decode(ids) == "a\ufffdb"
+    assert vocabulary.unknown_symbols("a가\tb나") == ["가", "\t", "나"]
 
 
 def test_jamo_are_learnt_and_syllables_written():

@@ -20,7 +20,6 @@ def make_predictor(ensemble=False, **settings):
     members = [build_model(config, source, target, rng=rng) for _ in range(3)]
     for member in members:
         member.parameters.values[...] = rng.standard_normal(member.parameters.values.size) * 1.5
-        member.decoder.affine.b.value[[START, UNKNOWN]] = -1e6  # no trained model writes them
     return Predictor(TextModel(Ensemble(members) if ensemble else members[0], config, source, target, 6, 5))
 
 
@@ -32,7 +31,14 @@ def predictor(request):
 def test_a_beam_of_one_is_greedy(predictor):
     greedy = predictor.predict(SOURCES)
     assert [answers[0].text for answers in predictor.predict(SOURCES, beam=1, n_best=1)] == greedy
-    assert predictor.predict(SOURCES, beam=3) == [a[0].text for a in predictor.predict(SOURCES, beam=3, n_best=3)]
+
+
+def test_a_beam_is_never_below_greedy(predictor):
+    greedy = predictor.predict(SOURCES)
+    for found in predictor.predict(SOURCES, beam=3), [a[0].text for a in predictor.predict(SOURCES, beam=3, n_best=3)]:
+        for text, answer, other in zip(SOURCES, found, greedy, strict=True):
+            score, other_score = predictor.score([(text, answer), (text, other)])
+            assert score / (len(answer) + 1) >= other_score / (len(other) + 1) - 1e-6
 
 
 def test_scores_are_the_log_probabilities(predictor):
@@ -108,6 +114,32 @@ def test_longer_sources_have_room_for_longer_answers():
     predictor.text_model.model.decoder.affine.b.value[0] = -1e6  # no answer ends by itself
     assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12])] == [5, 5, 10]
     assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12], beam=2)] == [5, 5, 10]
+
+
+def test_no_answer_has_a_start_or_an_unknown_symbol(predictor):
+    """However likely they are; the unknown one may be there where a symbol of the source takes its place."""
+    model = predictor.text_model.model
+    for member in model.members if isinstance(model, Ensemble) else [model]:
+        member.decoder.affine.b.value[[START, UNKNOWN]] = 9.0, 8.0
+    drawn = [answer.text for answer in predictor.sample(["ab"] * 50)]
+    listed = [answer.text for answer in predictor.predict(["ab"], beam=6, n_best=6)[0]]
+    assert all(set(text) <= set("xyz") for text in [predictor("ab"), *drawn, *listed])
+    assert len(set(listed)) == 6
+    for beam in 1, 2:
+        assert predictor.predict(["aq"], unknown="copy", beam=beam)[0][:2] == "q\ufffd"
+
+
+def test_different_answers_of_subwords():
+    """The same text, spelled in several ways, stands in a list once."""
+    subwords = pytest.importorskip("tokenizers") and Vocabulary.build(["walk walked walking"] * 3, "subwords")
+    config = ModelConfig(hidden_size=6, wordvec_size=3, target_symbols="subwords")
+    source = Vocabulary.build(["abc"], "characters")
+    model = build_model(config, source, subwords, rng=np.random.default_rng(0))
+    predictor = Predictor(TextModel(model, config, source, subwords, 6, 4))
+    every = predictor.predict(["a"], beam=20, n_best=20)[0]
+    assert len({answer.text for answer in every}) == len(every) > 5
+    few = predictor.predict(["a"], beam=20, n_best=5)[0]
+    assert few == every[:5]
 
 
 @pytest.mark.parametrize("reverse", [False, True])

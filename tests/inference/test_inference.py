@@ -19,7 +19,8 @@ def make_predictor(**settings):
     config = ModelConfig(hidden_size=8, wordvec_size=4, **settings)
     source, target = Vocabulary("characters", tuple("abc")), Vocabulary("characters", tuple("xyz"))
     model = build_model(config, source, target, rng=np.random.default_rng(0))
-    model.parameters.values[...] = np.random.default_rng(2).standard_normal(model.parameters.values.size)
+    # Weights by which the answers to short sources differ, also in length.
+    model.parameters.values[...] = 2 * np.random.default_rng(22).standard_normal(model.parameters.values.size)
     return Predictor(TextModel(model, config, source, target, longest_source=8, longest_target=5))
 
 
@@ -55,6 +56,21 @@ def test_unknown_symbols_and_long_sources():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor("a" * 12)
+
+
+def test_who_is_told_of_a_long_source():
+    """The warning points at the line that asks, whatever is asked."""
+    predictor, text = make_predictor(), "a" * 13
+    for ask in (
+        lambda: predictor(text),
+        lambda: predictor.predict([text], beam=2),
+        lambda: predictor.sample([text]),
+        lambda: predictor.score([(text, "x")]),
+        lambda: predictor.attention(text),
+    ):
+        with pytest.warns(LongSourceWarning) as told:
+            ask()
+        assert [warning.filename for warning in told] == [__file__]
 
 
 def test_unknown_symbols_are_copied_in_order(monkeypatch):

@@ -244,9 +244,29 @@ def test_a_copy_learns_on_its_own(copied):
     assert twin.forward(x, t) < before == model.forward(x, t)
 
 
-@pytest.mark.parametrize("arguments", [{"vocab_size": 0}, {"hidden_size": 0}, {"pad_id": 9}, {"pad_id": -1}])
+def test_a_copy_has_the_gradients_too():
+    model = make_model(PeekySeq2seq, PAD)
+    model.forward(*make_batch())
+    model.backward()
+    np.testing.assert_array_equal(copy.deepcopy(model).parameters.gradients, model.parameters.gradients)
+    with pytest.raises(TypeError, match="deepcopy the model"):
+        copy.copy(model.parameters)
+
+
+def test_some_ids_are_never_written():
+    model = make_model(PeekySeq2seq, PAD)
+    x, _ = make_batch()
+    free = model.generate(x, START, 4)
+    liked = int(np.bincount(free.ravel()).argmax())
+    assert not (model.generate(x, START, 4, never=(liked,)) == liked).any()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"vocab_size": 0}, {"hidden_size": 0}, {"target_vocab_size": 0}, {"pad_id": 9}, {"pad_id": -1}, {"cell": "rnn"}],
+)
 def test_impossible_models(arguments):
-    with pytest.raises(ValueError, match=r"must be at least 1|is the id of no symbol"):
+    with pytest.raises(ValueError, match=r"must be at least 1|is the id of no symbol|must be one of lstm, gru"):
         Seq2seq(**{"vocab_size": V, "wordvec_size": 4, "hidden_size": 6} | arguments)
 
 

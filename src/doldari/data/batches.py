@@ -39,7 +39,7 @@ def shuffled_batches(
     order = rng.permutation(len(x))
     if bucketing:
         # Pools of half the examples at most: otherwise the same would meet in every epoch.
-        pool = batch_size * min(POOL, math.ceil(len(x) / batch_size / 2))
+        pool = batch_size * max(1, min(POOL, math.ceil(len(x) / batch_size / 2)))
         pools = np.split(order, range(pool, len(x), pool))
         keys = lengths(t, pad_id), lengths(x, pad_id)  # by source length, then by target length
         order = np.concatenate([pool[np.lexsort([key[pool] for key in keys])] for pool in pools])

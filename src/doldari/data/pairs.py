@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from doldari.data.symbols import normalize
 from doldari.errors import DataError
 
 
@@ -93,17 +94,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[list[Pair], list[Pair]]:
     """Shuffle and split into pairs to train on and, a tenth of the different sources with all of their pairs, others
-    to validate with.
+    to validate with.  Canonically equal sources are the same.
     """
     shuffled = list(pairs)
     random.Random(seed).shuffle(shuffled)
-    sources = list(dict.fromkeys(pair.source for pair in shuffled))
+    sources = list(dict.fromkeys(normalize(pair.source, "NFC") for pair in shuffled))
     if len(sources) < 2:
         raise DataError("one source only: two are needed, one to train on and one to validate with")
     held_out = set(sources[-max(1, len(sources) // 10) :])
     return (
-        [pair for pair in shuffled if pair.source not in held_out],
-        [pair for pair in shuffled if pair.source in held_out],
+        [pair for pair in shuffled if normalize(pair.source, "NFC") not in held_out],
+        [pair for pair in shuffled if normalize(pair.source, "NFC") in held_out],
     )
 
 

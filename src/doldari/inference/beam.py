@@ -14,25 +14,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.inference.search import Bounds, Hypothesis, Model, Rows, what_may_follow
+from doldari.inference.search import Bounds, Hypothesis, Model, Rows, allowed_ids
 
 
-class Continuations(NamedTuple):
+class Candidates(NamedTuple):
     """How R hypotheses can go on: for each the k likeliest ids and the scores with them, (R, k), the best first."""
 
     ids: Ids
     scores: NDArray[np.float64]
 
-    def of(self, rows: Rows) -> "Continuations":
-        """Take those of some hypotheses."""
-        return Continuations(self.ids[rows], self.scores[rows])
-
 
 class GreedyStep(NamedTuple):
-    """A step of the greedy answers that had not ended: their questions (R,), ascending, and what came of it."""
+    """A step of the greedy answers that had not ended: their questions (R,), ascending; automaton states (R,) before
+    it; how they could go on, of which they took the first; and the model's state after it.
+    """
 
     questions: Rows
-    continuations: Continuations
+    at: Ids
+    candidates: Candidates
     state: Any
 
     def rows(self, questions: Rows) -> Rows:
@@ -49,16 +48,14 @@ class Greedy(NamedTuple):
 
 
 class Hypotheses(NamedTuple):
-    """R unfinished answers: their questions (R,), ids so far, written (R, t), scores (R,), automaton states (R,).
-
-    Those that are the beginning of the greedy answer, where is_greedy (R,), come last, and are not in the state.
+    """R unfinished answers: their questions (R,), ids so far, written (R, t), scores (R,), automaton states (R,), and
+    the model's state, None if R is 0.
     """
 
     questions: Rows
     written: Ids
     scores: NDArray[np.float64]
     at: Ids
-    is_greedy: Mask
     state: Any
 
 
@@ -95,11 +92,11 @@ def beam_search(
 
 
 class Found:
-    """The n_best answers found for each of N questions; what is worth searching for has to be above `floor` (N,)."""
+    """The n_best answers found for each of N questions; to be among them, others must be above the threshold (N,)."""
 
     def __init__(self, N: int, n_best: int) -> None:
         self.n_best, self.count = n_best, 0
-        self.floor = np.full(N, -np.inf)
+        self.threshold = np.full(N, -np.inf)
         self.heaps: list[list[tuple[float, int, Hypothesis]]] = [[] for _ in range(N)]
 
     def add(self, n: int, normalised: float, answer: Hypothesis) -> None:
@@ -110,7 +107,7 @@ class Found:
         if len(heap) > self.n_best:
             heapq.heappop(heap)
         if len(heap) == self.n_best:
-            self.floor[n] = heap[0][0]
+            self.threshold[n] = heap[0][0]
 
     def answers(self) -> list[list[Hypothesis]]:
         """List every question's answers, the best first."""
@@ -127,9 +124,9 @@ def greedy_answers(model: Model, xs: ArrayLike, start_id: int, pad_id: int, boun
     while len(questions) > 0:
         t = len(steps)
         raw, state = model.step(ids, state)
-        ways = continuations(raw, scores, at, longest[questions] - t, pad_id, bounds, width)
-        steps.append(GreedyStep(questions, ways, state))
-        ids, scores = ways.ids[:, 0], ways.scores[:, 0]
+        candidates = likeliest(raw, scores, at, longest[questions] - t, pad_id, bounds, width)
+        steps.append(GreedyStep(questions, at, candidates, state))
+        ids, scores = candidates.ids[:, 0], candidates.scores[:, 0]
         written[questions, t], final[questions] = ids, scores
         going = np.flatnonzero((ids != pad_id) & (scores > -np.inf))
         if len(going) < len(questions):
@@ -145,61 +142,73 @@ def search_beside(
 ) -> None:
     """Follow what else there was beside the greedy answers, as `beam_search` says, and add what is found."""
     N = len(bounds.longest)
-    places = np.full(N, width)
-    live = Hypotheses(
-        np.arange(N), np.zeros((N, 0), np.int32), np.zeros(N), np.zeros(N, np.int32), np.ones(N, np.bool_), None
-    )
+    slots = np.full(N, width)
+    on_greedy = np.arange(N)  # the questions of which one slot still follows the greedy answer
+    none = np.zeros(0, np.int32)
+    beside = Hypotheses(np.arange(0), np.zeros((0, 0), np.int32), np.zeros(0), none, None)
     t = 0
-    while len(live.questions) > 0:
-        step = greedy.steps[t] if t < len(greedy.steps) else None
-        ways, state = all_continuations(live, step, model, pad_id, bounds, width)
-        lengths = np.where(ways.ids == pad_id, t, bounds.longest[live.questions, None])
-        highest = ways.scores / (lengths + 1.0) ** length_penalty
-        parents, ranks = chosen(live.questions, ways.scores, highest > found.floor[live.questions, None], places)
-        questions, ids, scores = live.questions[parents], ways.ids[parents, ranks], ways.scores[parents, ranks]
-        highest, is_greedy = highest[parents, ranks], live.is_greedy[parents] & (ranks == 0)
+    while (R := len(beside.questions)) + len(on_greedy) > 0:
+        step = greedy.steps[t] if len(on_greedy) > 0 else None
+        candidates, state = all_candidates(beside, step, on_greedy, model, pad_id, bounds, width)
+        # Rows from here on: first the R hypotheses beside the greedy answers, then the beginnings of those.
+        questions = np.concatenate([beside.questions, on_greedy])
+        written = np.concatenate([beside.written, greedy.written[on_greedy, :t]])
+        lengths = np.where(candidates.ids == pad_id, t, bounds.longest[questions, None])
+        highest = candidates.scores / (lengths + 1.0) ** length_penalty
+        parents, ranks = chosen(questions, candidates.scores, highest > found.threshold[questions, None], slots)
+        questions, highest = questions[parents], highest[parents, ranks]
+        ids, scores = candidates.ids[parents, ranks], candidates.scores[parents, ranks]
+        is_greedy = (parents >= R) & (ranks == 0)
 
         ended = ids == pad_id
         for row in np.flatnonzero(ended & ~is_greedy).tolist():
-            answer = Hypothesis(live.written[parents[row]].tolist(), float(scores[row]))
+            answer = Hypothesis(written[parents[row]].tolist(), float(scores[row]))
             found.add(int(questions[row]), float(highest[row]), answer)
-        np.subtract.at(places, questions[ended], 1)
+        np.subtract.at(slots, questions[ended], 1)
 
-        going = np.flatnonzero(~ended & (highest > found.floor[questions]))
-        # First those that the state has rows of, then those of which the greedy answers' state has.
-        going = going[np.lexsort((live.is_greedy[parents[going]], is_greedy[going]))]
-        parents, ids = parents[going], ids[going]
-        at = live.at[parents]
-        live = Hypotheses(
-            questions[going],
-            np.concatenate([live.written[parents], ids[:, None]], axis=1),
-            scores[going],
+        going = ~ended & (highest > found.threshold[questions])
+        on_greedy = questions[going & is_greedy]
+        children = np.flatnonzero(going & ~is_greedy)
+        children = children[np.argsort(parents[children] >= R, kind="stable")]
+        parents, questions, ids = parents[children], questions[children], ids[children]
+        leaving = questions[parents >= R]  # the greedy answer, that is
+        at = beside.at[parents[parents < R]]
+        if step is not None:
+            at = np.concatenate([at, step.at[step.rows(leaving)]])
+        beside = Hypotheses(
+            questions,
+            np.concatenate([written[parents], ids[:, None]], axis=1),
+            scores[children],
             at if bounds.automaton is None else bounds.automaton.next(at, ids),
-            is_greedy[going],
-            next_state(live, parents[~is_greedy[going]], step, state, model),
+            next_state(model, state, parents[parents < R], step, leaving),
         )
         t += 1
 
 
-def all_continuations(
-    live: Hypotheses, step: GreedyStep | None, model: Model, pad_id: int, bounds: Bounds, width: int
-) -> tuple[Continuations, Any]:
-    """Take a step with those that have left the greedy answer; of the others the way on is known."""
-    t, beside = live.written.shape[1], int((~live.is_greedy).sum())
-    known = []
+def all_candidates(
+    beside: Hypotheses,
+    step: GreedyStep | None,
+    on_greedy: Rows,
+    model: Model,
+    pad_id: int,
+    bounds: Bounds,
+    width: int,
+) -> tuple[Candidates, Any]:
+    """Take a step with the hypotheses beside the greedy answers; how those of on_greedy can go on is known."""
+    every, state = [], None
+    if len(beside.questions) > 0:
+        raw, state = model.step(np.ascontiguousarray(beside.written[:, -1]), beside.state)
+        left = bounds.longest[beside.questions] - beside.written.shape[1]
+        every.append(likeliest(raw, beside.scores, beside.at, left, pad_id, bounds, width))
     if step is not None:
-        known.append(step.continuations.of(step.rows(live.questions[beside:])))
-    if beside == 0:
-        return known[0], None
-    raw, state = model.step(np.ascontiguousarray(live.written[:beside, -1]), live.state)
-    left = bounds.longest[live.questions[:beside]] - t
-    ways = continuations(raw, live.scores[:beside], live.at[:beside], left, pad_id, bounds, width)
-    ids, scores = zip(ways, *known, strict=True)
-    return Continuations(np.concatenate(ids), np.concatenate(scores)), state
+        rows = step.rows(on_greedy)
+        every.append(Candidates(step.candidates.ids[rows], step.candidates.scores[rows]))
+    ids, scores = zip(*every, strict=True)
+    return Candidates(np.concatenate(ids), np.concatenate(scores)), state
 
 
-def chosen(questions: Rows, scores: Floats, worth: Mask, places: Ids) -> tuple[Rows, Rows]:
-    """Choose, for every question, as many of the continuations (R, k) that are worth it as it has places (N,).
+def chosen(questions: Rows, scores: Floats, worth: Mask, slots: Ids) -> tuple[Rows, Rows]:
+    """Choose, for every question, as many of the candidates (R, k) that are worth it as it has slots (N,).
 
     Returns their rows and columns, question by question, the best first; of equal ones the first comes first.
     """
@@ -207,26 +216,26 @@ def chosen(questions: Rows, scores: Floats, worth: Mask, places: Ids) -> tuple[R
     order = np.lexsort((-scores[rows, columns], questions[rows]))
     rows, columns = rows[order], columns[order]
     n = questions[rows]
-    kept = np.arange(len(n)) - np.searchsorted(n, n) < places[n]
+    kept = np.arange(len(n)) - np.searchsorted(n, n) < slots[n]
     return rows[kept], columns[kept]
 
 
-def next_state(live: Hypotheses, parents: Rows, step: GreedyStep | None, state: Any, model: Model) -> Any:
-    """Take the state that follows each of the parents, first of those beside the greedy answers."""
-    beside = parents[~live.is_greedy[parents]]
-    left = None if state is None else model.select(state, beside)
-    if step is None or len(beside) == len(parents):
-        return left
-    others = model.select(step.state, step.rows(live.questions[parents[len(beside) :]]))
-    return others if left is None else model.join(left, others)
+def next_state(model: Model, state: Any, rows: Rows, step: GreedyStep | None, leaving: Rows) -> Any:
+    """Take rows of a state, and below them those of the greedy step's state whose questions are leaving."""
+    states = []
+    if len(rows) > 0:
+        states.append(model.select(state, rows))
+    if step is not None and len(leaving) > 0:
+        states.append(model.select(step.state, step.rows(leaving)))
+    return model.join(*states) if len(states) == 2 else states[0] if states else None
 
 
-def continuations(
+def likeliest(
     raw: Floats, scores: NDArray[np.float64], at: Ids, left: Ids, pad_id: int, bounds: Bounds, width: int
-) -> Continuations:
+) -> Candidates:
     """Find the `width` likeliest ways on of R hypotheses, of the model's scores raw (R, V) of what follows."""
     R, V = raw.shape
     ids, logs = np.empty((R, min(width, V)), np.int32), np.empty((R, min(width, V)))
-    may = what_may_follow(at, left, V, pad_id, bounds.automaton)
-    kernels.likeliest(np.ascontiguousarray(raw), may, ids, logs)
-    return Continuations(ids, scores[:, None] + logs)
+    allowed = allowed_ids(at, left, V, pad_id, bounds)
+    kernels.likeliest(np.ascontiguousarray(raw), allowed, ids, logs)
+    return Candidates(ids, scores[:, None] + logs)

@@ -69,7 +69,7 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Auto
     The automaton is the tree of their beginnings, made a level at a time.
     """
     spelled = [[vocabulary.ids.get(symbol, 0) for symbol in vocabulary.cut(output)] for output in outputs]
-    spelled = [ids for ids in spelled if ids and 0 not in ids]
+    spelled = [ids for ids in spelled if 0 not in ids]
     V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
     flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths
     node, nodes = np.zeros(len(spelled), np.int64), 1  # where each text has got to

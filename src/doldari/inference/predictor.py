@@ -1,5 +1,6 @@
 """Text in, text out: what `doldari.load` returns."""
 
+import inspect
 import math
 import os
 import warnings
@@ -33,7 +34,7 @@ class LongSourceWarning(UserWarning):
 
 class Attention(NamedTuple):
     """Where a model looked: weights (T, S), for each symbol of its answer and the end how much it saw of each source
-    symbol; a row sums to 1.  text is the answer as `predict` gives it.
+    symbol; a row sums to 1, if there are any.  text is the answer as `predict` gives it.
     """
 
     source: list[str]
@@ -94,10 +95,11 @@ class Predictor:
         beam is how many answers are followed at a time; 1 is greedy.  With n_best, at most the beam, each text gets a
         list of answers with their scores, the best first.  `allowed` says what an answer may be.
 
-        An answer has at most as many symbols as the longest in training, or as many more as its source is longer than
-        the longest there; and, unless `allowed` says what it may be, is no more symbols longer than its source than
-        any there.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let
-        through; with "copy" it also stands in the answer where that is unknown: the first for the first, and so on.
+        The best answers are those of the highest log-probability a symbol, end included.  An answer has at most as
+        many symbols as the longest in training, in proportion more where its source is longer than any there; and,
+        unless that is so or `allowed` says what it may be, it is no more symbols longer than its source than any in
+        training.  A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let through;
+        with "copy" answers may be unknown in places too, where it then stands: the first for the first, and so on.
         A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
         check_beam(beam, n_best)
@@ -105,23 +107,27 @@ class Predictor:
             return self._greedy(texts, unknown)
         automaton = None if allowed is None else self.allowing(allowed)
 
+        # Subwords spell one text in several ways: then more is searched for than asked.
+        searched = beam if n_best and self.text_model.target.kind == "subwords" else n_best or 1
+
         def search(batch: list[int], xs: Ids, longest: Ids) -> list[list[Hypothesis]]:
-            bounds = Bounds(longest, automaton)
-            return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, n_best or 1)
+            bounds = Bounds(longest, automaton, never_written(unknown))
+            return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, searched)
 
         found = self._in_batches(search, texts, unknown, beam, automaton is None)
-        answers = [
-            [self._answer(text, hypothesis, unknown) for hypothesis in hypotheses]
+        if n_best is None:
+            return [self._decode(text, best.ids, unknown) for text, (best, *_) in zip(texts, found, strict=True)]
+        return [
+            different([self._answer(text, hypothesis, unknown) for hypothesis in hypotheses])[:n_best]
             for text, hypotheses in zip(texts, found, strict=True)
         ]
-        return [best[0].text for best in answers] if n_best is None else answers
 
     def _greedy(self, texts: Sequence[str], unknown: Unknown) -> list[str]:
         """Answer texts by the likeliest symbol at each step."""
         model = self.text_model.model
 
         def write(batch: list[int], xs: Ids, longest: Ids) -> list[list[int]]:
-            written = model.generate(xs, START, int(longest.max(initial=0))).tolist()
+            written = model.generate(xs, START, int(longest.max(initial=0)), never_written(unknown)).tolist()
             return [ids[:most] for ids, most in zip(written, longest.tolist(), strict=True)]
 
         written = self._in_batches(write, texts, unknown)
@@ -144,11 +150,13 @@ class Predictor:
         """
         if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
             raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
+        if seed < 0 or first < 0:
+            raise ConfigError(f"seed={seed}, first={first}: must be at least 0")
         automaton = None if allowed is None else self.allowing(allowed)
 
         def draw(batch: list[int], xs: Ids, longest: Ids) -> list[Hypothesis]:
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
-            bounds = Bounds(longest, automaton)
+            bounds = Bounds(longest, automaton, never_written(unknown))
             return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
 
         drawn = self._in_batches(draw, texts, unknown, free=automaton is None)
@@ -167,17 +175,19 @@ class Predictor:
 
     def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
         """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
-        model, config, source, target = self.text_model[:4]
+        model, config, target = self.text_model.model, self.text_model.config, self.text_model.target
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_beam(beam)
         ((_, xs, longest),) = self._batches([text], unknown, 1)
-        ((best, *_),) = beam_search(model, xs, START, PADDING, Bounds(longest), beam)
+        bounds = Bounds(longest, never=never_written(unknown))
+        ((best, *_),) = beam_search(model, xs, START, PADDING, bounds, beam)
         weights = model.attention(xs, pad([[START, *best.ids]], PADDING))[0]
         if config.reverse:
             weights = weights[:, ::-1]
         symbols = [target.decode([id]) for id in best.ids]
-        return Attention(source.spell(text), [*symbols, END], weights, self._answer(text, best, unknown).text)
+        source = self.text_model.source.spell(text)
+        return Attention(source, [*symbols, END], weights, self._decode(text, best.ids, unknown))
 
     def _in_batches(
         self,
@@ -214,11 +224,12 @@ class Predictor:
 
     def _longest(self, length: int, free: bool) -> int:
         """Say how many symbols the answer to a source of so many symbols may have."""
-        _, _, _, _, longest_source, longest_target, longer = self.text_model
+        longest_source, longest = self.text_model.longest_source, self.text_model.longest_target
         over = length - longest_source
         if over > 0:
-            return longest_target + math.ceil(longest_target * over / max(1, longest_source))
-        return longest_target if longer is None or not free else min(longest_target, length + longer)
+            return longest + math.ceil(longest * over / max(1, longest_source))
+        longer = self.text_model.longer
+        return longest if longer is None or not free else min(longest, length + longer)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text, with its score."""
@@ -258,7 +269,25 @@ class Predictor:
         if too_long:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-            warnings.warn(message + others, LongSourceWarning, stacklevel=5)
+            warnings.warn(message + others, LongSourceWarning, stacklevel=frames_within() + 1)
+
+
+def never_written(unknown: Unknown) -> tuple[int, ...]:
+    """List the ids that stand in no answer: start, and unknown unless a symbol of the source takes its place."""
+    return (START,) if unknown == "copy" else (START, UNKNOWN)
+
+
+def different(answers: Sequence[Answer]) -> list[Answer]:
+    """Leave out answers whose text stands before them."""
+    return list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
+
+
+def frames_within() -> int:
+    """Count the calls from here to whoever called doldari."""
+    frame, count = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("doldari."):
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def check_beam(beam: int, n_best: int | None = None) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.inference.constraints import Automaton
-from doldari.models.ensemble import log_softmax
+from doldari.layers.softmax_loss import log_softmax
 
 Rows = NDArray[np.intp]
 
@@ -40,18 +40,26 @@ class Hypothesis(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What answers may be: at most `longest` (N,) symbols before the end, as the automaton, if any, allows."""
+    """What answers may be: at most `longest` (N,) symbols before the end, as the automaton, if any, allows.
+
+    never: ids that stand in no answer, such as the start symbol's.
+    """
 
     longest: Ids
     automaton: Automaton | None = None
+    never: tuple[int, ...] = ()
 
 
-def what_may_follow(at: Ids, left: Ids, V: int, pad_id: int, automaton: Automaton | None) -> Mask | None:
-    """Tell which ids may follow if `left` (R,) symbols may come before the end: (R, V), or None where all may."""
+def allowed_ids(at: Ids, left: Ids, V: int, pad_id: int, bounds: Bounds) -> Mask | None:
+    """Tell which ids may follow if `left` (R,) symbols may come before the end: (R, V), or None where all may.
+
+    at (R,) are the automaton's states, if there is one.
+    """
     over = left <= 0
-    if automaton is None and not over.any():
+    if bounds.automaton is None and not bounds.never and not over.any():
         return None
-    may = np.ones((len(left), V), np.bool_) if automaton is None else automaton.allowed(at, left)
+    may = np.ones((len(left), V), np.bool_) if bounds.automaton is None else bounds.automaton.allowed(at, left)
+    may[:, list(bounds.never)] = False
     may[over] &= np.arange(V) == pad_id
     return may
 
@@ -78,7 +86,7 @@ def sample(
     for t in range(steps):
         raw, state = model.step(ids, state)
         logs = log_softmax(raw.astype(np.float64))
-        may = what_may_follow(at, bounds.longest - t, logs.shape[1], pad_id, bounds.automaton)
+        may = allowed_ids(at, bounds.longest - t, logs.shape[1], pad_id, bounds)
         allowed = logs.copy() if may is None else np.where(may, logs, -np.inf)
         allowed[ended, pad_id] = 0.0
         with np.errstate(over="ignore"):  # to -inf, which is never drawn

@@ -44,9 +44,8 @@ class Parameters:
 
     def __init__(self, named: Mapping[str, Parameter]) -> None:
         self._named = dict(named)
-        arrays = [parameter.value.ravel() for parameter in self._named.values()]
-        self.values: Floats = np.concatenate(arrays)
-        self.gradients: Floats = np.zeros_like(self.values)
+        self.values: Floats = np.concatenate([parameter.value.ravel() for parameter in self._named.values()])
+        self.gradients: Floats = np.concatenate([parameter.gradient.ravel() for parameter in self._named.values()])
         start = 0
         for parameter in self._named.values():
             shape, stop = parameter.value.shape, start + parameter.value.size
@@ -56,6 +55,9 @@ class Parameters:
 
     def __getitem__(self, name: str) -> Parameter:
         return self._named[name]
+
+    def __copy__(self) -> Self:
+        raise TypeError("a copy would take the parameters away from their layers; copy.deepcopy the model")
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Parameter]]]:
         return type(self), (self._named,)  # copying and unpickling pack again, so that views stay views

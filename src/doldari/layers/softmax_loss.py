@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
 
@@ -33,3 +35,10 @@ class TimeSoftmaxWithLoss:
     def backward(self, cache: LossCache, dloss: float = 1.0) -> Floats:
         """Gradient of `dloss` times the loss: dscores (N, T, V), exactly 0 at masked positions."""
         return cache.dscores if dloss == 1.0 else cache.dscores * cache.dscores.dtype.type(dloss)
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Turn scores (N, V) into log-probabilities (N, V)."""
+    scores = scores - scores.max(axis=1, keepdims=True)
+    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return scores

@@ -6,6 +6,7 @@ last one in every step, in the recurrent layers and in the scores; the attention
 encoder's states of all positions.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,7 +169,9 @@ class Decoder:
         """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
         return dfeatures, None
 
-    def greedy(self, state: DecoderState, start_id: int, pad_id: int | None, steps: int) -> Ids | None:
+    def greedy(
+        self, state: DecoderState, start_id: int, pad_id: int | None, steps: int, never: Sequence[int] = ()
+    ) -> Ids | None:
         """Write greedily, as `models.greedy.greedy` does but in one call of a kernel: ids (N, steps).
 
         None if the kernel does not know such a decoder: it knows those of one LSTM.
@@ -180,7 +183,8 @@ class Decoder:
         table, context = layer.products(self.embed.W.value, state.peeked)
         look = self.look_of_kernel(state.memory)
         W, bias = self.affine.split(h.shape[1], state.peeked)
-        W, bias = np.ascontiguousarray(W), np.ascontiguousarray(np.broadcast_to(bias, (len(h), W.shape[1])))
+        W, bias = np.ascontiguousarray(W), np.broadcast_to(bias, (len(h), W.shape[1])).copy()
+        bias[:, list(never)] = -np.inf
         answers = np.empty((len(h), steps), np.int32)
         kernels.lstm_greedy(table, context, layer.Wh.value, *look, W, bias, h, c, start_id, pad_id, answers)
         return answers

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
+from doldari.layers.softmax_loss import log_softmax
 from doldari.models.decoder import DecoderState
 from doldari.models.greedy import greedy
 from doldari.models.seq2seq import Seq2seq
@@ -19,7 +20,6 @@ class Ensemble:
     def __init__(self, members: Sequence[Seq2seq]) -> None:
         self.members = list(members)
         self.pad_id = self.members[0].pad_id
-        self.target_vocab_size = self.members[0].target_vocab_size
 
     def weights(self) -> dict[str, Parameter]:
         """Name every parameter: those of the first member are 0.encoder.embed.W and so on."""
@@ -46,19 +46,13 @@ class Ensemble:
         """Put the rows of every member's two states together, as `Seq2seq.join`."""
         return tuple(state.join(other) for state, other in zip(states, others, strict=True))
 
-    def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
+    def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
         states = self.encode(xs)
-        return greedy(self.step, self.select, states, len(states[0].layers[0].h), start_id, self.pad_id, sample_size)
+        N = len(states[0].layers[0].h)
+        return greedy(self.step, self.select, states, N, start_id, self.pad_id, sample_size, never)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
         weights = [member.attention(xs, read) for member in self.members]
         return sum(weights[1:], weights[0]) / len(weights)
-
-
-def log_softmax(scores: Floats) -> Floats:
-    """Turn scores (N, V) into log-probabilities (N, V)."""
-    scores = scores - scores.max(axis=1, keepdims=True)
-    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return scores

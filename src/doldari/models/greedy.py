@@ -1,6 +1,6 @@
 """Greedy search: at every step the id with the highest score."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -19,12 +19,13 @@ def greedy(
     start_id: int,
     pad_id: int | None,
     steps: int,
+    never: Sequence[int] = (),
 ) -> Ids:
     """Let a model read its own choices -> ids (N, steps).
 
     step takes the last ids (R,) and the state to the scores (R, V) of what follows and the next state; select takes
-    some rows of a state.  The lowest of ids with equal scores is taken.  With pad_id, an answer ends at its first
-    padding, and padding follows.
+    some rows of a state.  The lowest of ids with equal scores is taken, those of `never` never.  With pad_id, an
+    answer ends at its first padding, and padding follows.
     """
     answers = np.full((N, steps), 0 if pad_id is None else pad_id, np.int32)
     ids, unended = np.full(N, start_id, np.int32), np.arange(N)
@@ -32,6 +33,7 @@ def greedy(
         if len(unended) == 0:
             break
         scores, state = step(ids, state)
+        scores[:, list(never)] = -np.inf
         ids = scores.argmax(axis=1).astype(np.int32)
         answers[unended, t] = ids
         going = np.flatnonzero(ids != pad_id)

@@ -1,5 +1,6 @@
 """Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from doldari.models.decoder import (
 )
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
+from doldari.models.recurrent import CELLS
 
 
 class Seq2seqCache(NamedTuple):
@@ -62,17 +64,20 @@ class Seq2seq:
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size or vocab_size, layers)
+        target_vocab_size = vocab_size if target_vocab_size is None else target_vocab_size
+        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size, layers)
         if min(sizes) < 1:
             raise ValueError(f"sizes {sizes}: must be at least 1")
-        if pad_id is not None and not 0 <= pad_id < min(vocab_size, target_vocab_size or vocab_size):
+        if cell not in CELLS:
+            raise ValueError(f"cell={cell!r}: must be one of {', '.join(CELLS)}")
+        if pad_id is not None and not 0 <= pad_id < min(vocab_size, target_vocab_size):
             raise ValueError(f"pad_id={pad_id}: is the id of no symbol")
         if not (0.0 <= dropout < 1.0 and 0.0 <= label_smoothing < 1.0):
             raise ValueError(f"dropout={dropout}, label_smoothing={label_smoothing}: must be in [0, 1)")
         rng = np.random.default_rng() if rng is None else rng
         self.pad_id = pad_id
         self.vocab_size = vocab_size
-        self.target_vocab_size = target_vocab_size or vocab_size
+        self.target_vocab_size = target_vocab_size
         self.encoder = Encoder(
             vocab_size,
             wordvec_size,
@@ -147,18 +152,18 @@ class Seq2seq:
         """Put the rows of two states of the same questions together, as `DecoderState.join`."""
         return state.join(other)
 
-    def generate(self, xs: ArrayLike, start_id: int, sample_size: int) -> Ids:
+    def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily, the highest score at each step -> ids (N, sample_size).
 
-        With pad_id set, an answer ends at its first padding, and padding follows.
+        Ids of `never` are not written.  With pad_id set, an answer ends at its first padding, and padding follows.
         """
         if not 0 <= start_id < self.target_vocab_size:
             raise ValueError(f"start_id={start_id}: is the id of no symbol")
         state = self.encode(xs)
-        answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size)
+        answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size, never)
         if answers is None:
             N = len(state.layers[0].h)
-            answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size)
+            answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size, never)
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:

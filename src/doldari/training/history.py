@@ -14,7 +14,8 @@ from doldari.files import write_whole
 class Epoch:
     """One epoch: mean training loss in nats a symbol, how it validated, and its training time.
 
-    accuracy is the share of right answers, in [0, 1]; validation_loss is as the training loss, of the held-out pairs.
+    accuracy is the share of right answers, in [0, 1]; validation_loss is as the training loss, of the held-out pairs
+    without symbols never seen in training, if there are any.
     """
 
     epoch: int

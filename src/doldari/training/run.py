@@ -62,8 +62,9 @@ class Run:
 
         A budget of time begins here, and is refused if it is too short for one epoch.
         """
-        if not validation:
-            raise DataError("there are no pairs to validate with")
+        for pairs, use in (training, "train on"), (validation, "validate with"):
+            if not pairs:
+                raise DataError(f"there are no pairs to {use}")
         settings = config.training
         sequences = np.random.SeedSequence(settings.seed).spawn(3)
         initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
