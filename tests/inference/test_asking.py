@@ -35,7 +35,8 @@ def test_a_beam_of_one_is_greedy(predictor):
 
 def test_a_beam_is_never_below_greedy(predictor):
     greedy = predictor.predict(SOURCES)
-    for found in predictor.predict(SOURCES, beam=3), [a[0].text for a in predictor.predict(SOURCES, beam=3, n_best=3)]:
+    listed = [answers[0].text for answers in predictor.predict(SOURCES, beam=3, n_best=3)]
+    for found in predictor.predict(SOURCES, beam=3), listed:
         for text, answer, other in zip(SOURCES, found, greedy, strict=True):
             score, other_score = predictor.score([(text, answer), (text, other)])
             assert score / (len(answer) + 1) >= other_score / (len(other) + 1) - 1e-6

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doldari import ConfigError, LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
+from doldari import ConfigError, DataError, LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
 from doldari.config import ModelConfig
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
@@ -88,6 +88,11 @@ def test_sources_of_only_unknown_symbols_are_wrong_in_an_evaluation():
     assert evaluate(predictor, pairs, unknown="unknown").right == [True, False, False]
     with pytest.raises(UnknownSymbolError):
         evaluate(predictor, pairs)
+
+
+def test_no_pairs_are_no_evaluation():
+    with pytest.raises(DataError, match="no pairs to evaluate with"):
+        evaluate(make_predictor(), [])
 
 
 def test_canonically_equal_answers_are_right(monkeypatch):

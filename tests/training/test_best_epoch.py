@@ -109,6 +109,8 @@ def test_there_must_be_pairs_to_validate_with(tmp_path):
     training = [Pair("ab", "x"), Pair("ba", "y")]
     with pytest.raises(DataError, match="no pairs to validate with"):
         Run.prepare(SMALL, training, [])
+    with pytest.raises(DataError, match="no pairs to train on"):
+        Run.prepare(SMALL, [], training)
     foreign = Run.prepare(SMALL.replace(epochs=1), training, [Pair("가", "나")])
     assert foreign.spelled == []
     assert train(foreign, tmp_path, lambda loss: False, lambda epoch, evaluation: None)

@@ -46,14 +46,14 @@ class Automaton:
                 break
             self.distance = nearer
 
-    def allowed(self, states: Ids, left: Ids) -> Mask:
-        """Tell which ids may follow in states (R,) if `left` (R,) more symbols may come: (R, V)."""
+    def allowed(self, states: Ids, left: Ids, pad_id: int = PADDING) -> Mask:
+        """Tell which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
         may = np.zeros((len(states), self.V), np.bool_)
         counts = self.first[states + 1] - self.first[states]
         row = np.repeat(np.arange(len(states)), counts)  # of every edge out of each state
         edge = np.arange(len(row)) + np.repeat(self.first[states + 1] - counts.cumsum(), counts)
         may[row, self.edges[edge] % self.V] = self.distance[self.targets[edge]] < left[row]
-        may[:, PADDING] = self.accepting[states]
+        may[:, pad_id] = self.accepting[states]
         return may
 
     def next(self, states: Ids, ids: Ids) -> Ids:

@@ -11,6 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from doldari.data.pairs import Pair
 from doldari.data.symbols import cut, normalize
 from doldari.data.vocabulary import Unknown
+from doldari.errors import DataError
 from doldari.inference.predictor import Predictor
 from doldari.models import Seq2seq
 
@@ -45,8 +46,11 @@ class Evaluation:
 def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error", beam: int = 1) -> Evaluation:
     """Ask every different source of pairs and compare with its targets; the options are as in `Predictor.predict`.
 
-    A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.
+    A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.  DataError
+    where there are no pairs.
     """
+    if not pairs:
+        raise DataError("there are no pairs to evaluate with")
     sources: list[str] = []
     targets: dict[str, list[str]] = {}
     for pair in pairs:

@@ -58,7 +58,9 @@ def allowed_ids(at: Ids, left: Ids, V: int, pad_id: int, bounds: Bounds) -> Mask
     over = left <= 0
     if bounds.automaton is None and not bounds.never and not over.any():
         return None
-    may = np.ones((len(left), V), np.bool_) if bounds.automaton is None else bounds.automaton.allowed(at, left)
+    may = (
+        np.ones((len(left), V), np.bool_) if bounds.automaton is None else bounds.automaton.allowed(at, left, pad_id)
+    )
     may[:, list(bounds.never)] = False
     may[over] &= np.arange(V) == pad_id
     return may

@@ -54,7 +54,7 @@ class TimeBidirectional:
 
     def state(self, h: Floats) -> Any:
         """Make a state of a hidden state (N, H), with nothing in its cell."""
-        return beside(*map(self.ahead.state, halves(h)))
+        return join_states(*map(self.ahead.state, halves(h)))
 
     def forward_table(
         self,
@@ -65,29 +65,29 @@ class TimeBidirectional:
         constant: Floats | None = None,
     ) -> tuple[Floats, Any, Any]:
         """Run both over xs = table[rows] -> hs (N, T, H), last state, cache; otherwise as `TimeLSTM`."""
-        first_ahead, first_back = (None, None) if first is None else apart(first)
-        rows_back, mask_back = turned(rows), None if mask is None else turned(mask)
+        first_ahead, first_back = (None, None) if first is None else split_state(first)
+        rows_back, mask_back = reverse_time(rows), None if mask is None else reverse_time(mask)
         hs_ahead, last_ahead, cache_ahead = self.ahead.forward_table(table, rows, first_ahead, mask, constant)
         hs_back, last_back, cache_back = self.back.forward_table(table, rows_back, first_back, mask_back, constant)
         hs = empty((*rows.shape, 2 * hs_ahead.shape[2]), hs_ahead.dtype)
         np.concatenate([hs_ahead, hs_back[:, ::-1]], axis=2, out=hs)
-        return hs, beside(last_ahead, last_back), (cache_ahead, cache_back)
+        return hs, join_states(last_ahead, last_back), (cache_ahead, cache_back)
 
     def backward_table(self, dhs: Floats | None, cache: Any, dlast: Any = None) -> tuple[Floats, Any, Floats | None]:
         """Run `forward_table` backwards -> dtable (R, D), dfirst, dconstant."""
         cache_ahead, cache_back = cache
         dhs_ahead, dhs_back = (None, None) if dhs is None else halves(dhs)
-        dlast_ahead, dlast_back = (None, None) if dlast is None else apart(dlast)
+        dlast_ahead, dlast_back = (None, None) if dlast is None else split_state(dlast)
         dtable, dfirst_ahead, dconstant = self.ahead.backward_table(
             None if dhs_ahead is None else dense(dhs_ahead), cache_ahead, dlast_ahead
         )
         dtable_back, dfirst_back, dconstant_back = self.back.backward_table(
-            None if dhs_back is None else turned(dhs_back), cache_back, dlast_back
+            None if dhs_back is None else reverse_time(dhs_back), cache_back, dlast_back
         )
         dtable += dtable_back
         if dconstant is not None and dconstant_back is not None:
             dconstant += dconstant_back
-        return dtable, beside(dfirst_ahead, dfirst_back), dconstant
+        return dtable, join_states(dfirst_ahead, dfirst_back), dconstant
 
 
 def halves(array: Floats) -> tuple[Floats, Floats]:
@@ -96,13 +96,13 @@ def halves(array: Floats) -> tuple[Floats, Floats]:
     return array[..., :units], array[..., units:]
 
 
-def apart(state: Any) -> tuple[Any, Any]:
+def split_state(state: Any) -> tuple[Any, Any]:
     """Cut a state of both directions in two."""
     cut = [halves(array) for array in state]
     return type(state)(*(ahead for ahead, _ in cut)), type(state)(*(back for _, back in cut))
 
 
-def beside(ahead: Any, back: Any) -> Any:
+def join_states(ahead: Any, back: Any) -> Any:
     """Put the states of two directions side by side."""
     return type(ahead)(*(np.concatenate(pair, axis=1) for pair in zip(ahead, back, strict=True)))
 
@@ -110,7 +110,7 @@ def beside(ahead: Any, back: Any) -> Any:
 Array = TypeVar("Array", Floats, Ids, Mask)
 
 
-def turned(array: Array) -> Array:
+def reverse_time(array: Array) -> Array:
     """Turn the second axis, time, around."""
     return dense(array[:, ::-1])
 
