@@ -142,7 +142,7 @@ def test_the_best_epoch_is_named_and_kept(cli, pairs, monkeypatch):
         Evaluation, "accuracy", property(lambda self: self.__dict__.setdefault("a", next(accuracies)))
     )
     done = cli(f"train {pairs} --epochs 9 --patience 3 --hidden-size 8 --validation {pairs}")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
     lines = done.out.splitlines()
     assert [line.split()[:2] for line in lines[1:6]] == [["epoch", f"{epoch}/9"] for epoch in range(1, 6)]
     assert [word for line in lines[1:6] for word in line.split() if "%" in word] == [
@@ -167,6 +167,24 @@ def test_a_budget_of_time(cli, pairs):
     assert 'budget = "1.5s"' in Path("runs/pairs/config.toml").read_text()
     history = [json.loads(line) for line in Path("runs/pairs/history.jsonl").read_text().splitlines()]
     assert history[-1]["learning_rate"] < 1e-4 < max(epoch["learning_rate"] for epoch in history)
+
+
+def test_pairs_that_are_trained_on_too_are_counted(cli, pairs):
+    done = cli(f"train {pairs} {QUICK} --validation {pairs}")
+    assert (done.code, done.err) == (0, "warning: 40 of the pairs to validate with are trained on too\n")
+
+
+def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
+    """As in `doldari train ... | head -2`: what was trained so far is kept, and said."""
+    monkeypatch.chdir(tmp_path)
+    command = f"{sys.executable} -m doldari train {pairs} {QUICK} --epochs 400 --out runs/read".split()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert re.fullmatch(r"stopped at step \d+; the model of epoch \d+, the best so far, is in runs/read\n", error)
+    assert {path.name for path in Path("runs/read").iterdir()} >= {"model.safetensors", "accuracy.png"}
 
 
 def test_symbols_never_seen_are_counted(cli, pairs, tmp_path):
@@ -307,6 +325,12 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert done.code == 1
     assert len(done.out.splitlines()) == 3
     assert done.out.splitlines()[1] == ""
+    with_sources = cli("predict runs/pairs --tsv --scores", stdin="aa\n가\nbb\n".encode()).out.splitlines()
+    assert [line.split("\t")[0] for line in with_sources] == ["aa", "가", "bb"]
+    assert with_sources[1] == "가\t\t"
+    columns = cli("predict runs/pairs --unknown unknown", stdin=b"aa\tb\n")
+    assert (columns.code, columns.out) == (1, "\n")
+    assert "text 1: 'aa\\tb': a tab in it, and the model has no features; give sources only" in columns.err
     assert "text 2: '가': the symbol '가' (U+AC00) was never seen in training; let such" in done.err
     let_through = cli("predict runs/pairs --unknown unknown", stdin="aa\na가\nbb\n".encode())
     assert (let_through.code, let_through.err) == (0, "")
@@ -335,7 +359,7 @@ def test_symbols_of_every_kind(cli, tmp_path, settings):
         f"train fr.tsv {settings} --validation fr.tsv --epochs 30 --batch-size 8 --hidden-size 32",
         "--learning-rate 0.02",
     )
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, "warning: 144 of the pairs to validate with are trained on too\n")
     result = json.loads(cli("evaluate runs/fr fr.tsv --json").out)
     assert result["examples"] == 12
     assert result["accuracy"] > 0.8
@@ -412,7 +436,7 @@ def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     refused = cli("evaluate runs/pairs test.tsv")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(
-        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was never seen in training; let"
+        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was never seen in training (and 2 more such sources); let"
     )
     counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
     assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)

@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -22,10 +23,11 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, broken):
     write_whole(path, b"old")
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full", "file beside")
 
     monkeypatch.setattr(os, broken, fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full") as failed:
         write_whole(path, b"new")
+    assert (failed.value.filename, failed.value.filename2) == (str(path), None)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -10,15 +10,19 @@ os.umask(UMASK)
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and rename it into place: readers, and crashes, see the old one or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~UMASK)  # mkstemp makes private files
         os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
+    except BaseException as error:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):  # it is about the file that was asked for, not the one beside it
+            error.filename, error.filename2 = str(path), None
         raise

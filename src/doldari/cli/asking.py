@@ -118,10 +118,10 @@ def print_answers(
             sources = [readable(predictor, line, at, unknown) for at, line in enumerate(chunk, start=number + 1)]
             failed = failed or None in sources
             found = iter(ask([source for source in sources if source], number))
-            for source in sources:
+            for line, source in zip(chunk, sources, strict=True):
                 for answer in next(found) if source else [None]:
-                    print_answer(source or "", answer, scores, tsv)
-            sys.stdout.flush()
+                    print_answer(line.decode("utf-8", "backslashreplace").removesuffix("\r"), answer, scores, tsv)
+            print(end="", flush=True)
             number += len(chunk)
             count(number)
     return not failed
@@ -137,6 +137,9 @@ def readable(predictor: "Predictor", line: bytes, number: int, unknown: "Unknown
     """Decode a line that the model can answer; complain of another, and return None."""
     try:
         text = line.decode("utf-8").removesuffix("\r")
+        source = predictor.text_model.source
+        if "\t" in text and not source.features and "\t" not in source.ids:
+            raise DataError(f"{text!r}: a tab in it, and the model has no features; give sources only, as by cut -f1")
         if text:
             predictor.encode(text, unknown)
     except (UnicodeDecodeError, DataError) as error:

@@ -1,5 +1,7 @@
 """Where commands print: results on stdout, progress, warnings and errors on stderr."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,8 +10,20 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
+
+class Results(Console):
+    """A console that says when nobody reads it any more, rather than end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave the pipe alone, and raise BrokenPipeError."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit as ended:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from ended
+
+
 # What is printed is often the user's own text: no markup is read in it.
-stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+stdout = Results(highlight=False, soft_wrap=True, markup=False, emoji=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 

@@ -24,7 +24,7 @@ from doldari.cli.arguments import (
     load_split,
 )
 from doldari.cli.console import complain, stdout
-from doldari.errors import UnknownSymbolError
+from doldari.errors import ConfigError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.data.leaks import Leaks
@@ -71,6 +71,8 @@ def evaluate(
     from doldari.inference.scores import scores
     from doldari.report.evaluation import evaluation_report
 
+    if report is not None and report.is_dir():
+        raise ConfigError(f"{report}: is a directory; give the name of a file for the report")
     predictor = load(model)
     columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
     which = data, columns, count, digits
@@ -117,10 +119,10 @@ def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", un
         try:
             predictor.encode(pair.source, unknown)
         except UnknownSymbolError as error:
-            if unknown == "error":
-                raise UnknownSymbolError(f"{place(data, index)}: {error}{UNKNOWN_HINT}") from error
             refused.append((index, str(error)))
     if refused:
         index, reason = refused[0]
         more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
+        if unknown == "error":
+            raise UnknownSymbolError(f"{place(data, index)}: {reason}{more}{UNKNOWN_HINT}")
         complain(f"{place(data, index)}: {reason}{more}; counted as wrong", "warning: ", "yellow")

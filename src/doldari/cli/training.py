@@ -1,6 +1,7 @@
 """doldari train and doldari compare."""
 
 import shlex
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,7 @@ from doldari.cli.arguments import (
     choose_columns,
     load_split,
 )
-from doldari.cli.console import stderr, stdout
+from doldari.cli.console import complain, stderr, stdout
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, DataError, TrainingError
 from doldari.recipes import RECIPES, load_recipe
@@ -62,6 +63,7 @@ def train(
     its settings (config.toml), history.jsonl and the picture accuracy.png.  Ctrl-C stops and keeps the best so far.
     """
     from doldari.data import load_pairs
+    from doldari.data.leaks import find_leaks
     from doldari.data.pairs import read_pairs
     from doldari.training.ensemble import member_configs
     from doldari.training.run import Run, claim
@@ -74,6 +76,9 @@ def train(
         training, held_out = load_split(data, columns, count, digits)
     else:
         training, held_out = load_pairs(data, columns, count, digits), read_pairs(validation, columns)
+        same = len(find_leaks(training, held_out).pairs)
+        if same:
+            complain(f"{same:,} of the pairs to validate with are trained on too", "warning: ", "yellow")
     configs = list(member_configs(chosen))
     run = Run.prepare(configs[0], training, held_out)
     if validation is not None and not run.spelled:
@@ -212,6 +217,9 @@ def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
             draw()
             kept = f"the model of epoch {run.best.epoch}" if run.best else "the untrained model"
             raise TrainingError(f"{error}. {out} keeps {kept}") from error
+        except BrokenPipeError:  # whoever read the lines has gone
+            draw()
+            return signal.SIGPIPE
         draw()
     if display.evaluation is not None:
         stdout.print(samples(display.evaluation))
@@ -227,6 +235,9 @@ def compare(
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Constant, as in the chapter.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of first weights and shuffling.")] = 0,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train the chapter's models and one with attention, and draw their accuracies in one picture.
@@ -250,7 +261,7 @@ def compare(
         data, "chapter", None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed
     )
     directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
-    training, held_out = load_split(data)
+    training, held_out = load_split(data, choose_columns(source_column, target_column, features_column))
     configs = {variant: settings.replace(**changes) for variant, changes in variants.items()}
     for variant, directory in directories.items():
         claim(directory, configs[variant], overwrite)

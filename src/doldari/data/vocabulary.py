@@ -127,7 +127,7 @@ class Vocabulary:
 
     def unknown_symbols(self, text: str) -> list[str]:
         """List the symbols of a text, its features aside, that are not there, in order."""
-        text = split_features(text)[0] if self.features else text
+        text = text.partition("\t")[0] if self.features else text
         return [symbol for symbol in self.cut(text) if symbol not in self.ids]
 
     def decode(self, ids: Sequence[int], copied: Sequence[str] = ()) -> str:

@@ -6,6 +6,7 @@ steps that are left; so a date is always well formed, and an answer always one o
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
@@ -18,19 +19,29 @@ from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.errors import ConfigError, MissingPackageError
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
+MOST_REPEATS = 1_000  # that a pattern may count: an automaton has a state for each
+ESCAPED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # of a pattern, with its sets of letters
+# What the automaton's package takes for something else, or does not take.
+UNUSABLE = re.compile(r"\(\?(?:[=!>#]|<[=!])|[*+?}]\+")
 
 
 class Automaton:
     """States 0 (the start) to Q - 1; accepting (Q,) says where an answer may end.
 
     An edge leads from a state by an id, below V, to another state: edges (E,) are state * V + id, ascending, and
-    targets (E,) where they lead.  State Q is where what has no edge leads to, and nothing leads out of.
+    targets (E,) where they lead.  State Q is where what has no edge leads to, and nothing leads out of.  longest: so
+    many symbols an answer may have, however short they are otherwise.
     """
 
     def __init__(
-        self, edges: NDArray[np.int64], targets: NDArray[np.int64], accepting: NDArray[np.bool_], V: int
+        self,
+        edges: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        accepting: NDArray[np.bool_],
+        V: int,
+        longest: int = 0,
     ) -> None:
-        self.V, self.Q = V, len(accepting)
+        self.V, self.Q, self.longest = V, len(accepting), longest
         self.edges, self.targets = (
             np.append(edges, (self.Q + 1) * V),
             np.append(targets, self.Q),
@@ -63,12 +74,22 @@ class Automaton:
         return np.where(self.edges[edge] == wanted, self.targets[edge], self.Q).astype(np.int32)
 
 
-def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Automaton:
-    """Allow the texts of a list; ConfigError if none of them can be spelled in at most `longest` symbols.
+def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
+    """Allow the texts of a list, however long.
 
-    The automaton is the tree of their beginnings, made a level at a time.
+    One with a symbol that no target in training had can never be written: a warning says how many there are, and if
+    there are no others ConfigError is raised.  The automaton is the tree of their beginnings, made a level at a time.
     """
+    outputs = list(outputs)
     spelled = [[vocabulary.ids.get(symbol, 0) for symbol in vocabulary.cut(output)] for output in outputs]
+    unspelled = [output for output, ids in zip(outputs, spelled, strict=True) if 0 in ids]
+    if unspelled:
+        others = f" (and {len(unspelled) - 1:,} others)" if len(unspelled) > 1 else ""
+        symbol = next(symbol for symbol in vocabulary.cut(unspelled[0]) if symbol not in vocabulary.ids)
+        what = f"{unspelled[0]!r}{others} cannot be written: the symbol {symbol!r} was in no target in training"
+        if len(unspelled) == len(outputs):
+            raise ConfigError(f"the list allows nothing: {what}")
+        warnings.warn(f"of the {len(outputs):,} allowed answers {what}", stacklevel=3)
     spelled = [ids for ids in spelled if 0 not in ids]
     V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
     flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths
@@ -82,8 +103,9 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary, longest: int) -> Auto
         edges.append(level)
     accepting = np.zeros(nodes, np.bool_)
     accepting[node] = True
-    automaton = Automaton(np.concatenate(edges), np.arange(1, nodes), accepting, V)
-    return possible(automaton, "the list", longest)
+    if len(spelled) == 0:
+        raise ConfigError("the list allows nothing: it is empty")
+    return Automaton(np.concatenate(edges), np.arange(1, nodes), accepting, V, int(lengths.max()))
 
 
 def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
@@ -110,7 +132,9 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
             targets.append(places[then])
     accepting = np.array([place.accepts for place in places])
     automaton = Automaton(np.array(edges, np.int64), np.array(targets, np.int64), accepting, len(vocabulary))
-    return possible(automaton, f"{pattern!r}", longest)
+    if automaton.distance[0] > longest:
+        raise ConfigError(f"{pattern!r} allows nothing that the model could write in its {longest} symbols at most")
+    return automaton
 
 
 def stays(symbol: str, written: str) -> bool:
@@ -132,6 +156,16 @@ def compiled(pattern: str) -> Any:
         re.compile(pattern)
     except re.error as error:
         raise ConfigError(f"{pattern!r}: not a regular expression: {error}") from error
+    bare = ESCAPED.sub("_", pattern)
+    unusable = UNUSABLE.search(bare)
+    if unusable:
+        raise ConfigError(
+            f"{pattern!r}: {unusable[0]!r} cannot be used: no lookaheads, lookbehinds, comments, atomic groups or "
+            "possessive repeats"
+        )
+    counts = re.findall(r"\d+", " ".join(re.findall(r"\{[\d,]+\}", bare)))
+    if any(int(count) > MOST_REPEATS for count in counts):
+        raise ConfigError(f"{pattern!r}: repeats something more than {MOST_REPEATS:,} times")
     try:
         return interegular.parse_pattern(pattern).to_fsm()
     except Exception as error:  # its parser's errors have no base of their own
@@ -173,10 +207,3 @@ def walk(machine: Any, state: Any, text: str) -> Any:
     for letter in text:
         state = machine.map.get(state, {}).get(machine.alphabet[letter])
     return state
-
-
-def possible(automaton: Automaton, what: str, longest: int) -> Automaton:
-    """Refuse an automaton that allows nothing."""
-    if automaton.distance[0] > longest:
-        raise ConfigError(f"{what} allows nothing that the model could write in its {longest} symbols at most")
-    return automaton

@@ -114,7 +114,7 @@ class Predictor:
             bounds = Bounds(longest, automaton, never_written(unknown))
             return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, searched)
 
-        found = self._in_batches(search, texts, unknown, beam, automaton is None)
+        found = self._in_batches(search, texts, unknown, beam, automaton)
         if n_best is None:
             return [self._decode(text, best.ids, unknown) for text, (best, *_) in zip(texts, found, strict=True)]
         return [
@@ -148,8 +148,10 @@ class Predictor:
 
         The seed and a text's number decide, not the batch it is in; the texts' numbers begin with `first`.
         """
-        if not (math.isfinite(temperature) and temperature > 0) or (top_k is not None and top_k < 1):
-            raise ConfigError(f"temperature={temperature}, top_k={top_k}: must be greater than 0")
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ConfigError(f"temperature={temperature}: must be a number greater than 0")
+        if top_k is not None and top_k < 1:
+            raise ConfigError(f"top_k={top_k}: must be at least 1")
         if seed < 0 or first < 0:
             raise ConfigError(f"seed={seed}, first={first}: must be at least 0")
         automaton = None if allowed is None else self.allowing(allowed)
@@ -159,7 +161,7 @@ class Predictor:
             bounds = Bounds(longest, automaton, never_written(unknown))
             return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
 
-        drawn = self._in_batches(draw, texts, unknown, free=automaton is None)
+        drawn = self._in_batches(draw, texts, unknown, automaton=automaton)
         return [self._answer(text, hypothesis, unknown) for text, hypothesis in zip(texts, drawn, strict=True)]
 
     def score(self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error") -> list[float]:
@@ -195,21 +197,18 @@ class Predictor:
         texts: Sequence[str],
         unknown: Unknown,
         beam: int = 1,
-        free: bool = True,
+        automaton: Automaton | None = None,
     ) -> list[Found]:
         """Let `answer` find something for each text, given a batch of `_batches`; one batch on each thread."""
-        batches = list(self._batches(texts, unknown, beam, free))
+        batches = list(self._batches(texts, unknown, beam, automaton))
         found = chain.from_iterable(side_by_side(answer, batches))
         answers = dict(zip(chain.from_iterable(indices for indices, _, _ in batches), found, strict=True))
         return [answers[index] for index in range(len(texts))]
 
     def _batches(
-        self, texts: Sequence[str], unknown: Unknown, beam: int = 1, free: bool = True
+        self, texts: Sequence[str], unknown: Unknown, beam: int = 1, automaton: Automaton | None = None
     ) -> Iterator[tuple[list[int], Ids, Ids]]:
-        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,).
-
-        free says that the model alone decides what an answer is.
-        """
+        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
         if isinstance(texts, str):
             raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
         if unknown not in get_args(Unknown):
@@ -220,16 +219,19 @@ class Predictor:
             encoded = [ids[::-1] for ids in encoded]
         for batch in batches_by_length(encoded, GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam):
             chosen = [encoded[index] for index in batch]
-            yield batch, pad(chosen, PADDING), np.array([self._longest(len(ids), free) for ids in chosen], np.int32)
+            longest = [self._longest(len(ids), automaton) for ids in chosen]
+            yield batch, pad(chosen, PADDING), np.array(longest, np.int32)
 
-    def _longest(self, length: int, free: bool) -> int:
+    def _longest(self, length: int, automaton: Automaton | None) -> int:
         """Say how many symbols the answer to a source of so many symbols may have."""
         longest_source, longest = self.text_model.longest_source, self.text_model.longest_target
         over = length - longest_source
         if over > 0:
-            return longest + math.ceil(longest * over / max(1, longest_source))
+            longest += math.ceil(longest * over / max(1, longest_source))
+        if automaton is not None:
+            return max(longest, automaton.longest)
         longer = self.text_model.longer
-        return longest if longer is None or not free else min(longest, length + longer)
+        return longest if longer is None or over > 0 else min(longest, length + longer)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text, with its score."""
@@ -246,7 +248,7 @@ class Predictor:
         target, longest = self.text_model.target, self.text_model.longest_target
         if isinstance(allowed, Automaton):
             return allowed
-        return matching(allowed, target, longest) if isinstance(allowed, str) else one_of(allowed, target, longest)
+        return matching(allowed, target, longest) if isinstance(allowed, str) else one_of(allowed, target)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
         """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
