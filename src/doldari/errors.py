@@ -12,6 +12,8 @@
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
 """
 
+import inspect
+
 
 class DoldariError(Exception):
     """Any of the below."""
@@ -43,3 +45,11 @@ class TrainingError(DoldariError):
 
 class MissingPackageError(DoldariError):
     """An optional package that was asked for is not installed."""
+
+
+def level_of_caller() -> int:
+    """Find the `stacklevel` by which a warning of the caller points at the line outside doldari that led to it."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("doldari."):
+        frame, level = frame.f_back, level + 1
+    return level

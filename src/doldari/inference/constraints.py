@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
-from doldari.errors import ConfigError, MissingPackageError
+from doldari.errors import ConfigError, MissingPackageError, level_of_caller
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
 MOST_REPEATS = 1_000  # that a pattern may count: an automaton has a state for each
@@ -89,7 +89,7 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
         what = f"{unspelled[0]!r}{others} cannot be written: the symbol {symbol!r} was in no target in training"
         if len(unspelled) == len(outputs):
             raise ConfigError(f"the list allows nothing: {what}")
-        warnings.warn(f"of the {len(outputs):,} allowed answers {what}", stacklevel=3)
+        warnings.warn(f"of the {len(outputs):,} allowed answers {what}", stacklevel=level_of_caller())
     spelled = [ids for ids in spelled if 0 not in ids]
     V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
     flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths

@@ -1,6 +1,5 @@
 """Text in, text out: what `doldari.load` returns."""
 
-import inspect
 import math
 import os
 import warnings
@@ -14,7 +13,7 @@ import numpy as np
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
-from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError, level_of_caller
 from doldari.inference.batching import batches_by_length, side_by_side
 from doldari.inference.beam import beam_search
 from doldari.inference.constraints import Automaton, matching, one_of
@@ -219,19 +218,10 @@ class Predictor:
             encoded = [ids[::-1] for ids in encoded]
         for batch in batches_by_length(encoded, GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam):
             chosen = [encoded[index] for index in batch]
-            longest = [self._longest(len(ids), automaton) for ids in chosen]
+            longest = [self.text_model.longest_answer(len(ids), free=automaton is None) for ids in chosen]
+            if automaton is not None:
+                longest = [max(most, automaton.longest) for most in longest]
             yield batch, pad(chosen, PADDING), np.array(longest, np.int32)
-
-    def _longest(self, length: int, automaton: Automaton | None) -> int:
-        """Say how many symbols the answer to a source of so many symbols may have."""
-        longest_source, longest = self.text_model.longest_source, self.text_model.longest_target
-        over = length - longest_source
-        if over > 0:
-            longest += math.ceil(longest * over / max(1, longest_source))
-        if automaton is not None:
-            return max(longest, automaton.longest)
-        longer = self.text_model.longer
-        return longest if longer is None or over > 0 else min(longest, length + longer)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text, with its score."""
@@ -271,7 +261,7 @@ class Predictor:
         if too_long:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-            warnings.warn(message + others, LongSourceWarning, stacklevel=frames_within() + 1)
+            warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
 
 
 def never_written(unknown: Unknown) -> tuple[int, ...]:
@@ -282,14 +272,6 @@ def never_written(unknown: Unknown) -> tuple[int, ...]:
 def different(answers: Sequence[Answer]) -> list[Answer]:
     """Leave out answers whose text stands before them."""
     return list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
-
-
-def frames_within() -> int:
-    """Count the calls from here to whoever called doldari."""
-    frame, count = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("doldari."):
-        frame, count = frame.f_back, count + 1
-    return count
 
 
 def check_beam(beam: int, n_best: int | None = None) -> None:
