@@ -42,15 +42,15 @@ class TextModel(NamedTuple):
     def longest_answer(self, length: int, free: bool = True) -> int:
         """Say how many symbols the answer to a source of so many symbols may have.
 
-        As many as the longest in training, or in proportion more if the source is longer than any there; if it is not,
-        and what may be answered is free, no more symbols longer than the source than any there.
+        As many as the longest in training, or in proportion more if the source is longer than any there; if it is
+        not, and what may be answered is free, no more symbols longer than the source than any there.
         """
         over = length - self.longest_source
         if over > 0:
             return self.longest_target + math.ceil(self.longest_target * over / max(1, self.longest_source))
-        return (
-            self.longest_target if self.longer is None or not free else min(self.longest_target, length + self.longer)
-        )
+        if self.longer is None or not free:
+            return self.longest_target
+        return min(self.longest_target, length + self.longer)
 
 
 def build_model(
