@@ -23,7 +23,7 @@ TITLES = {
     "scaling": "Training, seconds a step of the plain model, where one size differs from H 128, N 128, T 20, V 13",
     "models": "Training, seconds a step of 64 words (D 64, H 256, V 60), encoder in both directions, smoothed labels",
     "beam": "Beam search, seconds, attention model of that size",
-    "predicting": "Answering, seconds, peeky model of the chapter's size",
+    "predicting": "Answering, seconds, models of the chapter's sizes (attention: bidirectional)",
     "memory": "Memory",
     "startup": "Start-up and size",
 }

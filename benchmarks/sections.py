@@ -112,51 +112,61 @@ def scaling(rounds: int, say: Say, most: int | None = None) -> list[Row]:
 
 def predicting(rounds: int, say: Say) -> list[Row]:
     """Answer 5,000 questions in one call, and one question alone, the mean of 100 in turn; seconds."""
-    from doldari import PeekySeq2seq, Predictor
+    from doldari import AttentionSeq2seq, PeekySeq2seq, Predictor, Seq2seq
     from doldari.config import ModelConfig
     from doldari.data.addition import addition_pairs
-    from doldari.data.vocabulary import PADDING, START, Vocabulary
+    from doldari.data.vocabulary import PADDING, Vocabulary
     from doldari.models.model_file import TextModel
 
-    say("predicting")
     vocabulary = Vocabulary("characters", tuple("+0123456789"))
-    model = PeekySeq2seq(len(vocabulary), D, H, pad_id=PADDING, rng=np.random.default_rng(0))
-    model.parameters["decoder.affine.b"].value[PADDING] = -10.0  # answers of full length: nobody gets away early
-    predictor = Predictor(TextModel(model, ModelConfig(), vocabulary, vocabulary, 7, 4))
+    V, rng = len(vocabulary), np.random.default_rng(0)
+    models: dict[str, Seq2seq] = {
+        "peeky": PeekySeq2seq(V, D, H, pad_id=PADDING, rng=rng),
+        "attention": AttentionSeq2seq(V, D, H, pad_id=PADDING, bidirectional=True, rng=rng),
+    }
     texts = [pair.source for pair in addition_pairs(5_000)]
     rows = []
-    for what, calls in (("5,000 questions", [texts]), ("one question", [[text] for text in texts[:100]])):
-        sides: dict[str, Callable[[], object]] = {}
-        for name in ["native"] * NATIVE + ["reference"]:
+    for kind, model in models.items():
+        say(f"predicting: {kind}")
+        model.parameters["decoder.affine.b"].value[PADDING] = -10.0  # answers of full length: nobody gets away early
+        predictor = Predictor(TextModel(model, ModelConfig(), vocabulary, vocabulary, 7, 4))
+        for what, calls in (("5,000 questions", [texts]), ("one question", [[text] for text in texts[:100]])):
+            sides: dict[str, Callable[[], object]] = {}
+            for name in ["native"] * NATIVE + ["reference"]:
 
-            def doldari(name: str = name, calls: list[list[str]] = calls) -> object:
-                with using_kernels(name):
-                    return [predictor.predict(asked) for asked in calls]
+                def doldari(
+                    name: str = name, calls: list[list[str]] = calls, predictor: Predictor = predictor
+                ) -> object:
+                    with using_kernels(name):
+                        return [predictor.predict(asked) for asked in calls]
 
-            sides["doldari" if name == "native" else "doldari, reference kernels"] = doldari
-        if TORCH:
-            sides |= torch_predicting(calls, vocabulary, PADDING, START)
-        times = per_call(sides, rounds)
-        rows.append({"asked": what} | {side: seconds / len(calls) for side, seconds in times.items()})
+                sides["doldari" if name == "native" else "doldari, reference kernels"] = doldari
+            if TORCH:
+                sides |= torch_predicting(kind, calls, vocabulary)
+            times = per_call(sides, rounds)
+            rows.append(
+                {"model": kind, "asked": what} | {side: seconds / len(calls) for side, seconds in times.items()}
+            )
     return rows
 
 
-def torch_predicting(
-    calls: list[list[str]], vocabulary: Any, pad_id: int, start_id: int
-) -> dict[str, Callable[[], object]]:
+def torch_predicting(kind: str, calls: list[list[str]], vocabulary: Any) -> dict[str, Callable[[], object]]:
     """Answer texts with PyTorch: encode, one batch, greedy, decode."""
     import torch
 
     from benchmarks.peers.pytorch import TorchSeq2seq
+    from benchmarks.peers.pytorch_attention import TorchWords
     from doldari.data.batches import pad
+    from doldari.data.vocabulary import PADDING, START
 
-    model = TorchSeq2seq(len(vocabulary), D, H, True, pad_id)
+    V = len(vocabulary)
+    model = TorchSeq2seq(V, D, H, True, PADDING) if kind == "peeky" else TorchWords(V, D, H, PADDING)
 
     def predict(threads: int) -> object:
         torch.set_num_threads(threads)
         for asked in calls:
-            ids = pad([vocabulary.encode(text)[::-1] for text in asked], pad_id)
-            answers = [vocabulary.decode(answer) for answer in model.generate(ids, start_id, 4).tolist()]
+            ids = pad([vocabulary.encode(text)[::-1] for text in asked], PADDING)
+            answers = [vocabulary.decode(answer) for answer in model.generate(ids, START, 4).tolist()]
         return answers
 
     return {f"PyTorch, {n} thread{'s' * (n > 1)}": (lambda n=n: predict(n)) for n in (1, 2)}

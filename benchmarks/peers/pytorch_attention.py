@@ -64,6 +64,18 @@ class TorchWords(nn.Module):
         self.optimizer.step()
         return loss.item()
 
+    @torch.inference_mode()
+    def generate(self, x, start_id, steps):
+        """Answer questions x (N, S) greedily: ids (N, steps)."""
+        memory, state = self.encode(torch.from_numpy(x).long())
+        ids = torch.full((len(x), 1), start_id)
+        answers = []
+        for _ in range(steps):
+            hs, state = self.decoder(self.decoder_embed(ids), state)
+            ids = self.affine(self.features(hs, memory)).argmax(dim=2)
+            answers.append(ids)
+        return torch.cat(answers, dim=1)
+
     @torch.no_grad()
     def load(self, weights):
         """Take the weights of a doldari model of the same kind, arrays by name."""
