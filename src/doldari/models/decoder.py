@@ -183,10 +183,11 @@ class Decoder:
         table, context = layer.products(self.embed.W.value, state.peeked)
         look = self.look_of_kernel(state.memory)
         W, bias = self.affine.split(h.shape[1], state.peeked)
-        W, bias = np.ascontiguousarray(W), np.broadcast_to(bias, (len(h), W.shape[1])).copy()
-        bias[:, list(never)] = -np.inf
+        W, every_bias = np.ascontiguousarray(W), np.empty((len(h), W.shape[1]), W.dtype)
+        every_bias[...] = bias
+        every_bias[:, list(never)] = -np.inf
         answers = np.empty((len(h), steps), np.int32)
-        kernels.lstm_greedy(table, context, layer.Wh.value, *look, W, bias, h, c, start_id, pad_id, answers)
+        kernels.lstm_greedy(table, context, layer.Wh.value, *look, W, every_bias, h, c, start_id, pad_id, answers)
         return answers
 
     def look_of_kernel(self, memory: Memory | None) -> LookOfKernel:
