@@ -145,10 +145,11 @@ def test_eval_seq2seq(capsys):
 def test_a_batch_takes_bounded_memory():
     encoded = [[0] * length for length in (3, 60_000, 1, 9_000, 2)]
     batches = list(batches_by_length(encoded, 16384))
-    assert batches == [[2, 4, 0], [3], [1]]
-    sizes = [7 * len(batch) for batch in batches_by_length([[0] * 7] * 5000, 16384)]
-    assert sum(sizes) == 7 * 5000
+    assert batches == [[1], [3], [0, 4, 2]]
+    sizes = [8 * len(batch) for batch in batches_by_length([[0] * 7] * 5000, 16384)]
+    assert sum(sizes) == 8 * 5000
     assert max(sizes) <= 16384
+    assert max(map(len, batches_by_length([[]] * 50, 16))) == 16
     assert list(batches_by_length([], 16384)) == []
 
 

@@ -12,11 +12,11 @@ Found = TypeVar("Found")
 def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:
     """Group the indices of sources of about one length into batches of at most `symbols` ids, or of one source.
 
-    The end of a source counts as one of its ids.
+    The longest come first: the threads then end about together.  The end of a source counts as one of its ids.
     """
     batch: list[int] = []
-    for index in sorted(range(len(encoded)), key=lambda index: len(encoded[index])):
-        if batch and (len(batch) + 1) * (len(encoded[index]) + 1) > symbols:
+    for index in sorted(range(len(encoded)), key=lambda index: -len(encoded[index])):
+        if batch and (len(batch) + 1) * (len(encoded[batch[0]]) + 1) > symbols:
             yield batch
             batch = []
         batch.append(index)
