@@ -7,7 +7,7 @@ import numpy as np
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.layers.parameters import Parameter
-from doldari.layers.positions import at_positions, real_positions
+from doldari.layers.positions import at_positions, product_at_positions, real_positions
 
 
 class Memory(NamedTuple):
@@ -49,12 +49,8 @@ class TimeAttention:
 
     def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
         """Take the values (N, S, M) to look at, once for all steps; each row looks at its own."""
-        N, S, _ = values.shape
-        rows = np.arange(N, dtype=np.int32)
-        if self.W is None:
-            return Memory(values, values, mask, rows)
-        real = real_positions(values, mask)
-        return Memory(values, at_positions(kernels.product(real, self.W.value.T), (N, S), mask), mask, rows)
+        keys = values if self.W is None else product_at_positions(values, self.W.value.T, mask)
+        return Memory(values, keys, mask, np.arange(len(values), dtype=np.int32))
 
     def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
         """Look for queries (P, H) in the memory -> contexts (P, M), cache.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
 
 
@@ -30,6 +31,11 @@ def by_position(xs: Floats, mask: Mask | None) -> tuple[Floats, Ids]:
     if len(table) == 0:
         return np.zeros((1, D), xs.dtype), np.zeros((N, T), np.int32)
     return table, np.maximum(np.cumsum(mask, dtype=np.int32).reshape(N, T) - np.int32(1), 0)
+
+
+def product_at_positions(xs: Floats, W: Floats, mask: Mask | None) -> Floats:
+    """Multiply the vectors xs (N, T, D) that are not padding by W (D, H): (N, T, H), 0 at padding."""
+    return at_positions(kernels.product(real_positions(xs, mask), W), xs.shape[:2], mask)
 
 
 def at_positions(table: Floats, shape: tuple[int, ...], mask: Mask | None) -> Floats:

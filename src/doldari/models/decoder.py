@@ -26,7 +26,7 @@ from doldari.layers import (
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
-from doldari.layers.positions import at_positions, of_real_positions, real_positions
+from doldari.layers.positions import at_positions, of_real_positions, product_at_positions, real_positions
 from doldari.layers.stack import StackCache
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import recurrent_stack
@@ -270,9 +270,8 @@ class AttentionDecoder(Decoder):
         """
         assert memory is not None
         W, b = self.combine.W.value, self.combine.b.value
-        (N, S, M), mask = memory.values.shape, memory.mask
-        values = at_positions(kernels.product(real_positions(memory.values, mask), W[:M]), (N, S), mask)
-        return memory.keys, values, mask, W[M:], b
+        M = memory.values.shape[2]
+        return memory.keys, product_at_positions(memory.values, W[:M], memory.mask), memory.mask, W[M:], b
 
 
 class DotAttentionDecoder(AttentionDecoder):

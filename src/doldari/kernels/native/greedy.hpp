@@ -32,9 +32,9 @@ public:
     explicit GreedyWriter(const LstmGreedy<Real>& p)
         : p_(p), packed_(panels_of<Real>(p.H) * P * 4 * p.H), packed_W_(panels_of<Real>(p.V) * P * p.M),
           packed_Wq_(p.Wq == nullptr ? 0 : panels_of<Real>(p.M) * P * p.H) {
-        pack_gates(p.Wh, H, 4, packed_);
-        pack(p.W, M, V, packed_W_);
-        if (p.Wq != nullptr) pack(p.Wq, H, M, packed_Wq_);
+        pack_weights(p.Wh, H, H, 4, packed_);
+        pack_weights(p.W, M, V, 1, packed_W_);
+        if (p.Wq != nullptr) pack_weights(p.Wq, H, M, 1, packed_Wq_);
     }
 
     void run() {
@@ -64,14 +64,6 @@ private:
             return {{nullptr, 0}, {base, ROW_BLOCK}, {base + state_size, ROW_BLOCK}};
         }
     };
-
-    void pack(const Real* W, long K, long columns, const Buffer<Real>& packed) const {
-        const long panels = panels_of<Real>(columns);
-        parallel_ranges(panels, part_count(panels, 8.0 * K * columns), [&](long first, long last) {
-            for (long panel = first; panel < last; ++panel)
-                pack_panel(W, columns, 1, K, columns, panel, packed + panel * K * P);
-        });
-    }
 
     /// Answer rows first .. last - 1.
     void write_block(long first, long last, Scratch& scratch) const {

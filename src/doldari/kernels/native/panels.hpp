@@ -56,13 +56,14 @@ inline void add_to_panels(const Panels<Real>& to, long row, const Real* from, lo
     });
 }
 
-/// Pack Wh (H x gates * H) in panels: for each panel of units those of its gates.
+/// Pack `gates` matrices (K x columns) that stand side by side in panels: for each panel of columns those of the gates.
 template <class Real>
-void pack_gates(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
-    const long panels = gates * panels_of<Real>(H);
-    parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
+void pack_weights(const Real* W, long K, long columns, long gates, const Buffer<Real>& packed) {
+    const long panels = gates * panels_of<Real>(columns);
+    parallel_ranges(panels, part_count(panels, 8.0 * gates * K * columns), [&](long first, long last) {
         for (long panel = first; panel < last; ++panel)
-            pack_panel(Wh + panel % gates * H, gates * H, 1, H, H, panel / gates, packed + panel * H * PANEL<Real>);
+            pack_panel(W + panel % gates * columns, gates * columns, 1, K, columns, panel / gates,
+                       packed + panel * K * PANEL<Real>);
     });
 }
 

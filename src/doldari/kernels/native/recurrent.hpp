@@ -118,7 +118,7 @@ void forward(const Forward<Real>& p) {
     const Buffer<Real> first = Layout<Cell, Real>::first_buffer(p);
     const Layout<Cell, Real> layout(tree, p, first);
     const Buffer<Real> packed(layout.panels * PANEL<Real> * Cell::GATES * H);
-    pack_gates(p.Wh, H, Cell::GATES, packed);
+    pack_weights(p.Wh, H, H, Cell::GATES, packed);
     parallel(tree.parts, [&](long part) {
         layout.pack_first(p, part);
         for (long d = 0; d < tree.depth; ++d) {
