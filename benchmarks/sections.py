@@ -132,15 +132,9 @@ def predicting(rounds: int, say: Say) -> list[Row]:
         predictor = Predictor(TextModel(model, ModelConfig(), vocabulary, vocabulary, 7, 4))
         for what, calls in (("5,000 questions", [texts]), ("one question", [[text] for text in texts[:100]])):
             sides: dict[str, Callable[[], object]] = {}
-            for name in ["native"] * NATIVE + ["reference"]:
-
-                def doldari(
-                    name: str = name, calls: list[list[str]] = calls, predictor: Predictor = predictor
-                ) -> object:
-                    with using_kernels(name):
-                        return [predictor.predict(asked) for asked in calls]
-
-                sides["doldari" if name == "native" else "doldari, reference kernels"] = doldari
+            if NATIVE:
+                sides["doldari"] = partial(ask, predictor, calls, "native")
+            sides["doldari, reference kernels"] = partial(ask, predictor, calls, "reference")
             if TORCH:
                 sides |= torch_predicting(kind, calls, vocabulary)
             times = per_call(sides, rounds)
@@ -148,6 +142,13 @@ def predicting(rounds: int, say: Say) -> list[Row]:
                 {"model": kind, "asked": what} | {side: seconds / len(calls) for side, seconds in times.items()}
             )
     return rows
+
+
+def ask(predictor: Any, calls: list[list[str]], kernels: str) -> None:
+    """Answer texts, call by call, with these kernels."""
+    with using_kernels(kernels):
+        for asked in calls:
+            predictor.predict(asked)
 
 
 def torch_predicting(kind: str, calls: list[list[str]], vocabulary: Any) -> dict[str, Callable[[], object]]:

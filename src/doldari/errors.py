@@ -12,7 +12,8 @@
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
 """
 
-import inspect
+import sys
+from types import FrameType
 
 
 class DoldariError(Exception):
@@ -49,7 +50,8 @@ class MissingPackageError(DoldariError):
 
 def level_of_caller() -> int:
     """Find the `stacklevel` by which a warning of the caller points at the line outside doldari that led to it."""
-    frame, level = inspect.currentframe(), 0
+    frame: FrameType | None = sys._getframe()
+    level = 0
     while frame is not None and frame.f_globals.get("__name__", "").startswith("doldari."):
         frame, level = frame.f_back, level + 1
     return level

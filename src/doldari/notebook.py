@@ -11,7 +11,7 @@ from typing import Any
 
 from doldari.data.pairs import Pair, split_pairs
 from doldari.display import Stop, stop_on_signals
-from doldari.errors import DataError, TrainingError
+from doldari.errors import DataError, TrainingError, level_of_caller
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.recipes import load_recipe
@@ -81,7 +81,7 @@ def train_one(run: Run, after_epoch: Callable[[Run], None]) -> bool:
         except TrainingError as error:
             if run.best is None:
                 raise
-            warnings.warn(f"{error}; the model of epoch {run.best.epoch} is returned", stacklevel=3)
+            warnings.warn(f"{error}; the model of epoch {run.best.epoch} is returned", stacklevel=level_of_caller())
             return True
 
 

@@ -12,7 +12,7 @@ import typer
 
 import doldari
 from doldari.cli.asking import attend, predict, score
-from doldari.cli.console import complain, fail, stderr
+from doldari.cli.console import fail, stderr, warn
 from doldari.cli.evaluation import evaluate
 from doldari.cli.tasks import generate
 from doldari.cli.training import compare, train
@@ -49,7 +49,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
-    warnings.showwarning = lambda message, *_, **__: complain(str(message), "warning: ", "yellow")
+    warnings.showwarning = lambda message, *_, **__: warn(str(message))
     try:
         sys.exit(app(standalone_mode=False))
     except UsageError as error:

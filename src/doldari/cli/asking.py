@@ -119,8 +119,9 @@ def print_answers(
             failed = failed or None in sources
             found = iter(ask([source for source in sources if source], number))
             for line, source in zip(chunk, sources, strict=True):
+                shown = line.decode("utf-8", "backslashreplace").removesuffix("\r") if source is None else source
                 for answer in next(found) if source else [None]:
-                    print_answer(line.decode("utf-8", "backslashreplace").removesuffix("\r"), answer, scores, tsv)
+                    print_answer(shown, answer, scores, tsv)
             print(end="", flush=True)
             number += len(chunk)
             count(number)

@@ -46,6 +46,11 @@ def fail(message: str, status: int = 1) -> None:
     sys.exit(status)
 
 
-def complain(message: str, kind: str = "error: ", colour: str = "red") -> None:
-    """Print an error, or a warning, on standard error."""
-    stderr.print(Text.assemble((kind, colour), message))
+def complain(message: str) -> None:
+    """Print an error on standard error."""
+    stderr.print(Text.assemble(("error: ", "red"), message))
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    stderr.print(Text.assemble(("warning: ", "yellow"), message))

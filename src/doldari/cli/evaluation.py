@@ -23,7 +23,7 @@ from doldari.cli.arguments import (
     features_column_of,
     load_split,
 )
-from doldari.cli.console import complain, stdout
+from doldari.cli.console import stdout, warn
 from doldari.errors import ConfigError, UnknownSymbolError
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", un
         more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
         if unknown == "error":
             raise UnknownSymbolError(f"{place(data, index)}: {reason}{more}{UNKNOWN_HINT}")
-        complain(f"{place(data, index)}: {reason}{more}; counted as wrong", "warning: ", "yellow")
+        warn(f"{place(data, index)}: {reason}{more}; counted as wrong")

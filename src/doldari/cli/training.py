@@ -21,7 +21,7 @@ from doldari.cli.arguments import (
     choose_columns,
     load_split,
 )
-from doldari.cli.console import complain, stderr, stdout
+from doldari.cli.console import stderr, stdout, warn
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, DataError, TrainingError
 from doldari.recipes import RECIPES, load_recipe
@@ -78,7 +78,7 @@ def train(
         training, held_out = load_pairs(data, columns, count, digits), read_pairs(validation, columns)
         same = len(find_leaks(training, held_out).pairs)
         if same:
-            complain(f"{same:,} of the pairs to validate with are trained on too", "warning: ", "yellow")
+            warn(f"{same:,} of the pairs to validate with are trained on too")
     configs = list(member_configs(chosen))
     run = Run.prepare(configs[0], training, held_out)
     if validation is not None and not run.spelled:

@@ -98,13 +98,14 @@ def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[list[Pair], li
     """
     shuffled = list(pairs)
     random.Random(seed).shuffle(shuffled)
-    sources = list(dict.fromkeys(normalize(pair.source, "NFC") for pair in shuffled))
+    sources_of_pairs = [normalize(pair.source, "NFC") for pair in shuffled]
+    sources = list(dict.fromkeys(sources_of_pairs))
     if len(sources) < 2:
         raise DataError("one source only: two are needed, one to train on and one to validate with")
     held_out = set(sources[-max(1, len(sources) // 10) :])
     return (
-        [pair for pair in shuffled if normalize(pair.source, "NFC") not in held_out],
-        [pair for pair in shuffled if normalize(pair.source, "NFC") in held_out],
+        [pair for pair, source in zip(shuffled, sources_of_pairs, strict=True) if source not in held_out],
+        [pair for pair, source in zip(shuffled, sources_of_pairs, strict=True) if source in held_out],
     )
 
 

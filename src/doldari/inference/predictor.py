@@ -109,8 +109,7 @@ class Predictor:
         # Subwords spell one text in several ways: then more is searched for than asked.
         searched = beam if n_best and self.text_model.target.kind == "subwords" else n_best or 1
 
-        def search(batch: list[int], xs: Ids, longest: Ids) -> list[list[Hypothesis]]:
-            bounds = Bounds(longest, automaton, never_written(unknown))
+        def search(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[Hypothesis]]:
             return beam_search(self.text_model.model, xs, START, PADDING, bounds, beam, searched)
 
         found = self._in_batches(search, texts, unknown, beam, automaton)
@@ -125,9 +124,9 @@ class Predictor:
         """Answer texts by the likeliest symbol at each step."""
         model = self.text_model.model
 
-        def write(batch: list[int], xs: Ids, longest: Ids) -> list[list[int]]:
-            written = model.generate(xs, START, int(longest.max(initial=0)), never_written(unknown)).tolist()
-            return [ids[:most] for ids, most in zip(written, longest.tolist(), strict=True)]
+        def write(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[int]]:
+            written = model.generate(xs, START, int(bounds.longest.max(initial=0)), bounds.never).tolist()
+            return [ids[:most] for ids, most in zip(written, bounds.longest.tolist(), strict=True)]
 
         written = self._in_batches(write, texts, unknown)
         return [self._decode(text, ids, unknown) for text, ids in zip(texts, written, strict=True)]
@@ -155,9 +154,8 @@ class Predictor:
             raise ConfigError(f"seed={seed}, first={first}: must be at least 0")
         automaton = None if allowed is None else self.allowing(allowed)
 
-        def draw(batch: list[int], xs: Ids, longest: Ids) -> list[Hypothesis]:
+        def draw(batch: list[int], xs: Ids, bounds: Bounds) -> list[Hypothesis]:
             rngs = [np.random.default_rng([seed, first + index]) for index in batch]
-            bounds = Bounds(longest, automaton, never_written(unknown))
             return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
 
         drawn = self._in_batches(draw, texts, unknown, automaton=automaton)
@@ -168,7 +166,7 @@ class Predictor:
         target = self.text_model.target
         written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
 
-        def force(batch: list[int], xs: Ids, longest: Ids) -> list[float]:
+        def force(batch: list[int], xs: Ids, bounds: Bounds) -> list[float]:
             ts = pad([written[index] for index in batch], PADDING)
             return list(map(float, forced_scores(self.text_model.model, xs, ts, PADDING)))
 
@@ -180,8 +178,7 @@ class Predictor:
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_beam(beam)
-        ((_, xs, longest),) = self._batches([text], unknown, 1)
-        bounds = Bounds(longest, never=never_written(unknown))
+        ((_, xs, bounds),) = self._batches([text], unknown)
         ((best, *_),) = beam_search(model, xs, START, PADDING, bounds, beam)
         weights = model.attention(xs, pad([[START, *best.ids]], PADDING))[0]
         if config.reverse:
@@ -192,7 +189,7 @@ class Predictor:
 
     def _in_batches(
         self,
-        answer: Callable[[list[int], Ids, Ids], list[Found]],
+        answer: Callable[[list[int], Ids, Bounds], list[Found]],
         texts: Sequence[str],
         unknown: Unknown,
         beam: int = 1,
@@ -206,12 +203,14 @@ class Predictor:
 
     def _batches(
         self, texts: Sequence[str], unknown: Unknown, beam: int = 1, automaton: Automaton | None = None
-    ) -> Iterator[tuple[list[int], Ids, Ids]]:
-        """Encode texts: yield batches as their indices, ids xs (N, S), and how long each answer may be, (N,)."""
+    ) -> Iterator[tuple[list[int], Ids, Bounds]]:
+        """Encode texts: yield batches as their indices, ids xs (N, S), and what the answers may be."""
         if isinstance(texts, str):
             raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
         if unknown not in get_args(Unknown):
             raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
+        # An answer has no start symbol in it, and an unknown one only where a symbol of the source takes its place.
+        never = (START,) if unknown == "copy" else (START, UNKNOWN)
         encoded = [self.encode(text, unknown) for text in texts]
         self._warn_of_long(encoded)
         if self.text_model.config.reverse:
@@ -221,7 +220,7 @@ class Predictor:
             longest = [self.text_model.longest_answer(len(ids), free=automaton is None) for ids in chosen]
             if automaton is not None:
                 longest = [max(most, automaton.longest) for most in longest]
-            yield batch, pad(chosen, PADDING), np.array(longest, np.int32)
+            yield batch, pad(chosen, PADDING), Bounds(np.array(longest, np.int32), automaton, never)
 
     def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
         """Write what a search found as text, with its score."""
@@ -262,11 +261,6 @@ class Predictor:
             message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
             others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
             warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
-
-
-def never_written(unknown: Unknown) -> tuple[int, ...]:
-    """List the ids that stand in no answer: start, and unknown unless a symbol of the source takes its place."""
-    return (START,) if unknown == "copy" else (START, UNKNOWN)
 
 
 def different(answers: Sequence[Answer]) -> list[Answer]:

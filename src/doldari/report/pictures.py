@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from doldari.errors import level_of_caller
 from doldari.files import write_whole
 
 if TYPE_CHECKING:
@@ -53,5 +54,5 @@ def write_png(path: Path, figure: "Figure") -> None:
         hangul = any("\u1100" <= letter <= "\u11ff" or "\uac00" <= letter <= "\ud7a3" for letter in missing)
         font = "Noto Sans CJK KR or NanumGothic" if hangul else "Noto Sans or Charis SIL"
         letters = " ".join(missing[:8]) + (" ..." if len(missing) > 8 else "")
-        warnings.warn(f"{path}: no installed font can draw {letters}; install {font}", stacklevel=3)
+        warnings.warn(f"{path}: no installed font can draw {letters}; install {font}", stacklevel=level_of_caller())
     write_whole(path, image.getvalue())

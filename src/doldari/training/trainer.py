@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
-from doldari.errors import TrainingError
+from doldari.errors import TrainingError, level_of_caller
 from doldari.layers import Parameters
 from doldari.models import Seq2seq
 
@@ -56,7 +56,7 @@ class Trainer:
         self.epochs = 0
         if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
             message = "training with the NumPy kernels: doldari was installed without a C++ compiler, and is slower"
-            warnings.warn(message, SlowKernelsWarning, stacklevel=2)
+            warnings.warn(message, SlowKernelsWarning, stacklevel=level_of_caller())
 
     def fit(
         self,
