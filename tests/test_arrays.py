@@ -26,3 +26,8 @@ def test_shapes_and_dtypes():
         assert (array.shape, array.dtype) == (shape, dtype)
         assert array.flags.c_contiguous
         assert array.flags.writeable
+
+
+def test_large_arrays_begin_with_a_line():
+    arrays = [empty((size,), np.float32) for size in (10_000, 10_007, 123_456)]
+    assert [array.ctypes.data % 64 for array in arrays] == [0, 0, 0]

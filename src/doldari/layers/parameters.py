@@ -5,13 +5,13 @@ name, into `Parameters`; from then on each is a view, and clearing, clipping, up
 whole vectors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from doldari.arrays import Floats
+from doldari.arrays import Floats, empty
 
 
 class Parameter:
@@ -44,8 +44,8 @@ class Parameters:
 
     def __init__(self, named: Mapping[str, Parameter]) -> None:
         self._named = dict(named)
-        self.values: Floats = np.concatenate([parameter.value.ravel() for parameter in self._named.values()])
-        self.gradients: Floats = np.concatenate([parameter.gradient.ravel() for parameter in self._named.values()])
+        self.values = joined([parameter.value for parameter in self._named.values()])
+        self.gradients = joined([parameter.gradient for parameter in self._named.values()])
         start = 0
         for parameter in self._named.values():
             shape, stop = parameter.value.shape, start + parameter.value.size
@@ -71,6 +71,12 @@ class Parameters:
     def items(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each name with its parameter, in the order of the flat vectors."""
         return iter(self._named.items())
+
+
+def joined(arrays: Sequence[Floats]) -> Floats:
+    """Copy the numbers of arrays one after another into a vector."""
+    vector = empty((sum(array.size for array in arrays),), arrays[0].dtype)
+    return np.concatenate([array.ravel() for array in arrays], out=vector)
 
 
 def prefixed(prefix: str, named: Mapping[str, Parameter]) -> dict[str, Parameter]:

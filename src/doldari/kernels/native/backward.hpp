@@ -7,6 +7,29 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
+/// Where one node finds what it reads backward, in one panel, and leaves its results.
+template <class Real>
+struct PlaceBack {
+    Real* gates;  // one; the next lies gate_step further.  Their gradient takes their place
+    long gate_step;
+    Real* sums;  // that gradient's sum over the children of one parent, the next gate's sum_step further; or null
+    long sum_step;
+    bool first;  // of these children
+    const Real *h, *h_before, *c_before;
+    const Real *dh, *dc;
+    Real* d_before;  // gets what does not go to the state before by way of the products
+
+    Vector<Real> gate(long number, long j) const { return load(gates + number * gate_step + j); }
+
+    /// Leave the gradient of a gate that is a product with h.
+    void put(long number, long j, Vector<Real> gradient) const {
+        store(gates + number * gate_step + j, gradient);
+        if (sums == nullptr) return;
+        Real* sum = sums + number * sum_step + j;
+        store(sum, first ? gradient : load(sum) + gradient);
+    }
+};
+
 /// What the products backward read of a level: the gates' gradient, summed over the children of one parent, and the
 /// parents' h, a row for each group.
 template <class Real>
@@ -75,7 +98,6 @@ private:
             zero(d - 1);
             cells_backward(part, d, from, to);
             if (layout_.level(d - 1).h.data == nullptr) continue;
-            sum_groups(part, d);
             products_backward(part, d, to.h);
         }
         if (layout_.first_h.data == nullptr) return;
@@ -109,44 +131,31 @@ private:
         }
     }
 
-    /// The cell of a level's nodes: the gates' gradient takes the place of the gates.
+    /// The cell of a level's nodes: the gates' gradient takes the place of the gates.  Fills in the level's factors too.
     void cells_backward(long part, long d, const Level<Real>& from, const Level<Real>& to) const {
         const Level<Real> here = layout_.level(d), before = layout_.level(d - 1);
+        const auto [sums, h] = factors_[d];
         const long first = tree_.first_node(part, d), last = tree_.first_node(part + 1, d);
         const bool into_first = d == 0 && before.h.data == nullptr;  // where all begin alike nobody asks for `to`
         for (long panel = 0; panel < layout_.panels; ++panel) {
+            long group_before = -1;
             for (long node = first; node < last; ++node) {
-                const long parent = tree_.node(d, node).parent;
+                const auto [input, row, parent, group] = tree_.node(d, node);
                 const long to_row = into_first ? 0 : parent - first_of(part, d - 1);
-                Cell::backward(here.gates.at(panel, node), here.gates.rows * layout_.width, here.h.at(panel, node),
-                               before.h.data == nullptr ? nullptr : before.h.at(panel, parent),
-                               before.c.data == nullptr ? nullptr : before.c.at(panel, parent),
-                               from.h.at(panel, node - first),
-                               Cell::STATES == 2 ? from.c.at(panel, node - first) : nullptr,
-                               Cell::STATES == 2 ? to.c.at(panel, to_row) : to.h.at(panel, to_row));
+                const bool first_child = group != group_before;
+                Cell::backward(PlaceBack<Real>{
+                    here.gates.at(panel, node), here.gates.rows * layout_.width,
+                    sums.data == here.gates.data ? nullptr : sums.at(panel, group), sums.rows * layout_.width,
+                    first_child, here.h.at(panel, node),
+                    before.h.data == nullptr ? nullptr : before.h.at(panel, parent),
+                    before.c.data == nullptr ? nullptr : before.c.at(panel, parent), from.h.at(panel, node - first),
+                    Cell::STATES == 2 ? from.c.at(panel, node - first) : nullptr,
+                    Cell::STATES == 2 ? to.c.at(panel, to_row) : to.h.at(panel, to_row)});
+                if (first_child && h.data != before.h.data)
+                    copy_panel(h.at(panel, group), before.h.at(panel, parent), P);
+                group_before = group;
             }
         }
-    }
-
-    /// Fill in a level's factors, where they have memory of their own.
-    void sum_groups(long part, long d) const {
-        const Level<Real> here = layout_.level(d), before = layout_.level(d - 1);
-        const auto [dgates, h] = factors_[d];
-        if (dgates.data != here.gates.data) {
-            for (long panel = 0; panel < GATES * layout_.panels; ++panel) {
-                long group_before = -1;
-                for (long node = tree_.first_node(part, d); node < tree_.first_node(part + 1, d); ++node) {
-                    const long group = tree_.node(d, node).group;
-                    if (group != group_before) std::memset(dgates.at(panel, group), 0, P * sizeof(Real));
-                    add_to(dgates.at(panel, group), here.gates.at(panel, node), P);
-                    group_before = group;
-                }
-            }
-        }
-        if (h.data == before.h.data) return;
-        for (long panel = 0; panel < layout_.panels; ++panel)
-            for (long group = tree_.first_group(part, d); group < tree_.first_group(part + 1, d); ++group)
-                copy_panel(h.at(panel, group), before.h.at(panel, tree_.parents(d)[group]), P);
     }
 
     /// The products of the gates' gradient with Wh transposed, added to the parents' dh.

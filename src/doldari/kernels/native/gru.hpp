@@ -49,20 +49,16 @@ struct GruCell {
 
     /// The same backwards: from dh the gradient of r, z, u and n, in their place, and what goes past the products.
     template <class Real>
-    static void backward(Real* gates, long gate_step, const Real*, const Real* h_before, const Real*, const Real* dh,
-                         const Real*, Real* dh_before) {
-        constexpr long L = LANES<Real>;
-        for (long j = 0; j < PANEL<Real>; j += L) {
-            const Vector<Real> r = load(gates + j), z = load(gates + gate_step + j);
-            const Vector<Real> u = load(gates + 2 * gate_step + j), n = load(gates + 3 * gate_step + j);
-            const Vector<Real> before = h_before == nullptr ? Vector<Real>{} : load(h_before + j);
-            const Vector<Real> dh_here = load(dh + j);
-            const Vector<Real> dn = dh_here * (1 - z) * (1 - n * n);
-            store(gates + j, dn * u * r * (1 - r));
-            store(gates + gate_step + j, dh_here * (before - n) * z * (1 - z));
-            store(gates + 2 * gate_step + j, dn * r);
-            store(gates + 3 * gate_step + j, dn);
-            store(dh_before + j, load(dh_before + j) + dh_here * z);
+    static void backward(const PlaceBack<Real>& place) {
+        for (long j = 0; j < PANEL<Real>; j += LANES<Real>) {
+            const Vector<Real> r = place.gate(0, j), z = place.gate(1, j), u = place.gate(2, j), n = place.gate(3, j);
+            const Vector<Real> before = place.h_before == nullptr ? Vector<Real>{} : load(place.h_before + j);
+            const Vector<Real> dh = load(place.dh + j), dn = dh * (1 - z) * (1 - n * n);
+            place.put(0, j, dn * u * r * (1 - r));
+            place.put(1, j, dh * (before - n) * z * (1 - z));
+            place.put(2, j, dn * r);
+            store(place.gates + 3 * place.gate_step + j, dn);
+            store(place.d_before + j, load(place.d_before + j) + dh * z);
         }
     }
 };

@@ -38,7 +38,8 @@ double softmax_loss(const SoftmaxLoss<Real>& p) {
     constexpr long STRETCH = 32;
     const long stretches = ceil_divide(p.positions, STRETCH);
     const Buffer<double> losses(stretches);
-    parallel_ranges(stretches, part_count(stretches, 20.0 * p.positions * p.V), [&](long first, long last) {
+    const double flops = p.positions * (6e3 + 100.0 * p.V);  // of a product, in the time that this takes
+    parallel_ranges(stretches, part_count(stretches, flops), [&](long first, long last) {
         for (long stretch = first; stretch < last; ++stretch) {
             losses[stretch] = 0;
             for (long at = stretch * STRETCH; at < least(p.positions, (stretch + 1) * STRETCH); ++at) {

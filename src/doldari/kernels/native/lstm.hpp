@@ -42,22 +42,19 @@ struct LstmCell {
 
     /// The same backwards: from dh and dc the gates' gradient, in place of the gates, and what is added to dc before.
     template <class Real>
-    static void backward(Real* gates, long gate_step, const Real* h, const Real*, const Real* c_before, const Real* dh,
-                         const Real* dc, Real* dc_before) {
-        constexpr long L = LANES<Real>;
+    static void backward(const PlaceBack<Real>& place) {
         const Vector<Real> least_o = splat(Real(1e-30));
-        for (long j = 0; j < PANEL<Real>; j += L) {
-            const Vector<Real> f = load(gates + j), g = load(gates + gate_step + j);
-            const Vector<Real> i = load(gates + 2 * gate_step + j), o = load(gates + 3 * gate_step + j);
-            const Vector<Real> here = load(h + j), dh_here = load(dh + j);
+        for (long j = 0; j < PANEL<Real>; j += LANES<Real>) {
+            const Vector<Real> f = place.gate(0, j), g = place.gate(1, j), i = place.gate(2, j), o = place.gate(3, j);
+            const Vector<Real> h = load(place.h + j), dh = load(place.dh + j);
             // o (1 - tanh(c)^2), where h = o tanh(c).
-            const Vector<Real> dc_here = load(dc + j) + dh_here * (o - here * here / maximum(least_o, o));
-            const Vector<Real> before = c_before == nullptr ? Vector<Real>{} : load(c_before + j);
-            store(gates + j, dc_here * before * f * (1 - f));
-            store(gates + gate_step + j, dc_here * i * (1 - g * g));
-            store(gates + 2 * gate_step + j, dc_here * g * i * (1 - i));
-            store(gates + 3 * gate_step + j, dh_here * here * (1 - o));
-            store(dc_before + j, load(dc_before + j) + dc_here * f);
+            const Vector<Real> dc = load(place.dc + j) + dh * (o - h * h / maximum(least_o, o));
+            const Vector<Real> before = place.c_before == nullptr ? Vector<Real>{} : load(place.c_before + j);
+            place.put(0, j, dc * before * f * (1 - f));
+            place.put(1, j, dc * i * (1 - g * g));
+            place.put(2, j, dc * g * i * (1 - i));
+            place.put(3, j, dh * h * (1 - o));
+            store(place.d_before + j, load(place.d_before + j) + dc * f);
         }
     }
 };

@@ -56,11 +56,14 @@ inline void add_to_panels(const Panels<Real>& to, long row, const Real* from, lo
     });
 }
 
+// As long as it takes to pack a number, so many operations of a product take.
+constexpr double PACKING = 48.0;
+
 /// Pack `gates` matrices (K x columns) that stand side by side in panels: for each panel of columns those of the gates.
 template <class Real>
 void pack_weights(const Real* W, long K, long columns, long gates, const Buffer<Real>& packed) {
     const long panels = gates * panels_of<Real>(columns);
-    parallel_ranges(panels, part_count(panels, 8.0 * gates * K * columns), [&](long first, long last) {
+    parallel_ranges(panels, part_count(panels, PACKING * gates * K * columns), [&](long first, long last) {
         for (long panel = first; panel < last; ++panel)
             pack_panel(W + panel % gates * columns, gates * columns, 1, K, columns, panel / gates,
                        packed + panel * K * PANEL<Real>);
@@ -71,7 +74,7 @@ void pack_weights(const Real* W, long K, long columns, long gates, const Buffer<
 template <class Real>
 void pack_transpose(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {
     const long panels = panels_of<Real>(H), width = panels * PANEL<Real>;
-    parallel_ranges(panels, part_count(panels, 8.0 * gates * H * H), [&](long first, long last) {
+    parallel_ranges(panels, part_count(panels, PACKING * gates * H * H), [&](long first, long last) {
         for (long panel = first; panel < last; ++panel) {
             for (long gate = 0; gate < gates; ++gate) {
                 Real* to = packed + (panel * gates + gate) * width * PANEL<Real>;
