@@ -19,7 +19,7 @@ from benchmarks.sides import NATIVE, TORCH
 HERE = Path(__file__).parent
 TITLES = {
     "training": "Training, seconds an epoch of the chapter's set-up (45,000 questions, batch 128, D 16, H 128)",
-    "share_of_peak": "Share of the sgemm peak of all cores, measured, that such an epoch reaches in useful products",
+    "share_of_peak": "Share of sgemm, on all cores, in turn with it, that such an epoch reaches in useful products",
     "scaling": "Training, seconds a step of the plain model, where one size differs from H 128, N 128, T 20, V 13",
     "models": "Training, seconds a step of 64 words (D 64, H 256, V 60), encoder in both directions, smoothed labels",
     "beam": "Beam search, seconds, attention model of that size",
@@ -47,11 +47,7 @@ def main() -> None:
     results = json.loads(path.read_text("utf-8")) if path.exists() and not arguments.quick else {}
     results["machine"] = machine()
     for name in arguments.sections or list(TITLES):
-        if name == "share_of_peak":
-            rows = sections.share_of_peak(results.get("training", []), say)
-        elif name == "startup":
-            rows = sections.startup(rounds, say)
-        elif name == "scaling":
+        if name == "scaling":
             rows = report.with_ratios(sections.scaling(rounds, say, most=2 if arguments.quick else None))
         elif name == "beam":
             rows = report.with_ratios(words.beam(rounds, say, count=2_000 if arguments.quick else 10_000))
@@ -59,8 +55,7 @@ def main() -> None:
             section = words.models if name == "models" else getattr(sections, name)
             rows = report.with_ratios(section(rounds, say))
         results[name] = rows
-        if name != "share_of_peak":  # its times are those of training
-            results.setdefault("rounds", {})[name] = rounds
+        results.setdefault("rounds", {})[name] = rounds
         if rows:
             report.print_table(stdout, TITLES[name], rows)
         if not arguments.quick:

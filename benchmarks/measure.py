@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 
-import numpy as np
 
-
-def interleaved(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time every side once a round, in turn; return each side's median in seconds.
+def rounds_of(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Time every side once a round, in turn; return the seconds of each side's rounds.
 
     A round not counted comes first.  Between sides there is a pause, in which the others' threads fall asleep.
     """
@@ -25,7 +23,12 @@ def interleaved(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[
             work()
             if number > 0:
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
+    return times
+
+
+def interleaved(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Time all sides as `rounds_of`; return each side's median in seconds."""
+    return {name: statistics.median(seconds) for name, seconds in rounds_of(sides, rounds).items()}
 
 
 def repeated(work: Callable[[], object], seconds: float = 0.1) -> Callable[[], object]:
@@ -84,15 +87,3 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         **versions,
     }
-
-
-def sgemm_peak() -> float:
-    """Measure the machine's single-precision products: the best of 20 of 2048 x 2048 matrices, in GFLOP/s."""
-    n = 2048
-    a, b = np.ones((n, n), np.float32), np.ones((n, n), np.float32)
-    best = float("inf")
-    for _ in range(20):
-        start = time.perf_counter()
-        a @ b
-        best = min(best, time.perf_counter() - start)
-    return 2 * n**3 / best / 1e9

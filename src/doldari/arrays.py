@@ -2,8 +2,8 @@
 
 A fresh array of a megabyte costs the operating system a page fault every 4 KiB: at the chapter's sizes a quarter of
 a training step (24 ms against 18 ms).  So the large arrays of one step serve again in the next: `empty` hands out
-memory of arrays that nobody refers to any more.  NumPy's begin 16 bytes into a line of 64, so that every second vector
-lies across two: 1 to 2 % of a step.
+memory of arrays that nobody refers to any more.  NumPy's begin 16 bytes into a line of 64, so that every second
+vector lies across two: 1 to 2 % of a step.
 """
 
 import sys
