@@ -1,5 +1,6 @@
 """Every kernel, in every implementation, against the reference, against finite differences, and against misuse."""
 
+import copy
 import multiprocessing
 import os
 import subprocess
@@ -217,6 +218,25 @@ def test_same_bits_for_any_number_of_threads(shape, dtype):
             native.set_num_threads(threads)
             results[threads] = [array.tobytes() for array in problem.everything(native)]
         assert results[1] == results[2] == results[5]
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", [F4, F8])
+@pytest.mark.parametrize("H", [7, 32, 130])
+def test_a_row_alone_has_the_bits_that_it_has_among_others(H, dtype):
+    """For a single row weights are not packed."""
+    problem = Problem(N=9, T=5, H=H, R=13, dtype=dtype, peeky=True)
+    alone = copy.copy(problem)
+    alone.shape = 1, *problem.shape[1:]
+    for n in range(9):
+        for name in ["rows", "context", "gru_context", "h0", "c0", "bias", "own_keys", "own_values"]:
+            setattr(alone, name, getattr(problem, name)[n : n + 1])
+        for run in (Problem.forward, Problem.gru_forward):
+            for mine, among_others in zip(run(alone, native)[:-1], run(problem, native)[:-1], strict=True):
+                np.testing.assert_array_equal(mine[0], among_others[n])
+        for attends in (False, True):
+            answer = alone.greedy(native, attends=attends)
+            np.testing.assert_array_equal(answer[0], problem.greedy(native, attends=attends)[n])
 
 
 @needs_native

@@ -30,11 +30,10 @@ template <class Real>
 class GreedyWriter {
 public:
     explicit GreedyWriter(const LstmGreedy<Real>& p)
-        : p_(p), packed_(panels_of<Real>(p.H) * P * 4 * p.H), packed_W_(panels_of<Real>(p.V) * P * p.M),
-          packed_Wq_(p.Wq == nullptr ? 0 : panels_of<Real>(p.M) * P * p.H) {
-        pack_weights(p.Wh, H, H, 4, packed_);
+        : p_(p), weights_(p.Wh, p.H, p.N), packed_W_(panels_of<Real>(p.V) * P * p.M),
+          packed_Wq_(weights_.single || p.Wq == nullptr ? 0 : panels_of<Real>(p.M) * P * p.H) {
         pack_weights(p.W, M, V, 1, packed_W_);
-        if (p.Wq != nullptr) pack_weights(p.Wq, H, M, 1, packed_Wq_);
+        if (p.Wq != nullptr && !weights_.single) pack_weights(p.Wq, H, M, 1, packed_Wq_);
     }
 
     void run() {
@@ -81,8 +80,8 @@ private:
         }
         for (long t = 0; t < p_.T && rows > 0; ++t) {
             const Level<Real> before = scratch.state(t - 1), here = scratch.state(t);
-            step_forward<4>(
-                before.h, live, rows, rows, packed_ + 0, H, [](long child) { return child; },
+            step_forward(
+                before.h, live, rows, rows, weights_, [](long child) { return child; },
                 [&](long child, const Real* sums, long panel) {
                     const long r = live[child], unit = panel * P;
                     const Place<Real> place{
@@ -97,7 +96,7 @@ private:
             const bool looks = p_.keys != nullptr;
             if (looks) {
                 for (long i = 0; i < rows; ++i) find(first + live[i], here.h, live[i], scratch, looked[i]);
-                combine(hs, rows, here.h.runs(), looked);
+                combine(hs, rows, here.h.runs(), scratch.query + 0, looked);
             }
             for (long panel = 0; panel < panels_of<Real>(V); ++panel)
                 panel_product(looks ? features : hs, rows, looks ? DENSE : here.h.runs(), packed_W_ + panel * P * M, M,
@@ -113,10 +112,11 @@ private:
         look(scratch.query + 0, scratch.places, H, M, scratch.fitting + 0, found);
     }
 
-    /// Make of what was found the features: tanh(found + h Wq + bq).
-    void combine(const Real* const* hs, long rows, Runs runs, Real* const* found) const {
+    /// Make of what was found the features: tanh(found + h Wq + bq).  The last row's h is also in `query`.
+    void combine(const Real* const* hs, long rows, Runs runs, const Real* query, Real* const* found) const {
         constexpr long L = LANES<Real>;
-        for (long panel = 0; panel < panels_of<Real>(M); ++panel)
+        if (weights_.single) add_row_product(found[0], query, 1, p_.Wq, M, H, M);
+        else for (long panel = 0; panel < panels_of<Real>(M); ++panel)
             panel_product(hs, rows, runs, packed_Wq_ + panel * P * H, H, true, found, panel * P, M - panel * P);
         for (long i = 0; i < rows; ++i) {
             for (long j = 0; j < M; j += L) {
@@ -142,7 +142,8 @@ private:
 
     const LstmGreedy<Real>& p_;
     const long H = p_.H, V = p_.V, M = p_.M;
-    const Buffer<Real> packed_, packed_W_, packed_Wq_;
+    const RecurrentWeights<4, Real> weights_;
+    const Buffer<Real> packed_W_, packed_Wq_;
 };
 
 template <class Real>
