@@ -204,6 +204,19 @@ def test_syllables_that_jamo_would_spell_are_pointed_out(cli):
     assert "; 12 source" in done.out
 
 
+def test_symbols_between_spaces_are_pointed_out(cli):
+    Path("phones.tsv").write_text("".join(f"{letter * n}\t{'ts ' * n}aː\n" for letter in "abc" for n in (2, 3, 4)))
+    Path("words.tsv").write_text("".join(f"{letter * n}\t{'word ' * n}aː\n" for letter in "abc" for n in (2, 3, 4)))
+    tip = "tip: --target-symbols whitespace makes one symbol of what stands between spaces; see also --recipe g2p\n"
+    for data, options, tipped in (
+        ("phones.tsv", "", True),
+        ("phones.tsv", "--target-symbols whitespace", False),
+        ("words.tsv", "", False),
+    ):
+        done = cli(f"train {data} {QUICK} --validation {data} --out run --overwrite {options}")
+        assert (done.code, tip in done.err) == (0, tipped)
+
+
 def test_generate(cli):
     tsv = cli("generate addition --count 20 --digits 2 --seed 4").out.splitlines()
     assert len(set(tsv)) == 20

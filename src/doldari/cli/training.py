@@ -1,6 +1,5 @@
 """doldari train and doldari compare."""
 
-import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from doldari.cli.arguments import (
     load_split,
 )
 from doldari.cli.console import stderr, stdout, warn
+from doldari.cli.describing import asking, describe
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, DataError, TrainingError
 from doldari.recipes import RECIPES, load_recipe
@@ -149,20 +149,6 @@ def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
     stdout.print(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
 
 
-def asking(out: Path, pairs: "Sequence[Pair]") -> str:
-    """Write the command that asks a model the first source that can be typed."""
-    question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
-    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
-    return f"{ask} {quote(question)}"
-
-
-def quote(text: str) -> str:
-    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
-    if "\t" not in text:
-        return shlex.quote(text)
-    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
-
-
 def configure(data: str, recipe: str | None, path: Path | None, **options: Any) -> "Config":
     """Take the settings of a recipe or a file, or those that suit the data, and change what was given as options."""
     from doldari.config import Config
@@ -174,27 +160,6 @@ def configure(data: str, recipe: str | None, path: Path | None, **options: Any) 
     else:
         base = load_recipe(recipe or (data if data in RECIPES else "general"))
     return base.replace(**{name: value for name, value in options.items() if value is not None})
-
-
-def describe(run: "Run") -> None:
-    """Say what is about to be trained."""
-    text_model = run.predictor.text_model
-    unspelled, features = len(run.validation) - len(run.spelled), len(text_model.source.features)
-    stdout.print(
-        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with"
-        + f" ({unspelled:,} of them with symbols never seen in training)" * (unspelled > 0)
-        + "; "
-        f"{len(text_model.source.symbols)} source and {len(text_model.target.symbols)} target symbols"
-        + f", {features} features"
-        * (features > 0)
-        + "; "
-        f"{sum(weight.value.size for weight in text_model.model.weights().values()):,} weights"
-    )
-    apart = text_model.source.symbols_taken_apart()
-    if 2 * apart < len(text_model.source.symbols) and not run.config.model.shared_vocabulary:
-        stderr.print(f"tip: --source-normalization NFD takes source symbols apart into {apart}; few will be rare")
-    if run.budget is not None:
-        stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 
 
 def train_and_draw(run: "Run", out: Path, title: str) -> int | None:

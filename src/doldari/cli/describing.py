@@ -1,0 +1,62 @@
+"""What is said of a run beside its training: what there is, what may do better, and how to ask the model."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doldari.cli.console import stderr, stdout
+
+if TYPE_CHECKING:
+    from doldari.data.pairs import Pair
+    from doldari.training.run import Run
+
+
+def describe(run: "Run") -> None:
+    """Say what is about to be trained."""
+    text_model = run.predictor.text_model
+    source, target = text_model.source, text_model.target
+    unspelled = len(run.validation) - len(run.spelled)
+    never_seen = f" ({unspelled:,} of them with symbols never seen in training)" if unspelled else ""
+    features = f", {len(source.features)} features" if source.features else ""
+    weights = sum(weight.value.size for weight in text_model.model.weights().values())
+    stdout.print(
+        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with{never_seen}; "
+        f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
+    )
+    for tip in tips(run):
+        stderr.print(f"tip: {tip}")
+    if run.budget is not None:
+        stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
+
+
+def tips(run: "Run") -> Iterator[str]:
+    """Yield options that are likely to do better for such pairs."""
+    if run.config.model.shared_vocabulary:
+        return
+    source = run.predictor.text_model.source
+    apart = source.symbols_taken_apart()
+    if 2 * apart < len(source.symbols):
+        yield f"--source-normalization NFD takes source symbols apart into {apart}; few will be rare"
+    if run.config.model.target_symbols == "characters" and look_like_phones([pair.target for pair in run.validation]):
+        yield "--target-symbols whitespace makes one symbol of what stands between spaces; see also --recipe g2p"
+
+
+def look_like_phones(targets: "Sequence[str]") -> bool:
+    """Tell symbols between spaces, `k a̠ː ɡ e̞`, from words: nearly all of them are of one to three characters."""
+    symbols = " ".join(targets).split()
+    return len(symbols) > 2 * len(targets) and sum(len(symbol) <= 3 for symbol in symbols) > 0.9 * len(symbols)
+
+
+def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+    """Write the command that asks a model the first source that can be typed."""
+    question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
+    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
+    return f"{ask} {quote(question)}"
+
+
+def quote(text: str) -> str:
+    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
+    if "\t" not in text:
+        return shlex.quote(text)
+    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
