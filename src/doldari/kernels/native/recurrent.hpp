@@ -16,7 +16,7 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Wh (H, GATES H), packed unless it is for a single row, whose few steps would take no longer than the packing.
+/// Wh (H, GATES H), packed unless there is a single row: all of its products take little longer than the packing.
 template <long GATES, class Real>
 struct RecurrentWeights {
     const Real* Wh;
