@@ -143,7 +143,7 @@ def beam(rounds: int, say: Callable[[str], None], count: int = 10_000) -> list[d
             OURS: lambda predictor=predictor: predictor.predict(texts, beam=BEAM)
         }
         if TORCH:
-            row["same answers"] = same_answers(predictor, texts)
+            row["same answers"] = round(count * same_answers(predictor, texts))
             sides |= on_threads(
                 lambda predictor=predictor: partial(torch_beam, torch_twin(predictor), predictor, texts)
             )

@@ -43,9 +43,10 @@ def tips(run: "Run") -> Iterator[str]:
 
 
 def look_like_phones(targets: "Sequence[str]") -> bool:
-    """Tell symbols between spaces, `k a̠ː ɡ e̞`, from words: nearly all of them are of one to three characters."""
+    """Tell symbols between spaces, `k a̠ː ɡ e̞`, from words: they are short, and few, so that each comes often."""
     symbols = " ".join(targets).split()
-    return len(symbols) > 2 * len(targets) and sum(len(symbol) <= 3 for symbol in symbols) > 0.9 * len(symbols)
+    short = sum(len(symbol) <= 3 for symbol in symbols) > 0.9 * len(symbols)
+    return short and len(symbols) > 2 * len(targets) and len(symbols) > 4 * len(set(symbols))
 
 
 def asking(out: Path, pairs: "Sequence[Pair]") -> str:

@@ -74,7 +74,7 @@ class Parameters:
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:
-    """Copy the numbers of arrays one after another into a vector."""
+    """Copy the numbers of arrays one after another into a vector, which begins with a cache line if it is large."""
     vector = empty((sum(array.size for array in arrays),), arrays[0].dtype)
     return np.concatenate([array.ravel() for array in arrays], out=vector)
 

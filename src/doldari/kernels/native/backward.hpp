@@ -10,7 +10,7 @@ namespace {
 /// Where one node finds what it reads backward, in one panel, and leaves its results.
 template <class Real>
 struct PlaceBack {
-    Real* gates;  // one; the next lies gate_step further.  Their gradient takes their place
+    Real* gates;  // of one gate; the next lies gate_step further.  Their gradient takes their place
     long gate_step;
     Real* sums;  // that gradient's sum over the children of one parent, the next gate's sum_step further; or null
     long sum_step;
@@ -131,7 +131,7 @@ private:
         }
     }
 
-    /// The cell of a level's nodes: the gates' gradient takes the place of the gates.  Fills in the level's factors too.
+    /// The cell of a level's nodes: the gates' gradient takes the place of the gates.  Fills in the factors too.
     void cells_backward(long part, long d, const Level<Real>& from, const Level<Real>& to) const {
         const Level<Real> here = layout_.level(d), before = layout_.level(d - 1);
         const auto [sums, h] = factors_[d];

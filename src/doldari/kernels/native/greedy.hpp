@@ -30,10 +30,11 @@ template <class Real>
 class GreedyWriter {
 public:
     explicit GreedyWriter(const LstmGreedy<Real>& p)
-        : p_(p), weights_(p.Wh, p.H, p.N), packed_W_(panels_of<Real>(p.V) * P * p.M),
+        : p_(p), weights_(p.Wh, p.H, p.N), packed_W_(weights_.single ? 0 : panels_of<Real>(p.V) * P * p.M),
           packed_Wq_(weights_.single || p.Wq == nullptr ? 0 : panels_of<Real>(p.M) * P * p.H) {
+        if (weights_.single) return;
         pack_weights(p.W, M, V, 1, packed_W_);
-        if (p.Wq != nullptr && !weights_.single) pack_weights(p.Wq, H, M, 1, packed_Wq_);
+        if (p.Wq != nullptr) pack_weights(p.Wq, H, M, 1, packed_Wq_);
     }
 
     void run() {
@@ -98,7 +99,12 @@ private:
                 for (long i = 0; i < rows; ++i) find(first + live[i], here.h, live[i], scratch, looked[i]);
                 combine(hs, rows, here.h.runs(), scratch.query + 0, looked);
             }
-            for (long panel = 0; panel < panels_of<Real>(V); ++panel)
+            if (weights_.single) {
+                if (!looks) out_of_panels(here.h, 0, H, scratch.query + 0);
+                std::memset(scores[0], 0, V * sizeof(Real));
+                add_row_product(scores[0], looks ? features[0] : scratch.query + 0, 1, p_.W, V, M, V);
+            }
+            for (long panel = 0; panel < panels_of<Real>(V) && !weights_.single; ++panel)
                 panel_product(looks ? features : hs, rows, looks ? DENSE : here.h.runs(), packed_W_ + panel * P * M, M,
                               false, scores, panel * P);
             rows = choose(first, t, live, rows, scores, ids);

@@ -38,7 +38,7 @@ double softmax_loss(const SoftmaxLoss<Real>& p) {
     constexpr long STRETCH = 32;
     const long stretches = ceil_divide(p.positions, STRETCH);
     const Buffer<double> losses(stretches);
-    const double flops = p.positions * (6e3 + 100.0 * p.V);  // of a product, in the time that this takes
+    const double flops = p.positions * (6e3 + 100.0 * p.V);  // counted as those of a product that take as long
     parallel_ranges(stretches, part_count(stretches, flops), [&](long first, long last) {
         for (long stretch = first; stretch < last; ++stretch) {
             losses[stretch] = 0;

@@ -56,7 +56,7 @@ inline void add_to_panels(const Panels<Real>& to, long row, const Real* from, lo
     });
 }
 
-// As long as it takes to pack a number, so many operations of a product take.
+// Operations of a product that take as long as to pack one number.
 constexpr double PACKING = 48.0;
 
 /// Pack `gates` matrices (K x columns) that stand side by side in panels: for each panel of columns those of the gates.

@@ -16,7 +16,7 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Wh (H, GATES H), packed unless there is a single row: all of its products take little longer than the packing.
+/// Wh (H, GATES H), packed unless there is a single row, whose products are no slower with Wh as it lies.
 template <long GATES, class Real>
 struct RecurrentWeights {
     const Real* Wh;
