@@ -15,7 +15,7 @@ struct GruCell {
 
     /// One panel of the cell: from the products h Wh, sums (3, PANEL), to r, z, u, n and to h.
     template <bool WHOLE, class Real>
-    static void forward(const Real* sums, const Place<Real>& place, long H, long count) {
+    [[gnu::noinline]] static void forward(const Real* sums, const Place<Real>& place, long H, long count) {
         constexpr long L = LANES<Real>, VECTORS = PANEL<Real> / L;
         Vector<Real> rz[2 * VECTORS], n[VECTORS], u[VECTORS];
         for (long v = 0; v < VECTORS; ++v) {

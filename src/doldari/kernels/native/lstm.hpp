@@ -15,7 +15,7 @@ struct LstmCell {
     ///
     /// `count` units are left; WHOLE says that they fill the panel: without the checks the forward takes a tenth less.
     template <bool WHOLE, class Real>
-    static void forward(const Real* sums, const Place<Real>& place, long H, long count) {
+    [[gnu::noinline]] static void forward(const Real* sums, const Place<Real>& place, long H, long count) {
         constexpr long L = LANES<Real>, VECTORS = PANEL<Real> / L;
         Vector<Real> a[VECTORS][4], c[VECTORS], h[VECTORS];
         for (long v = 0; v < VECTORS; ++v) {

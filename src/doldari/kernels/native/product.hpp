@@ -246,10 +246,11 @@ inline void add_to(Real* __restrict to, const Real* __restrict from, long size, 
 
 /// to[j] += sum over k of x[k * x_step] * b[k * stride + j], for K rows of b as they lie.
 ///
-/// In the order of k, as in a tile: the same bits.  Four rows at a time: otherwise `to` is read and written most.
+/// In the order of k, as in a tile: the same bits.  (Not inlined: where Clang knows that `to` is zeros it rounds
+/// otherwise.)  Four rows at a time: otherwise `to` is read and written most.
 template <class Real>
-void add_row_product(Real* __restrict to, const Real* x, long x_step, const Real* b, long stride, long K,
-                     long columns) {
+[[gnu::noinline]] void add_row_product(Real* __restrict to, const Real* x, long x_step, const Real* b, long stride,
+                                      long K, long columns) {
     constexpr long ROWS = 4;
     for (; K >= ROWS; K -= ROWS, x += ROWS * x_step, b += ROWS * stride) {
         const Real x0 = x[0], x1 = x[x_step], x2 = x[2 * x_step], x3 = x[3 * x_step];

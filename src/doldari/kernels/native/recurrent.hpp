@@ -7,6 +7,7 @@
 //
 // A layer gives its Cell: how many gates are products with h (GATES) and how many vectors a state has (STATES), and
 // the cell itself, forward and backward.  Always four vectors are kept of the gates.
+// The cell forward is not inlined: in one compiled copy its sums of two products are rounded alike for every caller.
 
 #pragma once
 
