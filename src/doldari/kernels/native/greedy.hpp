@@ -30,12 +30,7 @@ template <class Real>
 class GreedyWriter {
 public:
     explicit GreedyWriter(const LstmGreedy<Real>& p)
-        : p_(p), weights_(p.Wh, p.H, p.N), packed_W_(weights_.single ? 0 : panels_of<Real>(p.V) * P * p.M),
-          packed_Wq_(weights_.single || p.Wq == nullptr ? 0 : panels_of<Real>(p.M) * P * p.H) {
-        if (weights_.single) return;
-        pack_weights(p.W, M, V, 1, packed_W_);
-        if (p.Wq != nullptr) pack_weights(p.Wq, H, M, 1, packed_Wq_);
-    }
+        : p_(p), Wh_(p.Wh, p.H, p.H, 4, p.N), W_(p.W, p.M, p.V, 1, p.N), Wq_(p.Wq, p.H, p.M, 1, p.N) {}
 
     void run() {
         const long blocks = ceil_divide(p_.N, ROW_BLOCK);
@@ -81,8 +76,8 @@ private:
         }
         for (long t = 0; t < p_.T && rows > 0; ++t) {
             const Level<Real> before = scratch.state(t - 1), here = scratch.state(t);
-            step_forward(
-                before.h, live, rows, rows, weights_, [](long child) { return child; },
+            step_forward<4>(
+                before.h, live, rows, rows, Wh_, [](long child) { return child; },
                 [&](long child, const Real* sums, long panel) {
                     const long r = live[child], unit = panel * P;
                     const Place<Real> place{
@@ -97,16 +92,10 @@ private:
             const bool looks = p_.keys != nullptr;
             if (looks) {
                 for (long i = 0; i < rows; ++i) find(first + live[i], here.h, live[i], scratch, looked[i]);
-                combine(hs, rows, here.h.runs(), scratch.query + 0, looked);
+                combine(hs, rows, here.h.runs(), looked);
             }
-            if (weights_.single) {
-                if (!looks) out_of_panels(here.h, 0, H, scratch.query + 0);
-                std::memset(scores[0], 0, V * sizeof(Real));
-                add_row_product(scores[0], looks ? features[0] : scratch.query + 0, 1, p_.W, V, M, V);
-            }
-            for (long panel = 0; panel < panels_of<Real>(V) && !weights_.single; ++panel)
-                panel_product(looks ? features : hs, rows, looks ? DENSE : here.h.runs(), packed_W_ + panel * P * M, M,
-                              false, scores, panel * P);
+            for (long i = 0; i < rows; ++i) std::memset(scores[i], 0, V * sizeof(Real));
+            W_.add(looks ? features : hs, rows, looks ? DENSE : here.h.runs(), scores);
             rows = choose(first, t, live, rows, scores, ids);
         }
     }
@@ -118,12 +107,10 @@ private:
         look(scratch.query + 0, scratch.places, H, M, scratch.fitting + 0, found);
     }
 
-    /// Make of what was found the features: tanh(found + h Wq + bq).  The last row's h is also in `query`.
-    void combine(const Real* const* hs, long rows, Runs runs, const Real* query, Real* const* found) const {
+    /// Make of what was found the features: tanh(found + h Wq + bq).
+    void combine(const Real* const* hs, long rows, Runs runs, Real* const* found) const {
         constexpr long L = LANES<Real>;
-        if (weights_.single) add_row_product(found[0], query, 1, p_.Wq, M, H, M);
-        else for (long panel = 0; panel < panels_of<Real>(M); ++panel)
-            panel_product(hs, rows, runs, packed_Wq_ + panel * P * H, H, true, found, panel * P, M - panel * P);
+        Wq_.add(hs, rows, runs, found);
         for (long i = 0; i < rows; ++i) {
             for (long j = 0; j < M; j += L) {
                 Vector<Real> x[1] = {load(found[i] + j, M - j) + load(p_.bq + j, M - j)};
@@ -148,8 +135,7 @@ private:
 
     const LstmGreedy<Real>& p_;
     const long H = p_.H, V = p_.V, M = p_.M;
-    const RecurrentWeights<4, Real> weights_;
-    const Buffer<Real> packed_W_, packed_Wq_;
+    const Weights<Real> Wh_, W_, Wq_;
 };
 
 template <class Real>

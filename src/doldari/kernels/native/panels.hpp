@@ -70,6 +70,37 @@ void pack_weights(const Real* W, long K, long columns, long gates, const Buffer<
     });
 }
 
+/// `gates` matrices (K x columns) side by side, packed unless for a single row, whose products are no slower as they
+/// lie.
+template <class Real>
+struct Weights {
+    const Real* W;  // or null: nothing to be multiplied with
+    const long K, columns, gates;
+    const bool single;
+    const Buffer<Real> packed;
+
+    Weights(const Real* W, long K, long columns, long gates, long rows)
+        : W(W), K(K), columns(columns), gates(gates), single(rows == 1),
+          packed(single || W == nullptr ? 0 : panels_of<Real>(columns) * PANEL<Real> * gates * K) {
+        if (!single && W != nullptr) pack_weights(W, K, columns, gates, packed);
+    }
+
+    /// out += the single row's product with all gates.
+    void add_single(const Real* row, Runs runs, Real* out) const {
+        const long width = gates * columns;
+        for (long k = 0; k < K; k += runs.run)
+            add_row_product(out, row + runs.offset(k), 1, W + k * width, width, least(K - k, runs.run), width);
+    }
+
+    /// out[r] += rows[r] times the matrix, where there is one gate.
+    void add(const Real* const* rows, long count, Runs runs, Real* const* out) const {
+        if (single) return add_single(rows[0], runs, out[0]);
+        for (long panel = 0; panel < panels_of<Real>(columns); ++panel)
+            panel_product(rows, count, runs, packed + panel * PANEL<Real> * K, K, true, out, panel * PANEL<Real>,
+                          columns - panel * PANEL<Real>);
+    }
+};
+
 /// Pack the transpose of Wh in panels, with zero rows where the panels of a gate go past H.
 template <class Real>
 void pack_transpose(const Real* Wh, long H, long gates, const Buffer<Real>& packed) {

@@ -17,31 +17,13 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Wh (H, GATES H), packed unless there is a single row, whose products are no slower with Wh as it lies.
-template <long GATES, class Real>
-struct RecurrentWeights {
-    const Real* Wh;
-    const long H;
-    const bool single;
-    const Buffer<Real> packed;
-
-    RecurrentWeights(const Real* Wh, long H, long N)
-        : Wh(Wh), H(H), single(N == 1), packed(single ? 0 : panels_of<Real>(H) * PANEL<Real> * GATES * H) {
-        if (!single) pack_weights(Wh, H, H, GATES, packed);
-    }
-};
-
 /// One step of a single row: row `parent` of `before` times Wh, then run(0, sums, panel) for every panel.
 template <long GATES, class Real, class Run>
-void single_step_forward(const Panels<Real>& before, long parent, const RecurrentWeights<GATES, Real>& weights,
-                         const Run& run) {
-    const long H = weights.H;
-    const Buffer<Real> h(H), products(GATES * H);
+void single_step_forward(const Panels<Real>& before, long parent, const Weights<Real>& weights, const Run& run) {
+    const long H = weights.K;
+    const Buffer<Real> products(GATES * H);
     std::memset(products + 0, 0, GATES * H * sizeof(Real));
-    if (before.data != nullptr) {
-        out_of_panels(before, parent, H, h + 0);
-        add_row_product(products + 0, h + 0, 1, weights.Wh, GATES * H, H, GATES * H);
-    }
+    if (before.data != nullptr) weights.add_single(before.at(0, parent), before.runs(), products + 0);
     alignas(64) Real sums[GATES * PANEL<Real>];
     for_panels<Real>(H, [&](long panel, long unit, long width) {
         for (long gate = 0; gate < GATES; ++gate)
@@ -55,10 +37,10 @@ void single_step_forward(const Panels<Real>& before, long parent, const Recurren
 /// before.data is null where every state is zero.  Children stand in the order of their groups, group_of(child).
 template <long GATES, class Real, class GroupOf, class Run>
 void step_forward(const Panels<Real>& before, const int32_t* parents, long groups, long children,
-                  const RecurrentWeights<GATES, Real>& weights, const GroupOf& group_of, const Run& run) {
-    if (weights.single) return single_step_forward(before, parents[0], weights, run);
+                  const Weights<Real>& weights, const GroupOf& group_of, const Run& run) {
+    if (weights.single) return single_step_forward<GATES>(before, parents[0], weights, run);
     const Real* packed = weights.packed + 0;
-    const long H = weights.H;
+    const long H = weights.K;
     constexpr long P = PANEL<Real>;
     alignas(64) Real sums[ROW_BLOCK][GATES * P];
     const Real* rows[ROW_BLOCK];
@@ -154,14 +136,14 @@ void forward(const Forward<Real>& p) {
                     part_count(N, 2.0 * Cell::GATES * N * T * H * H));
     const Buffer<Real> first = Layout<Cell, Real>::first_buffer(p);
     const Layout<Cell, Real> layout(tree, p, first);
-    const RecurrentWeights<Cell::GATES, Real> weights(p.Wh, H, N);
+    const Weights<Real> weights(p.Wh, H, H, Cell::GATES, N);
     parallel(tree.parts, [&](long part) {
         layout.pack_first(p, part);
         for (long d = 0; d < tree.depth; ++d) {
             const Level<Real> here = layout.level(d), before = layout.level(d - 1);
             const long node = tree.first_node(part, d), nodes = tree.first_node(part + 1, d) - node;
             const long group = tree.first_group(part, d), groups = tree.first_group(part + 1, d) - group;
-            step_forward(
+            step_forward<Cell::GATES>(
                 before.h, tree.parents(d) + group, groups, nodes, weights,
                 [&](long child) { return tree.node(d, node + child).group - group; },
                 [&](long child, const Real* sums, long panel) {
