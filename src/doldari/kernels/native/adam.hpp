@@ -24,7 +24,7 @@ template <class Real>
 double norm(const Real* x, long size) {
     constexpr long L = LANES<Real>;
     const Buffer<double> squares(ceil_divide(size, STRETCH));
-    stretches(size, STRETCH, 2.0 * size, [&](long start, long end) {
+    stretches(size, STRETCH, 8.0 * size, [&](long start, long end) {
         Vector<Real> sums[4] = {};
         for (long j = start; j < end; j += 4 * L) {
             for (long k = 0; k < 4 && j + k * L < end; ++k) {
