@@ -13,12 +13,13 @@ from importlib import metadata
 def rounds_of(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time every side once a round, in turn; return the seconds of each side's rounds.
 
-    A round not counted comes first.  Between sides there is a pause, in which the others' threads fall asleep.
+    A round not counted comes first.  Between sides there is a pause, in which the others' threads fall asleep:
+    OpenBLAS's go on spinning on their cores for some 100 ms.
     """
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
         for name, work in sides.items():
-            time.sleep(0.05)
+            time.sleep(0.2)
             start = time.perf_counter()
             work()
             if number > 0:
