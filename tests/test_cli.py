@@ -675,6 +675,7 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
         ("train pairs.tsv --recipe adition", "error: recipe=adition: no such recipe (known: addition"),
         ("train pairs.tsv --tie --decoder peeky", "error: tie=True"),
         ("train pairs.tsv --decoder plain --attention dot", "error: attention=dot: needs decoder=attention"),
+        ("train pairs.tsv --subword-count 60", "error: subword_count=60: needs source_symbols or target_symbols"),
         ("train pairs.tsv --bidirectional --hidden-size 15", "error: hidden_size=15"),
         ("train pairs.tsv --dropout 1", "error: dropout=1.0"),
     ],

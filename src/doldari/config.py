@@ -151,6 +151,11 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        count, symbols = self.training.subword_count, {self.model.source_symbols, self.model.target_symbols}
+        if "subwords" not in symbols and count != TrainingConfig.subword_count:
+            raise ConfigError(f"subword_count={count}: needs source_symbols or target_symbols to be subwords")
+
     @classmethod
     def from_toml(cls, path: Path) -> Self:
         """Read a TOML file with the tables [model] and [training]; what it leaves out keeps its default."""
