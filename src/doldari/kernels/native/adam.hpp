@@ -7,24 +7,28 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Call work(start, end) for stretches of 0 .. size - 1, shared out among the threads.
+constexpr long STRETCH = 4096;
+
+// Operations of a product that take as long as to read one number and do little with it.
+constexpr double READING = 8.0;
+
+/// Call work(start, end) for stretches of 0 .. size - 1, shared out among the threads; each number takes as long as
+/// `flops` operations of a product.
 template <class Work>
-void stretches(long size, long stretch, double flops, const Work& work) {
-    const long count = ceil_divide(size, stretch);
-    parallel_ranges(count, part_count(count, flops), [&](long first, long last) {
-        for (long start = first * stretch; start < least(size, last * stretch); start += stretch)
-            work(start, least(size, start + stretch));
+void stretches(long size, double flops, const Work& work) {
+    const long count = ceil_divide(size, STRETCH);
+    parallel_ranges(count, part_count(count, flops * size), [&](long first, long last) {
+        for (long start = first * STRETCH; start < least(size, last * STRETCH); start += STRETCH)
+            work(start, least(size, start + STRETCH));
     });
 }
-
-constexpr long STRETCH = 4096;
 
 /// The Euclidean norm: sums of fixed stretches, added in order, so that the number of threads does not change a bit.
 template <class Real>
 double norm(const Real* x, long size) {
     constexpr long L = LANES<Real>;
     const Buffer<double> squares(ceil_divide(size, STRETCH));
-    stretches(size, STRETCH, 8.0 * size, [&](long start, long end) {
+    stretches(size, READING, [&](long start, long end) {
         Vector<Real> sums[4] = {};
         for (long j = start; j < end; j += 4 * L) {
             for (long k = 0; k < 4 && j + k * L < end; ++k) {
@@ -47,7 +51,7 @@ double clip_gradients(const ClipGradients<Real>& p) {
     const double before = norm(p.gradients, p.size);
     const auto factor = static_cast<Real>(clip_factor(before, p.max_grad));
     if (factor != 1) {
-        stretches(p.size, STRETCH, 2.0 * p.size, [&](long start, long end) {
+        stretches(p.size, READING, [&](long start, long end) {
             for (long j = start; j < end; ++j) p.gradients[j] *= factor;
         });
     }
@@ -89,7 +93,7 @@ double adam(const Adam<Real>& p) {
         .correction = real(1 / (1 - std::pow(p.beta2, static_cast<double>(p.step)))),
         .eps = real(p.eps),
     };
-    stretches(p.size, STRETCH, 20.0 * p.size, [&](long start, long end) {
+    stretches(p.size, 20.0, [&](long start, long end) {
         adam_range(step, p.values + start, p.gradients + start, p.m + start, p.v + start, end - start);
     });
     return before;
