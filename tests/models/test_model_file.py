@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 from doldari import ModelFileError, load
 from doldari.config import ModelConfig
 from doldari.data.vocabulary import Vocabulary
+from doldari.models.checksum import fingerprint
 from doldari.models.model_file import TextModel, build_model, load_model, save_model
 
 
@@ -27,12 +28,29 @@ def path(tmp_path):
     return path
 
 
+def read_header(path):
+    with open(path, "rb") as file:
+        return json.loads(file.read(int.from_bytes(file.read(8), "little")))
+
+
+def described(path):
+    """Read a file's description, without its checksum."""
+    description = json.loads(read_header(path)["__metadata__"]["doldari"])
+    del description["sha256"]
+    return description
+
+
+def write(path, description, weights=None):
+    """Write a model's file with any description, and a checksum that fits."""
+    weights = load_file(path) if weights is None else weights
+    if isinstance(description, dict):
+        description = description | {"sha256": fingerprint(description, weights)}
+    save_file(weights, path, {"doldari": json.dumps(description)})
+
+
 def describe(path, **changes):
     """Write the model again with its description changed."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    description = json.loads(header["__metadata__"]["doldari"]) | changes
-    save_file(load_file(path), path, {"doldari": json.dumps(description)})
+    write(path, described(path) | changes)
 
 
 def test_there_and_back(path):
@@ -95,9 +113,7 @@ def test_damaged_vocabularies(subword_model, changes, message):
 
 
 def test_models_without_the_newer_parts_are_read(path):
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    description = json.loads(header["__metadata__"]["doldari"])
+    description = described(path)
     for name in ("source_features", "source_subwords", "target_subwords", "target_written"):
         del description[name]
     save_file(load_file(path), path, {"doldari": json.dumps(description)})
@@ -144,10 +160,8 @@ def test_damaged_description(path, changes, message):
 
 def test_missing_and_foreign_weights(path):
     weights = load_file(path)
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     weights.pop("decoder.affine.b")
-    save_file(weights, path, header["__metadata__"])
+    write(path, described(path), weights)
     with pytest.raises(ModelFileError, match="not those of its configuration"):
         load_model(path)
 
@@ -160,10 +174,8 @@ def test_no_file(tmp_path):
 
 
 def test_weights_that_are_no_numbers(path):
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     weights = load_file(path)
     for spoilt in (np.full_like(weights["decoder.affine.b"], np.nan), weights["decoder.affine.b"].astype(np.int32)):
-        save_file(weights | {"decoder.affine.b": spoilt}, path, header["__metadata__"])
+        write(path, described(path), weights | {"decoder.affine.b": spoilt})
         with pytest.raises(ModelFileError, match=r"decoder\.affine\.b holds what is no finite number"):
             load_model(path)

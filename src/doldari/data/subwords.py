@@ -1,7 +1,8 @@
 """Subwords: frequent words whole, others in parts, by byte pair encoding (Sennrich et al. 2016) of `tokenizers`."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doldari.errors import MissingPackageError
@@ -43,6 +44,19 @@ def load_subwords(description: str) -> "Tokenizer":
     except Exception as error:  # the library has no narrower one
         raise ValueError(f"its subwords cannot be read: {error}") from error
     return tokenizer
+
+
+def check_subwords(description: str, symbols: Sequence[str]) -> None:
+    """Refuse with ValueError a tokenizer that `train_subwords` cannot have made, or not with these symbols."""
+    tokenizer = load_subwords(description)
+    if subword_symbols(tokenizer) != tuple(symbols):
+        raise ValueError("its subwords are not the symbols of its vocabulary")
+    parts = json.loads(tokenizer.to_str())
+    before, model = parts["pre_tokenizer"] or {}, parts["model"]
+    unused = [parts.get(name) for name in ("truncation", "padding", "normalizer", "post_processor")]
+    kinds = before.get("type"), before.get("replacement"), model["type"], model.get("unk_token")
+    if kinds != ("Metaspace", "▁", "BPE", UNSEEN) or any(unused) or model.get("dropout"):
+        raise ValueError("its subwords are not such as doldari makes")
 
 
 def subword_symbols(tokenizer: "Tokenizer") -> tuple[str, ...]:

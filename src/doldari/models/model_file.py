@@ -1,4 +1,7 @@
-"""A trained model in one safetensors file: weights, and as its metadata the configuration and the vocabularies."""
+"""A trained model in one safetensors file: weights, and as its metadata a description and a checksum of both.
+
+The description is the configuration, the vocabularies and the lengths seen in training, as JSON.
+"""
 
 import dataclasses
 import json
@@ -12,15 +15,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from doldari.config import ModelConfig, from_table
-from doldari.data.subwords import load_subwords
+from doldari.config import ModelConfig
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
+from doldari.models.checksum import fingerprint
+from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 
-FORMAT = 1
 MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq}
 
 
@@ -85,14 +88,14 @@ def build_model(
     )
 
 
-def save_model(path: Path, text_model: TextModel) -> None:
-    """Write a model's file, whole or not at all."""
-    description = {
+def describe(text_model: TextModel) -> dict[str, Any]:
+    """Say, in what JSON can hold, all of a model but its weights."""
+    return {
         "format": FORMAT,
         "model": dataclasses.asdict(text_model.config),
-        "source": text_model.source.symbols,
-        "target": text_model.target.symbols,
-        "source_features": text_model.source.features,
+        "source": list(text_model.source.symbols),
+        "target": list(text_model.target.symbols),
+        "source_features": list(text_model.source.features),
         "source_subwords": text_model.source.subwords,
         "target_subwords": text_model.target.subwords,
         "target_written": text_model.target.written,
@@ -100,91 +103,71 @@ def save_model(path: Path, text_model: TextModel) -> None:
         "longest_target": text_model.longest_target,
         "longer": text_model.longer,
     }
+
+
+def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> TextModel:
+    """Make the model of what `describe` said and its weights, which are copied; ModelFileError where they do not fit.
+
+    MissingPackageError if its sources are cut into subwords and the package for that is not installed.
+    """
+    try:
+        described = read_description(description)
+        check_sizes(described, weights)
+        config = described.config
+        members = [build_model(config, described.source, described.target) for _ in range(config.ensemble)]
+        model = Ensemble(members) if config.ensemble > 1 else members[0]
+        named = model.weights()
+        if weights.keys() != named.keys():
+            raise ValueError("the weights are not those of its configuration")
+        for name, parameter in named.items():
+            check_shape(name, weights, parameter.value.shape)
+            check_numbers(name, weights[name])
+            parameter.value[...] = weights[name]
+    except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
+        raise ModelFileError(f"not a whole doldari model: {error}") from error
+    return TextModel(model, *described)
+
+
+def save_model(path: Path, text_model: TextModel) -> None:
+    """Write a model's file, whole or not at all."""
+    description = describe(text_model)
     weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
+    description["sha256"] = fingerprint(description, weights)
     write_whole(path, save(weights, {"doldari": json.dumps(description, ensure_ascii=False)}))
 
 
 def load_model(path: Path) -> TextModel:
-    """Read what `save_model` wrote; a file that is not such a one, or not whole, is refused."""
+    """Read what `save_model` wrote; a file that is not such a one, not whole, or changed since is refused.
+
+    Files of 0.1.0 have no checksum: there, a changed weight goes unseen.
+    """
+    metadata, weights = read_safetensors(path)
+    if "doldari" not in metadata:
+        raise ModelFileError(f"{path}: a safetensors file, but not a doldari model")
+    try:
+        description = json.loads(metadata["doldari"])
+        if isinstance(description, dict) and description.get("format") == FORMAT and "sha256" in description:
+            checksum = description.pop("sha256")
+            if checksum != fingerprint(description, weights):
+                raise ModelFileError(
+                    "damaged: its checksum does not fit its weights and vocabulary; copy it again, or restore it "
+                    "from a backup"
+                )
+        return described_model(description, weights)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: not a whole doldari model: {error}") from error
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """Read the metadata and the arrays of a safetensors file."""
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ModelFileError(f"{path}: not a safetensors file, or cut short ({error})") from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (TypeError, AttributeError) as error:  # of a number format that NumPy lacks
         raise ModelFileError(f"{path}: its weights are not float32 or float64 ({error})") from error
-    if "doldari" not in metadata:
-        raise ModelFileError(f"{path}: a safetensors file, but not a doldari model")
-    try:
-        text_model = described_model(json.loads(metadata["doldari"]), weights)
-    except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a whole doldari model: {error}") from error
-    for name, parameter in text_model.model.weights().items():
-        parameter.value[...] = weights[name]
-    return text_model
-
-
-def described_model(description: dict[str, Any], weights: Mapping[str, NDArray[Any]]) -> TextModel:
-    """Make the model that a file describes, its weights still random; ValueError where the weights do not fit."""
-    if description["format"] != FORMAT:
-        raise ValueError(f"format {description['format']}, expected {FORMAT}; another version of doldari wrote it")
-    config: ModelConfig = from_table(ModelConfig, description["model"])
-    lengths = description["longest_source"], description["longest_target"], description.get("longer")
-    if not all(type(length) is int and 0 <= length < 2**31 for length in lengths[: 2 if lengths[2] is None else 3]):
-        raise ValueError(f"lengths {lengths}")
-    source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
-    check_sizes(config, weights)
-    members = [build_model(config, source, target) for _ in range(config.ensemble)]
-    model = Ensemble(members) if config.ensemble > 1 else members[0]
-    named = model.weights()
-    if weights.keys() != named.keys():
-        raise ValueError("the weights are not those of its configuration")
-    for name, parameter in named.items():
-        array = weights[name]
-        if array.shape != parameter.value.shape:
-            raise ValueError(f"{name} is {array.shape}, expected {parameter.value.shape}")
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ValueError(f"{name} holds what is no finite number")
-    return TextModel(model, config, source, target, *lengths)
-
-
-def check_sizes(config: ModelConfig, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse a configuration of which the weights are not there, before a model of any size is made."""
-    matrices = [name for name in weights if name.endswith(".Wh")]
-    directions = 2 if config.bidirectional else 1
-    if len(matrices) != config.ensemble * config.layers * (directions + 1):
-        raise ValueError("the weights are not those of its configuration")
-    for name in matrices:
-        H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
-        if weights[name].ndim != 2 or weights[name].shape[0] != H:
-            raise ValueError(f"{name} is {weights[name].shape}, expected {H} rows")
-    for name, array in weights.items():
-        if name.endswith("embed.W") and array.shape[1:] != (config.wordvec_size,):
-            raise ValueError(f"{name} is {array.shape}, expected {config.wordvec_size} columns")
-
-
-def described_vocabulary(side: str, config: ModelConfig, description: dict[str, Any]) -> Vocabulary:
-    """Take a side's vocabulary from a file's description; ValueError where there is something wrong with it."""
-    vocabulary = Vocabulary(
-        getattr(config, f"{side}_symbols"),
-        checked_symbols(description[side]),
-        checked_symbols(description.get(f"{side}_features", [])),
-        getattr(config, f"{side}_normalization"),
-        description.get(f"{side}_written", "none"),
-        description.get(f"{side}_subwords", ""),
-    )
-    if vocabulary.written not in ("none", "NFC", "NFD"):
-        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none, NFC or NFD")
-    if vocabulary.kind == "subwords" and side == "source":
-        load_subwords(vocabulary.subwords)
-    return vocabulary
-
-
-def checked_symbols(symbols: list[str]) -> tuple[str, ...]:
-    """Take the symbols of a vocabulary: different texts."""
-    if not all(isinstance(symbol, str) for symbol in symbols) or len(set(symbols)) != len(symbols):
-        raise ValueError("its symbols are not different texts")
-    return tuple(symbols)

@@ -1,0 +1,157 @@
+"""What a model's file says of it, taken apart and checked: nothing in it fails later than here.
+
+A description is JSON: settings, both vocabularies, and the longest texts in training.  Every function here raises
+ValueError, or ConfigError for the settings, where it is not what `describe` writes (model_file.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doldari.config import ModelConfig, from_table
+from doldari.data.subwords import check_subwords
+from doldari.data.symbols import normalize
+from doldari.data.vocabulary import Vocabulary
+from doldari.errors import MissingPackageError
+from doldari.models.recurrent import CELLS
+
+FORMAT = 1
+ENTRIES = {
+    *("format", "model", "source", "target", "longest_source", "longest_target", "longer"),
+    *("source_features", "source_subwords", "target_subwords", "target_written"),
+}
+MOST_SYMBOLS = 10_000_000  # of a text: an answer has as many at most, and training on longer ones needs a terabyte
+# A score is a sum of products of two weights at most; of a million products it is then still below float32's 3e38.
+LARGEST_WEIGHT = 1e15
+
+
+class Described(NamedTuple):
+    """The parts of a description; longer is None if it is not known."""
+
+    config: ModelConfig
+    source: Vocabulary
+    target: Vocabulary
+    longest_source: int
+    longest_target: int
+    longer: int | None
+
+
+def read_description(description: dict[str, Any]) -> Described:
+    """Take a description apart; KeyError where an entry is missing."""
+    if description["format"] != FORMAT:
+        raise ValueError(f"format {description['format']}, expected {FORMAT}; another version of doldari wrote it")
+    unknown = sorted(description.keys() - ENTRIES)
+    if unknown:
+        raise ValueError(f"{unknown[0]!r}: no such entry; another version of doldari wrote it, or it is damaged")
+    config: ModelConfig = from_table(ModelConfig, description["model"])
+    source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
+    if config.shared_vocabulary and (source.symbols, source.subwords) != (target.symbols, target.subwords):
+        raise ValueError("its sides share a vocabulary, but have different symbols")
+    return Described(config, source, target, *described_lengths(description))
+
+
+def described_lengths(description: dict[str, Any]) -> tuple[int, int, int | None]:
+    """Take longest_source, longest_target and longer, all in symbols."""
+    source, target = description["longest_source"], description["longest_target"]
+    longer = description.get("longer")
+    numbers = (source, target) if longer is None else (source, target, longer)
+    if not all(type(number) is int and 0 <= number <= MOST_SYMBOLS for number in numbers):
+        raise ValueError(f"lengths {(source, target, longer)}: must be whole numbers of at most {MOST_SYMBOLS:,}")
+    if longer is not None and not target - source <= longer <= target:
+        raise ValueError(f"lengths {(source, target, longer)}: do not fit each other")
+    return source, target, longer
+
+
+def described_vocabulary(side: str, config: ModelConfig, description: dict[str, Any]) -> Vocabulary:
+    """Take a side's vocabulary."""
+    vocabulary = Vocabulary(
+        getattr(config, f"{side}_symbols"),
+        checked_texts(f"{side} symbols", description[side]),
+        checked_texts(f"{side} features", description.get(f"{side}_features", [])),
+        getattr(config, f"{side}_normalization"),
+        description.get(f"{side}_written", "none"),
+        description.get(f"{side}_subwords", ""),
+    )
+    if vocabulary.written not in ("none", "NFC", "NFD"):
+        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none, NFC or NFD")
+    if vocabulary.written != "none" and vocabulary.normalization == "none":
+        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none where nothing is normalised")
+    for symbol in vocabulary.symbols:
+        if not may_be_symbol(symbol, vocabulary):
+            raise ValueError(f"{side}: {symbol!r} is no symbol of {vocabulary.kind}, {vocabulary.normalization}")
+    for feature in vocabulary.features:
+        if feature != feature.strip() or ";" in feature:
+            raise ValueError(f"{side}_features: {feature!r} is no feature")
+    described_subwords(side, vocabulary)
+    return vocabulary
+
+
+def described_subwords(side: str, vocabulary: Vocabulary) -> None:
+    """Check a side's subwords; of targets only if the package is there, for answers are written without it."""
+    if vocabulary.kind != "subwords":
+        if vocabulary.subwords != "":
+            raise ValueError(f"{side}_subwords: must be empty where symbols are {vocabulary.kind}")
+        return
+    try:
+        check_subwords(vocabulary.subwords, vocabulary.symbols)
+    except MissingPackageError:
+        if side == "source":
+            raise
+    except ValueError as error:
+        raise ValueError(f"{side}_subwords: {error}") from error
+
+
+def may_be_symbol(symbol: str, vocabulary: Vocabulary) -> bool:
+    """Tell whether cutting a text can give such a symbol; of words and graphemes, which follow Unicode, loosely."""
+    if normalize(symbol, vocabulary.normalization) != symbol:
+        return False
+    if vocabulary.kind == "characters":
+        return len(symbol) == 1
+    return vocabulary.kind != "whitespace" or symbol.split() == [symbol]
+
+
+def checked_texts(what: str, texts: Any) -> tuple[str, ...]:
+    """Take symbols or features: different texts, none of them empty."""
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError(f"the {what} are not different texts")
+    if len(set(texts)) != len(texts):
+        raise ValueError(f"the {what} are not different texts: one is there twice")
+    broken = next((text for text in texts if any("\ud800" <= char <= "\udfff" for char in text)), None)
+    if broken is not None:
+        raise ValueError(f"the {what} hold {broken!r}, half a surrogate pair, which is no character")
+    return tuple(texts)
+
+
+def check_sizes(of: Described, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse a configuration that its weights do not fit, before a model is made, which may be of any size."""
+    config = of.config
+    directions = 2 if config.bidirectional else 1
+    gates, D = CELLS[config.cell][1], config.wordvec_size
+    matrices = [name for name in weights if name.endswith(".Wh")]
+    if len(matrices) != config.ensemble * config.layers * (directions + 1):
+        raise ValueError("the weights are not those of its configuration")
+    for name in matrices:
+        H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
+        check_shape(name, weights, (H, gates * H))
+    for prefix in [""] if config.ensemble == 1 else [f"{number}." for number in range(config.ensemble)]:
+        check_shape(f"{prefix}encoder.embed.W", weights, (len(of.source), D))
+        check_shape(f"{prefix}decoder.embed.W", weights, (len(of.target), D))
+
+
+def check_shape(name: str, weights: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
+    """Refuse a weight that is not there or has another shape."""
+    if name not in weights:
+        raise ValueError("the weights are not those of its configuration")
+    if weights[name].shape != shape:
+        raise ValueError(f"{name} is {weights[name].shape}, expected {shape}")
+
+
+def check_numbers(name: str, array: NDArray[Any]) -> None:
+    """Refuse weights that are no numbers, or so large that answers would be none."""
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+        raise ValueError(f"{name} holds what is no finite number")
+    largest = float(np.abs(array).max(initial=0))
+    if largest > LARGEST_WEIGHT:
+        raise ValueError(f"{name} holds {largest:.1e}; weights above {LARGEST_WEIGHT:g} make no scores")
