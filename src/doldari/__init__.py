@@ -25,11 +25,11 @@ from doldari.errors import (
 )
 
 if TYPE_CHECKING:
+    from doldari.api import train
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
-    from doldari.notebook import train
     from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
@@ -74,7 +74,7 @@ _HOMES = {
     "eval_seq2seq": "inference.metrics",
     "load": "inference.predictor",
     "set_num_threads": "kernels",
-    "train": "notebook",
+    "train": "api",
 }
 
 

@@ -135,9 +135,14 @@ class TrainingConfig:
     )
     patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
+    checkpoint_every: str = setting(
+        "1m",
+        "How often a checkpoint is written, by which an interrupted training can go on: 90s, 5m, or 500 (steps).",
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        steps_or_seconds(self.checkpoint_every)
         if self.epochs is not None and self.budget is not None:
             raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
         if self.budget is not None:
@@ -250,13 +255,23 @@ def check_range(name: str, value: float, at_least: float | None, below: float) -
             raise ConfigError(f"{name}={value}: must be {low_enough} and {high_enough}")
 
 
-def seconds(time: str) -> float:
-    """Read a time, as 90s, 5m, 1.5h or 1h30m: in seconds."""
+def seconds(time: str, name: str = "budget") -> float:
+    """Read a time, as 90s, 5m, 1.5h or 1h30m: in seconds.  `name` is the setting that an error is about."""
     number = r"(\d+(?:\.\d+)?)"
     match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", time)
     total = (
         sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
     )
     if not 0 < total < math.inf:
-        raise ConfigError(f"budget={time}: must be a time such as 90s, 5m or 1h30m")
+        raise ConfigError(f"{name}={time}: must be a time such as 90s, 5m or 1h30m")
     return total
+
+
+def steps_or_seconds(every: str) -> tuple[float, float]:
+    """Read how often a checkpoint is written: in steps, or in seconds; the other is infinite."""
+    if every.isdecimal() and int(every) > 0:
+        return int(every), math.inf
+    try:
+        return math.inf, seconds(every, "checkpoint_every")
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or a number of steps such as 500") from error

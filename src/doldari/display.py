@@ -1,9 +1,6 @@
 """What training shows: a line an epoch on stdout; meanwhile, on a terminal, a bar with the time left on stderr."""
 
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from rich.cells import cell_len
@@ -14,17 +11,22 @@ from rich.text import Text
 
 from doldari.inference.metrics import Evaluation
 from doldari.inference.scores import Score
-from doldari.training.history import Epoch
+from doldari.report.curves import draw_accuracy
+from doldari.training.directory import PICTURE_FILE
+from doldari.training.observer import Observer
 from doldari.training.run import Run
 
 SAMPLES = 10
 
 
-class TrainingDisplay:
-    """Shows one run while it trains; `after_step` and `after_epoch` are what `training.run.train` calls."""
+class TrainingDisplay(Observer):
+    """Shows each run while it trains, and draws its picture when it ends.
 
-    def __init__(self, run: Run, stop: "Stop", stdout: Console, stderr: Console) -> None:
-        self.run, self.stop, self.stdout = run, stop, stdout
+    say prints on standard output; the bar is shown on standard error if that is a terminal.
+    """
+
+    def __init__(self, say: Callable[..., None], stderr: Console) -> None:
+        self.say = say
         self.evaluation: Evaluation | None = None  # of the best epoch
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
         self.progress = Progress(*columns, TextColumn("left"), console=stderr)
@@ -32,7 +34,6 @@ class TrainingDisplay:
         self.live: Live | None = None
 
     def __enter__(self) -> Self:
-        self.show()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,26 +52,52 @@ class TrainingDisplay:
             self.live.stop()
             self.live = None
 
-    def after_step(self, loss: float) -> bool:
-        """Move the bar; say whether a signal asked to stop."""
-        self.progress.update(self.task, completed=self.run.progress(), description=f"loss {loss:.3f}")
-        return self.stop.signal is not None
+    def started(self, run: Run) -> None:
+        """Begin with the bar."""
+        self.evaluation = None
+        self.progress.reset(self.task, total=1.0, completed=0)
+        self.progress.update(self.task, completed=run.progress())
+        self.show()
 
-    def after_epoch(self, epoch: Epoch, evaluation: Evaluation) -> None:
+    def step(self, run: Run, loss: float) -> None:
+        """Move the bar."""
+        self.progress.update(self.task, completed=run.progress(), description=f"loss {loss:.3f}")
+
+    def epoch(self, run: Run, evaluation: Evaluation) -> None:
         """Print the epoch's line; a star stands beside the metric if it is the best so far."""
-        epochs, star = str(self.run.epochs), {"loss": " ", "accuracy": " "}
-        if epoch is self.run.best:
-            star[self.run.config.training.metric] = "*"
+        epoch = run.history[-1]
+        epochs, star = str(run.epochs), {"loss": " ", "accuracy": " "}
+        if epoch is run.best:
+            star[run.config.training.metric] = "*"
             self.evaluation = evaluation
         self.hide()
-        self.stdout.print(
+        self.say(
             f"epoch {epoch.epoch:{len(epochs)}}/{epochs}   loss {epoch.loss:.4f}   "
             f"validation {epoch.validation_loss:.4f}{star['loss']}  accuracy",
             Text(f"{epoch.accuracy:7.2%}{star['accuracy']}", "bold"),
             f" {epoch.seconds:.1f} s",
         )
-        if not self.run.over:
+        if not run.over:
             self.show()
+
+    def stopped(self, run: Run) -> None:
+        """Clear the bar, and draw the picture of what there is."""
+        self.hide()
+        draw_run(run)
+
+    def finished(self, run: Run) -> None:
+        """Draw the picture, and print some answers of the best epoch."""
+        self.stopped(run)
+        if self.evaluation is not None:
+            self.say(samples(self.evaluation))
+
+
+def draw_run(run: Run) -> None:
+    """Draw a run's accuracies into its directory, once there is an epoch."""
+    if run.best is not None and run.directory is not None:
+        title = run.directory.shown.name
+        curves = {title: [epoch.accuracy for epoch in run.history]}
+        draw_accuracy(run.directory.path / PICTURE_FILE, curves, title, best=run.best.epoch)
 
 
 def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text:
@@ -110,27 +137,3 @@ def printable(text: str) -> str:
     """Write control characters, which a terminal would obey, as \\x1b; but the tab before features as blanks."""
     text = text.replace("\t", "  ")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-class Stop:
-    """Which signal asked to stop, if any."""
-
-    signal: int | None = None
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[Stop]:
-    """Let Ctrl-C, or a polite kill, ask for a stop after the step under way; a second one stops at once."""
-    stop = Stop()
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if stop.signal is not None:
-            raise KeyboardInterrupt
-        stop.signal = number
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

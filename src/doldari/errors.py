@@ -6,6 +6,7 @@
     │   └── UnknownSymbolError   a text with a symbol that the model never saw
     ├── ModelFileError       a file that is no whole doldari model
     ├── RunExistsError       an output directory that already holds a run
+    ├── RunLostError         an output directory that was removed while a run was written to it
     ├── TrainingError        training that cannot go on
     └── MissingPackageError  an optional package that is not installed
 
@@ -38,6 +39,10 @@ class ModelFileError(DoldariError):
 
 class RunExistsError(DoldariError):
     """An output directory already holds a run."""
+
+
+class RunLostError(DoldariError):
+    """An output directory was removed, or given to another, while a run was written to it."""
 
 
 class TrainingError(DoldariError):

@@ -21,6 +21,7 @@ DataArgument = Annotated[
         "or a task: addition, copy, dates, reverse.",
     ),
 ]
+OptionalDataArgument = Annotated[str | None, *DataArgument.__metadata__]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
 CountOption = Annotated[
     int | None, typer.Option(metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000")
@@ -57,19 +58,6 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
 ]
-
-
-def choose_columns(source: int | None, target: int | None, features: int | None) -> "Columns | None":
-    """Take the columns that were given as options; None where none was."""
-    from doldari.data.pairs import Columns
-
-    if source is target is features is None:
-        return None
-    columns = Columns(source or 1, target or 2, features or 0)
-    if len(set(columns)) < len(columns):
-        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
-        raise ConfigError(f"{chosen}: must be different columns")
-    return columns
 
 
 def features_column_of(predictor: "Predictor", model: Path, given: int | None) -> int | None:

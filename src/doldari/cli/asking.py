@@ -17,7 +17,6 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
-    choose_columns,
     features_column_of,
 )
 from doldari.cli.console import complain, counting, stderr, stdout
@@ -161,6 +160,7 @@ def score(
 ) -> None:
     """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
     from doldari.data import load_pairs, place
+    from doldari.data.pairs import choose_columns
     from doldari.inference.predictor import load
 
     predictor = load(model)

@@ -54,3 +54,17 @@ def complain(message: str) -> None:
 def warn(message: str) -> None:
     """Print a warning on standard error."""
     stderr.print(Text.assemble(("warning: ", "yellow"), message))
+
+
+def tell(*objects: object) -> None:
+    """Print on standard output what is no result but news: where it cannot be written, that is said once.
+
+    BrokenPipeError where nobody reads it any more.
+    """
+    try:
+        stdout.print(*objects)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        warn(f"standard output: {error.strerror}; what is printed is lost from here on, the training goes on")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doldari.cli.console import stderr, stdout
+from doldari.cli.console import stderr, tell
 
 if TYPE_CHECKING:
     from doldari.data.pairs import Pair
@@ -20,14 +20,18 @@ def describe(run: "Run") -> None:
     never_seen = f" ({unspelled:,} of them with symbols never seen in training)" if unspelled else ""
     features = f", {len(source.features)} features" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
-    stdout.print(
+    tell(
         f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with{never_seen}; "
         f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
     )
     for tip in tips(run):
         stderr.print(f"tip: {tip}")
+    if run.new_symbols is not None:
+        tell("new rows: {:,} for source symbols, {:,} for target symbols".format(*run.new_symbols))
+    if run.position.steps > 0:
+        tell(f"resumed at step {run.position.steps:,}, in epoch {len(run.history) + 1} of {run.epochs}")
     if run.budget is not None:
-        stdout.print(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
+        tell(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 
 
 def tips(run: "Run") -> Iterator[str]:

@@ -19,7 +19,6 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
-    choose_columns,
     features_column_of,
     load_split,
 )
@@ -63,7 +62,7 @@ def evaluate(
     """
     from doldari.data import TASKS, load_pairs
     from doldari.data.leaks import find_leaks
-    from doldari.data.pairs import read_pairs
+    from doldari.data.pairs import choose_columns, read_pairs
     from doldari.display import SAMPLES, samples, score_table
     from doldari.files import write_whole
     from doldari.inference import metrics

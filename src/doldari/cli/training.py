@@ -1,7 +1,6 @@
 """doldari train and doldari compare."""
 
-import signal
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,27 +13,27 @@ from doldari.cli.arguments import (
     DataArgument,
     DigitsOption,
     FeaturesColumnOption,
+    OptionalDataArgument,
     OverwriteOption,
     SourceColumnOption,
     TargetColumnOption,
-    choose_columns,
-    load_split,
 )
-from doldari.cli.console import stderr, stdout, warn
-from doldari.cli.describing import asking, describe
+from doldari.cli.console import stderr, tell
+from doldari.cli.describing import asking, quote
 from doldari.cli.settings import with_settings
-from doldari.errors import ConfigError, DataError, TrainingError
-from doldari.recipes import RECIPES, load_recipe
+from doldari.errors import ConfigError, TrainingError
+from doldari.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from doldari.config import Config
-    from doldari.data.pairs import Pair
-    from doldari.training.run import Run
+    from doldari.training.directory import RunDirectory
+    from doldari.training.observer import Stop
+    from doldari.training.plan import Plan
+    from doldari.training.train import Trained
 
 
 @with_settings
 def train(
-    data: DataArgument,
+    data: OptionalDataArgument = None,
     out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
@@ -54,141 +53,103 @@ def train(
     count: CountOption = None,
     digits: DigitsOption = None,
     overwrite: OverwriteOption = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that was stopped, with its data and settings; epochs, budget, patience and "
+            "checkpoint-every may be given anew.",
+        ),
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="MODEL", help="Start from a model's weights, on new pairs (fine-tuning)."),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Train a model: `doldari train addition`, or `doldari train pairs.tsv`.
 
     After every epoch are printed the training loss, the validation loss and the accuracy, the share of validation
     sources answered exactly; a star marks the best so far.  The run's directory then holds the best epoch's model,
-    its settings (config.toml), history.jsonl and the picture accuracy.png.  Ctrl-C stops and keeps the best so far.
+    its settings (config.toml), what it was made of (run.json), history.jsonl, a checkpoint, and the picture
+    accuracy.png.  Ctrl-C stops and keeps the best so far; `doldari train --resume RUN` goes on.
     """
-    from doldari.data import load_pairs
-    from doldari.data.leaks import find_leaks
-    from doldari.data.pairs import read_pairs
-    from doldari.training.ensemble import member_configs
-    from doldari.training.run import Run, claim
+    from doldari.data.pairs import choose_columns
+    from doldari.training.directory import claim
+    from doldari.training.plan import new_plan, resumed_plan
 
-    chosen = configure(data, recipe, config, **settings)
-    name = Path(data).stem
-    out = Path("runs") / name if out is None else out
+    given = {name: value for name, value in settings.items() if value is not None}
+    command = ["doldari", *sys.argv[1:]]
     columns = choose_columns(source_column, target_column, features_column)
-    if validation is None:
-        training, held_out = load_split(data, columns, count, digits)
-    else:
-        training, held_out = load_pairs(data, columns, count, digits), read_pairs(validation, columns)
-        same = len(find_leaks(training, held_out).pairs)
-        if same:
-            warn(f"{same:,} of the pairs to validate with are trained on too")
-    configs = list(member_configs(chosen))
-    run = Run.prepare(configs[0], training, held_out)
-    if validation is not None and not run.spelled:
-        raise DataError(
-            f"{validation}: every pair has symbols never seen in training ({len(held_out):,} pairs); "
-            "validate with pairs like those trained on"
+    if resume is not None:
+        fixed = {"out": out, "recipe": recipe, "config": config, "from": start_from, "count": count, "digits": digits}
+        for name, value in (fixed | {"columns": columns, "overwrite": overwrite or None}).items():
+            if value is not None:
+                raise ConfigError(f"{name}: cannot be given with --resume, which takes it from the run")
+        with claim(resume, resume=True) as directory:
+            train_and_tell(
+                resumed_plan(directory, data, validation, settings=given, command=command), directory, True
+            )
+        return
+    if data is None:
+        raise typer.BadParameter("Missing argument 'DATA'")
+    with claim(Path("runs") / Path(data).stem if out is None else out, overwrite=overwrite) as directory:
+        plan = new_plan(
+            data,
+            validation,
+            settings=given,
+            recipe=recipe,
+            config_file=config,
+            start_from=start_from,
+            columns=columns,
+            count=count,
+            digits=digits,
+            command=command,
         )
-    claim(out, chosen, overwrite)
-    if len(configs) > 1:
-        return train_ensemble(run, configs, training, held_out, out, overwrite)
-    describe(run)
-    stopped_by = train_and_draw(run, out, name)
-    conclude(run, out, stopped_by)
+        train_and_tell(plan, directory, False)
 
 
-def train_ensemble(
-    run: "Run",
-    configs: "Sequence[Config]",
-    training: "list[Pair]",
-    held_out: "list[Pair]",
-    out: Path,
-    overwrite: bool,
-) -> None:
-    """Train members of these settings one after the other, each in a directory of its own, and join them in `out`.
+def train_and_tell(plan: "Plan", directory: "RunDirectory", resume: bool) -> None:
+    """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
+    from doldari.training.observer import Stop
 
-    run is the first member, prepared.
-    """
-    from doldari.inference.metrics import evaluate
-    from doldari.inference.predictor import MODEL_FILE
-    from doldari.training.ensemble import join
-    from doldari.training.run import Run, claim
-
-    runs: list[Run] = []
-    stopped_by = None
-    for number, settings in enumerate(configs, start=1):
-        directory = out / f"member-{number}"
-        claim(directory, settings, overwrite)
-        if number == 1:
-            describe(run)
-        else:
-            run = Run.prepare(settings, training, held_out)
-        stdout.print(Text(f"model {number} of {len(configs)}", "bold"))
-        stopped_by = train_and_draw(run, directory, directory.name)
-        if run.best is not None or not runs:
-            runs.append(run)
-            join(runs).save(out / MODEL_FILE)  # now, so that whatever happens to the next loses none
-        if stopped_by is not None:
-            break
-    if len(runs) > 1:
-        evaluation = evaluate(join(runs), held_out, unknown="unknown")
-        stdout.print(f"all {len(runs)} together: accuracy", Text(f"{evaluation.accuracy:.2%}", "bold"))
-    if stopped_by is not None:
-        stderr.print(f"stopped; in {out} is a model of as many members as there are: {len(runs)}")
-        raise typer.Exit(128 + stopped_by)
-    stdout.print(f"{out} holds the model; ask it: {asking(out, held_out)}")
+    trained = train_shown(plan, directory, Stop(), resume)
+    conclude(trained, directory, plan.config.model.ensemble)
 
 
-def conclude(run: "Run", out: Path, stopped_by: int | None) -> None:
-    """Say which model a run has left, and how to ask it; exit with the status of the signal that stopped it."""
+def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop", resume: bool = False) -> "Trained":
+    """Train with everything shown."""
+    from doldari.cli.watching import CommandLineDisplay
+    from doldari.training.train import train
+
+    with CommandLineDisplay(plan, stop) as display:
+        return train(plan, directory, display, stop, resume=resume)
+
+
+def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
+    """Say which model there is, and how to ask it."""
+    run, out = trained.runs[-1], directory.shown
     best = run.best
-    if stopped_by is not None:
-        kept = "the model as it stands" if best is None else f"the model of epoch {best.epoch}, the best so far,"
-        stderr.print(f"stopped at step {run.trainer.steps:,}; {kept} is in {out}")
-        raise typer.Exit(128 + stopped_by)
-    if run.out_of_patience:
-        stdout.print(f"stopped early: no better epoch in {run.config.training.patience}")
-    kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
-    stdout.print(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
-
-
-def configure(data: str, recipe: str | None, path: Path | None, **options: Any) -> "Config":
-    """Take the settings of a recipe or a file, or those that suit the data, and change what was given as options."""
-    from doldari.config import Config
-
-    if recipe is not None and path is not None:
-        raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
-    if path is not None:
-        base = Config.from_toml(path)
+    if directory.claim.beside_older:
+        kept = "the run that was there before"
+    elif members > 1:
+        kept = f"a model of as many members as there are: {len(trained.runs)}"
+    elif best is None:
+        kept = "the model as it stands" if trained.error is None else "the untrained model"
     else:
-        base = load_recipe(recipe or (data if data in RECIPES else "general"))
-    return base.replace(**{name: value for name, value in options.items() if value is not None})
-
-
-def train_and_draw(run: "Run", out: Path, title: str) -> int | None:
-    """Train a run with everything shown, and draw its picture; return the signal that stopped it, if one did."""
-    from doldari.display import TrainingDisplay, samples, stop_on_signals
-    from doldari.report.curves import draw_accuracy
-    from doldari.training.run import PICTURE_FILE
-    from doldari.training.run import train as train_run
-
-    def draw() -> None:
-        if run.best is not None:
-            curves = {title: [epoch.accuracy for epoch in run.history]}
-            draw_accuracy(out / PICTURE_FILE, curves, title, best=run.best.epoch)
-
-    with stop_on_signals() as stop:
-        try:
-            with TrainingDisplay(run, stop, stdout, stderr) as display:
-                finished = train_run(run, out, display.after_step, display.after_epoch)
-        except TrainingError as error:
-            draw()
-            kept = f"the model of epoch {run.best.epoch}" if run.best else "the untrained model"
-            raise TrainingError(f"{error}. {out} keeps {kept}") from error
-        except BrokenPipeError:  # whoever read the lines has gone
-            draw()
-            return signal.SIGPIPE
-        draw()
-    if display.evaluation is not None:
-        stdout.print(samples(display.evaluation))
-    return None if finished else stop.signal
+        kept = f"the model of epoch {best.epoch}" + ", the best so far," * (trained.error is None)
+    if trained.error is not None:
+        raise TrainingError(f"{trained.error}. {out} keeps {kept}") from trained.error
+    if trained.stopped_by is not None:
+        stderr.print(f"stopped at step {run.position.steps:,}; {kept} is in {out}")
+        raise typer.Exit(128 + trained.stopped_by)
+    if members > 1:
+        tell(f"{out} holds the model; ask it: {asking(out, run.validation)}")
+        return
+    if run.out_of_patience:
+        tell(f"stopped early: no better epoch in {run.config.training.patience}")
+    kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
+    tell(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
 
 
 def compare(
@@ -209,8 +170,12 @@ def compare(
 
     The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
     """
+    from doldari.data.pairs import choose_columns
     from doldari.report.curves import draw_accuracy
-    from doldari.training.run import PICTURE_FILE, Run, claim
+    from doldari.training.data import read_training_data
+    from doldari.training.directory import PICTURE_FILE, claim
+    from doldari.training.observer import Stop
+    from doldari.training.plan import Plan, choose_settings
 
     name = Path(data).stem
     out = Path("runs") / f"compare-{name}" if out is None else out
@@ -222,22 +187,21 @@ def compare(
     }
     if epochs is None:
         epochs = 25 if data == "addition" else 5
-    settings = configure(
-        data, "chapter", None, epochs=epochs, learning_rate=learning_rate, schedule="constant", seed=seed
-    )
-    directories = {variant: out / variant.replace(" + ", "-") for variant in variants}
-    training, held_out = load_split(data, choose_columns(source_column, target_column, features_column))
-    configs = {variant: settings.replace(**changes) for variant, changes in variants.items()}
-    for variant, directory in directories.items():
-        claim(directory, configs[variant], overwrite)
-    curves = {}
-    for variant in variants:
-        stdout.print(Text(variant, "bold"))
-        run = Run.prepare(configs[variant], training, held_out)
-        stopped_by = train_and_draw(run, directories[variant], variant)
-        curves[variant] = [epoch.accuracy for epoch in run.history]
-        draw_accuracy(out / PICTURE_FILE, curves, name)
-        if stopped_by is not None:
-            stderr.print(f"stopped; what there is, is in {out}")
-            raise typer.Exit(128 + stopped_by)
-    stdout.print(f"the curves are in {out / 'accuracy.png'}")
+    chapter = {"epochs": epochs, "learning_rate": learning_rate, "schedule": "constant", "seed": seed}
+    settings = choose_settings(data, "chapter", None, chapter)
+    places = {variant: variant.replace(" + ", "-") for variant in variants}
+    curves, stop = {}, Stop()
+    with claim(out, overwrite=overwrite, parts=tuple(places.values())) as directory:
+        texts = read_training_data(data, None, choose_columns(source_column, target_column, features_column))
+        for variant, changes in variants.items():
+            tell(Text(variant, "bold"))
+            plan = Plan(settings.replace(**changes), texts, ["doldari", *sys.argv[1:]])
+            trained = train_shown(plan, directory.part(places[variant]), stop)
+            curves[variant] = [epoch.accuracy for epoch in trained.runs[0].history]
+            draw_accuracy(directory.path / PICTURE_FILE, curves, name)
+            if trained.error is not None:
+                raise trained.error
+            if stop.signal is not None:
+                stderr.print(f"stopped; what there is, is in {out}")
+                raise typer.Exit(128 + stop.signal)
+    tell(f"the curves are in {out / PICTURE_FILE}")

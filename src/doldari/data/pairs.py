@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from doldari.data.symbols import normalize
-from doldari.errors import DataError
+from doldari.errors import ConfigError, DataError
 
 
 class Pair(NamedTuple):
@@ -22,6 +22,17 @@ class Columns(NamedTuple):
     source: int = 1
     target: int = 2
     features: int = 0
+
+
+def choose_columns(source: int | None, target: int | None, features: int | None) -> Columns | None:
+    """Take the columns that were given; None where none was."""
+    if source is target is features is None:
+        return None
+    columns = Columns(source or 1, target or 2, features or 0)
+    if len(set(columns)) < len(columns):
+        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
+        raise ConfigError(f"{chosen}: must be different columns")
+    return columns
 
 
 def read_pairs(path: Path, columns: Columns | None = None) -> list[Pair]:

@@ -46,12 +46,9 @@ class Parameters:
         self._named = dict(named)
         self.values = joined([parameter.value for parameter in self._named.values()])
         self.gradients = joined([parameter.gradient for parameter in self._named.values()])
-        start = 0
-        for parameter in self._named.values():
-            shape, stop = parameter.value.shape, start + parameter.value.size
-            parameter.value = self.values[start:stop].reshape(shape)
-            parameter.gradient = self.gradients[start:stop].reshape(shape)
-            start = stop
+        values, gradients = self.views(self.values), self.views(self.gradients)
+        for name, parameter in self._named.items():
+            parameter.value, parameter.gradient = values[name], gradients[name]
 
     def __getitem__(self, name: str) -> Parameter:
         return self._named[name]
@@ -71,6 +68,15 @@ class Parameters:
     def items(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each name with its parameter, in the order of the flat vectors."""
         return iter(self._named.items())
+
+    def views(self, vector: Floats) -> dict[str, Floats]:
+        """Cut a vector that is laid out as `values` is into views of each parameter's name and shape."""
+        named, start = {}, 0
+        for name, parameter in self._named.items():
+            stop = start + parameter.value.size
+            named[name] = vector[start:stop].reshape(parameter.value.shape)
+            start = stop
+        return named
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:

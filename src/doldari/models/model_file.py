@@ -130,10 +130,15 @@ def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> Te
 
 def save_model(path: Path, text_model: TextModel) -> None:
     """Write a model's file, whole or not at all."""
+    write_whole(path, model_bytes(text_model))
+
+
+def model_bytes(text_model: TextModel) -> bytes:
+    """Write what is in a model's file."""
     description = describe(text_model)
     weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
     description["sha256"] = fingerprint(description, weights)
-    write_whole(path, save(weights, {"doldari": json.dumps(description, ensure_ascii=False)}))
+    return save(weights, {"doldari": json.dumps(description, ensure_ascii=False)})
 
 
 def load_model(path: Path) -> TextModel:

@@ -4,19 +4,23 @@ import copy
 import time
 from collections.abc import Callable
 from itertools import chain, count
+from typing import TYPE_CHECKING
 
-from doldari.arrays import Ids
-from doldari.training.trainer import Trainer
+if TYPE_CHECKING:
+    from doldari.training.run import Run
 
 Clock = Callable[[], float]
 
 
 class Budget:
-    """So many seconds for a run, from now on; validating after every epoch is paid of them too."""
+    """So many seconds for a run, from now on; validating after every epoch is paid of them too.
 
-    def __init__(self, seconds: float, clock: Clock = time.perf_counter) -> None:
+    `before` are seconds that were spent before now, by a run that was stopped.
+    """
+
+    def __init__(self, seconds: float, clock: Clock = time.perf_counter, before: float = 0.0) -> None:
         self.seconds, self.clock = seconds, clock
-        self.start = clock()
+        self.start = clock() - before
         self.epoch = 0.0  # seconds that an epoch takes, with its validation
         self.validation = 0.0  # seconds of that for validation: the last one's are kept back
 
@@ -29,16 +33,16 @@ class Budget:
         return self.clock() - self.start
 
 
-def seconds_a_step(trainer: Trainer, x: Ids, t: Ids, batch_size: int, limit: float, clock: Clock) -> float:
-    """Take training steps with a copy of the trainer, three at least, else for `limit` seconds: the mean time of one.
+def seconds_a_step(run: "Run", limit: float) -> float:
+    """Take training steps with a copy of a run's learner, three at least, else for `limit` seconds: the mean time.
 
     The first, which is slower, does not count.
     """
-    probe = copy.deepcopy(trainer)
-    probe.optimizer.learning_rate = 0.0
-    steps = chain.from_iterable(probe.epoch(x, t, batch_size, 1.0) for _ in count())
-    marks = [clock()]
+    learner, rng = copy.deepcopy(run.learner), copy.deepcopy(run.rng)
+    learner.optimizer.learning_rate = 0.0
+    batches = chain.from_iterable(run.batches(rng) for _ in count())
+    marks = [run.clock()]
     while len(marks) < 4 or marks[-1] - marks[0] < limit:
-        next(steps)
-        marks.append(clock())
+        learner.step(*next(batches), 1.0)
+        marks.append(run.clock())
     return (marks[-1] - marks[1]) / (len(marks) - 2)

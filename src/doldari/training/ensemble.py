@@ -1,10 +1,17 @@
-"""Ensembles: the same model trained from several seeds, its members joined into one."""
+"""Ensembles: the same model trained from several seeds, each in a directory of its own, and joined into one."""
 
+import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 
 from doldari.config import Config, seconds
-from doldari.inference.predictor import Predictor
+from doldari.inference.metrics import evaluate
+from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.inference.scores import scores
 from doldari.models.ensemble import Ensemble
+from doldari.models.model_file import model_bytes
+from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
+from doldari.training.record import Facts, new_record, now, read_record, record_bytes, resumed_record, run_facts
 from doldari.training.run import Run
 
 
@@ -18,10 +25,57 @@ def member_configs(config: Config) -> Iterator[Config]:
         yield member
 
 
-def join(runs: Sequence[Run]) -> Predictor:
+def joined(runs: Sequence[Run]) -> Predictor:
     """Make one model of the trained members."""
     text_model = runs[0].predictor.text_model
     if len(runs) == 1:
         return runs[0].predictor
     config = runs[0].config.replace(ensemble=len(runs)).model
-    return Predictor(text_model._replace(model=Ensemble([run.trainer.model for run in runs]), config=config))
+    return Predictor(text_model._replace(model=Ensemble([run.learner.model for run in runs]), config=config))
+
+
+class EnsembleFiles:
+    """Writes the files of the whole: its settings, its record, and a model of the members that there are so far."""
+
+    def __init__(self, directory: RunDirectory, config: Config, facts: Facts, resume: bool) -> None:
+        self.directory, self.config = directory, config
+        before = read_record(directory) if resume else None
+        self.record = new_record(facts) if before is None else resumed_record(before, facts)
+        self.before, self.start = self.record["seconds"], time.monotonic()
+
+    def started(self, run: Run) -> None:
+        """Write what is known when a member's training starts."""
+        if run.member == 1:
+            self.directory.write(CONFIG_FILE, self.config.to_toml().encode())
+        self.write_record([run], "running")
+
+    def first_epoch(self, predictor: Predictor) -> None:
+        """Write a model as soon as there is one: that of the first member's first epoch."""
+        self.directory.write(MODEL_FILE, model_bytes(predictor.text_model))
+
+    def member_trained(self, runs: Sequence[Run]) -> None:
+        """Write a model of all members so far, so that whatever happens to the next loses none."""
+        self.directory.write(MODEL_FILE, model_bytes(joined(runs).text_model))
+        self.write_record(runs, "running")
+
+    def ended(self, predictor: Predictor, runs: Sequence[Run], status: str) -> None:
+        """Write how it ended; the scores are those of all members together."""
+        if len(runs) > 1:
+            evaluation = evaluate(predictor, runs[0].validation, unknown="unknown")
+            measured = {name: dataclasses.asdict(score) for name, score in scores(evaluation).items()}
+            self.record["best"] = {"accuracy": evaluation.accuracy, "scores": measured}
+        self.write_record(runs, status)
+
+    def write_record(self, runs: Sequence[Run], status: str) -> None:
+        """Write what the ensemble was made of, and how it stands."""
+        known = run_facts(runs[0])
+        best = self.record["best"] if len(runs) > 1 else known["best"]
+        self.record |= known | {
+            "status": status,
+            "ended": None if status == "running" else now(),
+            "seconds": round(self.before + time.monotonic() - self.start, 3),
+            "weights": sum(len(run.learner.values) for run in runs),
+            "steps": sum(run.position.steps for run in runs),
+            "best": best,
+        }
+        self.directory.write(RECORD_FILE, record_bytes(self.record))

@@ -14,12 +14,18 @@ class SGD:
 
     def __init__(self, learning_rate: float = 0.01) -> None:
         self.learning_rate = learning_rate
+        self.steps = 0
 
     def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
         """Clip the gradients to norm max_grad and update the values; return the norm before clipping."""
         norm = kernels.clip_gradients(parameters.gradients, max_grad)
         parameters.values -= self.learning_rate * parameters.gradients
+        self.steps += 1
         return norm
+
+    def moments(self, parameters: Parameters) -> dict[str, Floats]:
+        """Give nothing: it remembers no gradients."""
+        return {}
 
 
 class Adam:
@@ -41,14 +47,13 @@ class Adam:
 
     def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
         """Clip the gradients to norm max_grad and update the values; return the norm before clipping."""
-        if self.m is None or self.v is None:
-            self.m, self.v = np.zeros_like(parameters.values), np.zeros_like(parameters.values)
+        moments = self.moments(parameters)
         self.steps += 1
         return kernels.adam(
             parameters.values,
             parameters.gradients,
-            self.m,
-            self.v,
+            moments["m"],
+            moments["v"],
             self.learning_rate,
             self.beta1,
             self.beta2,
@@ -56,6 +61,12 @@ class Adam:
             self.steps,
             max_grad,
         )
+
+    def moments(self, parameters: Parameters) -> dict[str, Floats]:
+        """Give the running moments m and v, zeros before the first step: vectors as long as the parameters."""
+        if self.m is None or self.v is None:
+            self.m, self.v = np.zeros_like(parameters.values), np.zeros_like(parameters.values)
+        return {"m": self.m, "v": self.v}
 
 
 class AdamW(Adam):

@@ -1,36 +1,46 @@
-"""A run: pairs and settings in, a directory with the best epoch's model, its settings and its history out."""
+"""A run: one model in training, what it learns from, and where in its training it stands."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from doldari.arrays import Ids
+from doldari.arrays import Floats, Ids
 from doldari.config import Config, seconds
+from doldari.data.batches import shuffled_batches
 from doldari.data.pairs import Pair
-from doldari.errors import ConfigError, DataError, RunExistsError, TrainingError
-from doldari.files import write_whole
+from doldari.errors import ConfigError, DataError
 from doldari.inference.metrics import Evaluation, evaluate
-from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.inference.predictor import Predictor
 from doldari.models.model_file import TextModel, build_model
 from doldari.training.averaging import MovingAverage
 from doldari.training.budget import Budget, Clock, seconds_a_step
-from doldari.training.encoding import build_vocabularies, encode_pairs, most_longer, spelled_pairs
-from doldari.training.history import Epoch, best_epoch, write_history
+from doldari.training.directory import RunDirectory
+from doldari.training.encoding import encode_pairs, most_longer, spelled_pairs
+from doldari.training.history import Epoch, best_epoch
+from doldari.training.learner import Learner
 from doldari.training.optimizers import Adam, AdamW
-from doldari.training.schedules import make_schedule
-from doldari.training.trainer import Trainer
-from doldari.training.validation import mean_loss
+from doldari.training.start import Start, start_of
+from doldari.training.trainer import warn_of_slow_kernels
 
-CONFIG_FILE = "config.toml"
-HISTORY_FILE = "history.jsonl"
-PICTURE_FILE = "accuracy.png"
 STEPS = 3_000  # of a training for which neither epochs nor a budget are given
 PROBED = 500  # pairs that are answered to learn how long validation takes
+
+
+@dataclass
+class Position:
+    """Where in its training a run stands; the sums are over the batches of the epoch under way."""
+
+    steps: int = 0
+    batches: int = 0
+    losses: float = 0.0
+    norms: float = 0.0
+    seconds: float = 0.0
+    order: dict[str, Any] | None = None  # the shuffling generator's state before that epoch
 
 
 @dataclass
@@ -39,16 +49,23 @@ class Run:
 
     config: Config
     predictor: Predictor
-    trainer: Trainer
+    learner: Learner
     x: Ids
     t: Ids
     validation: Sequence[Pair]
     spelled: Sequence[Pair]  # those to validate with that have no unknown symbol
     validation_arrays: tuple[Ids, Ids]  # of those, or of all if there are none
+    rng: np.random.Generator  # shuffles
     clock: Clock = time.perf_counter
-    average: MovingAverage | None = None
+    member: int = 1  # of an ensemble
+    directory: RunDirectory | None = None
+    new_symbols: tuple[int, int] | None = None  # of each side, where training goes on from another model
     budget: Budget | None = None
+    position: Position = field(default_factory=Position)
     history: list[Epoch] = field(default_factory=list)
+    best_weights: Floats | None = None
+    best_evaluation: Evaluation | None = None  # until its scores are computed
+    best_scores: dict[str, Any] | None = None
 
     @classmethod
     def prepare(
@@ -57,18 +74,18 @@ class Run:
         training: Sequence[Pair],
         validation: Sequence[Pair],
         clock: Clock = time.perf_counter,
+        *,
+        start: Start | None = None,
     ) -> "Run":
-        """Build the vocabularies, from the training pairs alone, and the untrained model.
-
-        A budget of time begins here, and is refused if it is too short for one epoch.
-        """
+        """Build the vocabularies, from the training pairs alone, and the untrained model; or begin from a `start`."""
         for pairs, use in (training, "train on"), (validation, "validate with"):
             if not pairs:
                 raise DataError(f"there are no pairs to {use}")
         settings = config.training
         sequences = np.random.SeedSequence(settings.seed).spawn(3)
         initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
-        source, target = build_vocabularies(config, training)
+        start = start_of(config, training) if start is None else start
+        source, target = start.source, start.target
         x, t = encode_pairs(training, source, target, config.model.reverse)
         model = build_model(
             config.model,
@@ -78,44 +95,59 @@ class Run:
             label_smoothing=settings.label_smoothing,
             rng=initial_rng,
         )
+        start.write_weights(model)
         rate, decay = settings.learning_rate, settings.weight_decay
         spelled = spelled_pairs(source, target, validation)
-        run = cls(
+        longest = start.longest(x.shape[1], t.shape[1] - 2, most_longer(x, t))
+        warn_of_slow_kernels()
+        return cls(
             config,
-            Predictor(TextModel(model, config.model, source, target, x.shape[1], t.shape[1] - 2, most_longer(x, t))),
-            Trainer(
+            Predictor(TextModel(model, config.model, source, target, *longest)),
+            Learner(
                 model,
                 AdamW(rate, weight_decay=decay) if decay else Adam(rate),
-                bucketing=settings.bucketing,
-                rng=shuffle_rng,
                 dropout_rng=dropout_rng,
+                average=MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
             ),
             x,
             t,
             validation,
             spelled,
             encode_pairs(spelled or validation, source, target, config.model.reverse),
+            shuffle_rng,
             clock,
-            MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
+            new_symbols=start.new_symbols,
         )
-        if settings.budget is not None:
-            run.budget = run.plan(seconds(settings.budget))
-        return run
 
-    def plan(self, seconds: float) -> Budget:
-        """Begin a budget of time: measure how long an epoch takes, and refuse a budget too short for one."""
-        budget, sample = Budget(seconds, self.clock), self.validation[:PROBED]
+    def plan(self) -> None:
+        """Begin the budget of time, if there is one: measure how long an epoch takes, refuse too short a budget."""
+        if self.config.training.budget is None:
+            return
+        total = seconds(self.config.training.budget)
+        budget, sample = Budget(total, self.clock), self.validation[:PROBED]
         evaluate(self.predictor, sample, unknown="unknown")
         budget.validation = budget.spent() * len(self.validation) / len(sample)
-        limit = min(2.0, seconds / 50)
-        step = seconds_a_step(self.trainer, self.x, self.t, self.config.training.batch_size, limit, self.clock)
+        step = seconds_a_step(self, min(2.0, total / 50))
         budget.epoch = self.steps_an_epoch * step + budget.validation
-        if budget.spent() + budget.epoch > seconds:
+        if budget.spent() + budget.epoch > total:
             raise ConfigError(
                 f"budget={self.config.training.budget}: too short, one epoch takes about {budget.epoch:.1f} s with "
                 "its validation; give it more time, or --epochs 1 in its place"
             )
-        return budget
+        self.budget = budget
+
+    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Ids, Ids]]:
+        """Yield the batches of an epoch in the order that the generator gives."""
+        settings, pad_id = self.config.training, self.learner.model.pad_id
+        return shuffled_batches(self.x, self.t, settings.batch_size, pad_id, rng, settings.bucketing)
+
+    def batches_left(self) -> Iterator[tuple[Ids, Ids]]:
+        """Yield what is left of the epoch under way, or a new one."""
+        if self.position.order is None:
+            self.position.order = dict(self.rng.bit_generator.state)
+        else:
+            self.rng.bit_generator.state = self.position.order
+        return islice(self.batches(self.rng), self.position.batches, None)
 
     @property
     def steps_an_epoch(self) -> int:
@@ -134,7 +166,7 @@ class Run:
         """How much of the training is done, in [0, 1]: of the steps, or of the time if there is a budget."""
         if self.budget is not None:
             return self.budget.progress()
-        return self.trainer.steps / (self.epochs * self.steps_an_epoch)
+        return self.position.steps / (self.epochs * self.steps_an_epoch)
 
     @property
     def best(self) -> Epoch | None:
@@ -150,103 +182,9 @@ class Run:
     @property
     def over(self) -> bool:
         """Whether nothing is left to do: all epochs are trained, the time is up, or patience is out."""
-        return self.progress() >= 1 or self.out_of_patience
+        return self.position.batches == 0 and (self.progress() >= 1 or self.out_of_patience)
 
-    def averaged(self) -> AbstractContextManager[None]:
-        """Put the moving average in the weights' place, if there is one, for as long as the `with` block runs."""
-        values = self.trainer.model.parameters.values
-        return nullcontext() if self.average is None else self.average.in_place_of(values)
-
-    def save(self, directory: Path) -> None:
-        """Write the model and its history."""
-        self.predictor.save(directory / MODEL_FILE)
-        write_history(directory / HISTORY_FILE, self.history)
-
-
-def claim(directory: Path, config: Config, overwrite: bool) -> None:
-    """Make the directory of a new run and put its settings there.
-
-    A directory that holds a run is refused, or with `overwrite` emptied of it and of an ensemble's members.
-    """
-    places, files = (directory, *directory.glob("member-*")), (MODEL_FILE, HISTORY_FILE, PICTURE_FILE, CONFIG_FILE)
-    held = [place / name for place in places for name in files if (place / name).exists()]
-    if held and not overwrite:
-        raise RunExistsError(f"{directory}: holds a run already ({held[0].name}); give another --out, or --overwrite")
-    try:
-        for path in held:
-            path.unlink()
-        write_whole(directory / CONFIG_FILE, config.to_toml().encode())
-    except OSError as error:
-        raise RunExistsError(f"{directory}: cannot be made a directory for the run: {error.strerror}") from error
-
-
-AfterStep = Callable[[float], bool]
-AfterEpoch = Callable[[Epoch, Evaluation], None]
-
-
-def train(run: Run, directory: Path, after_step: AfterStep, after_epoch: AfterEpoch) -> bool:
-    """Train a run to its end; the directory, and at the end the run, hold the model of the best epoch.
-
-    after_step is given each step's loss and says whether to stop: False is then returned, and a model that has not
-    seen one whole epoch is kept as it stands.  If the loss is no longer a number, TrainingError is raised.
-    """
-    values = run.trainer.model.parameters.values
-    kept = values.copy()
-    try:
-        while not run.over:
-            start = run.clock()
-            loss = train_epoch(run, after_step)
-            seconds = run.clock() - start
-            with run.averaged():
-                if loss is None:
-                    if not run.history:
-                        kept = values.copy()
-                    return False
-                evaluation = validate(run, loss, seconds)
-                if run.best is run.history[-1]:
-                    kept = values.copy()
-                    run.predictor.save(directory / MODEL_FILE)
-            write_history(directory / HISTORY_FILE, run.history)
-            after_epoch(run.history[-1], evaluation)
-    except TrainingError as error:
-        rate = run.config.training.learning_rate
-        raise TrainingError(f"{error}; try a learning rate lower than {rate:g}") from error
-    finally:
-        values[...] = kept
-        if not run.history:
-            run.save(directory)
-    return True
-
-
-def train_epoch(run: Run, after_step: AfterStep) -> float | None:
-    """Train on every pair once, or until a budget's time is up: the mean loss, or None if after_step said to stop."""
-    settings = run.config.training
-    values = run.trainer.model.parameters.values
-    rate = make_schedule(settings, [epoch.score(settings.metric) for epoch in run.history])
-    run.trainer.schedule = lambda step: rate(run.progress())
-    losses = []
-    for loss in run.trainer.epoch(run.x, run.t, settings.batch_size, settings.max_grad):
-        losses.append(loss)
-        if run.average is not None:
-            run.average.update(values)
-        if after_step(loss):
-            return None
-        if run.progress() >= 1:
-            break
-    if not np.isfinite(values).all():
-        raise TrainingError(f"weights became infinite at step {run.trainer.steps:,} (epoch {run.trainer.epochs})")
-    return sum(losses) / len(losses)
-
-
-def validate(run: Run, loss: float, seconds: float) -> Evaluation:
-    """Measure the model on the pairs held out, and add its epoch to the history."""
-    start = run.clock()
-    with np.errstate(all="ignore"):
-        evaluation = evaluate(run.predictor, run.validation, unknown="unknown")
-        validation_loss = mean_loss(run.trainer.model, *run.validation_arrays, run.config.training.batch_size)
-    if run.budget is not None:
-        run.budget.validation = run.clock() - start
-        run.budget.epoch = seconds + run.budget.validation
-    rate = run.trainer.optimizer.learning_rate
-    run.history.append(Epoch(len(run.history) + 1, loss, evaluation.accuracy, validation_loss, rate, seconds))
-    return evaluation
+    def use_best(self) -> None:
+        """Put the best epoch's weights in the place of the last ones."""
+        if self.best_weights is not None:
+            self.learner.values[...] = self.best_weights

@@ -1,11 +1,10 @@
-"""The training step and the epoch: shuffled batches, forward, backward, clip, update (chapter 7.3.4)."""
+"""The chapter's trainer (7.3.4): shuffled batches, forward, backward, clip, update, epoch after epoch."""
 
 import math
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,29 +13,27 @@ from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
 from doldari.errors import TrainingError, level_of_caller
-from doldari.layers import Parameters
 from doldari.models import Seq2seq
+from doldari.training.learner import Learner, Optimizer
 
 
 class SlowKernelsWarning(UserWarning):
     """The native kernels are not there."""
 
 
-class Optimizer(Protocol):
-    """What a trainer asks of an optimizer; `Adam` and `SGD` are two."""
-
-    learning_rate: float
-
-    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
-        """Clip the gradients, update the values, return the gradients' norm."""
+def warn_of_slow_kernels() -> None:
+    """Say so where training runs on the NumPy kernels and nobody asked for them."""
+    if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
+        message = "training with the NumPy kernels: doldari was installed without a C++ compiler, and is slower"
+        warnings.warn(message, SlowKernelsWarning, stacklevel=level_of_caller())
 
 
 class Trainer:
     """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
 
     schedule gives the learning rate of a step, counted from 0; without one the optimizer's is left as it is.  With
-    bucketing the examples of a batch are of about one length.  Without rng and
-    dropout_rng, shuffling and dropout differ every time.
+    bucketing the examples of a batch are of about one length.  Without rng and dropout_rng, shuffling and dropout
+    differ every time.
     """
 
     def __init__(
@@ -50,13 +47,11 @@ class Trainer:
         dropout_rng: np.random.Generator | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.bucketing = model, optimizer, schedule, bucketing
+        self.learner = Learner(model, optimizer, dropout_rng=dropout_rng)
         self.rng = np.random.default_rng() if rng is None else rng
-        self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
         self.steps = 0
         self.epochs = 0
-        if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
-            message = "training with the NumPy kernels: doldari was installed without a C++ compiler, and is slower"
-            warnings.warn(message, SlowKernelsWarning, stacklevel=level_of_caller())
+        warn_of_slow_kernels()
 
     def fit(
         self,
@@ -103,13 +98,7 @@ class Trainer:
         if self.schedule is not None:
             self.optimizer.learning_rate = self.schedule(self.steps)
         self.steps += 1
-        self.model.parameters.gradients[...] = 0.0
-        with np.errstate(all="ignore"):  # what overflows shows in the loss
-            loss = self.model.forward(x, t, self.dropout_rng)
-            if not math.isfinite(loss):
-                raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
-            self.model.backward()
-            norm = self.optimizer.step(self.model.parameters, max_grad)
-        if not math.isfinite(norm):
-            raise TrainingError(f"the gradient's norm became {norm} at step {self.steps:,} (epoch {self.epochs})")
-        return loss
+        try:
+            return self.learner.step(x, t, max_grad).loss
+        except TrainingError as error:
+            raise TrainingError(f"{error} at step {self.steps:,} (epoch {self.epochs})") from error

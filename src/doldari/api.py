@@ -1,0 +1,129 @@
+"""The Python API for training: `doldari.train`, which can do all that the command line can."""
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from doldari.data.pairs import choose_columns
+from doldari.display import draw_run
+from doldari.errors import ConfigError, level_of_caller
+from doldari.inference.metrics import Evaluation
+from doldari.inference.predictor import Predictor
+from doldari.report.curves import accuracy_figure
+from doldari.training.data import Texts
+from doldari.training.directory import RunDirectory, claim
+from doldari.training.observer import Observer
+from doldari.training.plan import new_plan, resumed_plan
+from doldari.training.run import Run
+from doldari.training.train import train as train_by_plan
+
+
+def train(
+    data: Texts | None = None,
+    *,
+    validation: Texts | None = None,
+    out: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+    resume: str | PathLike[str] | None = None,
+    start_from: str | PathLike[str] | None = None,
+    recipe: str | None = None,
+    source_column: int | None = None,
+    target_column: int | None = None,
+    features_column: int | None = None,
+    count: int | None = None,
+    digits: int | None = None,
+    progress: bool = True,
+    observer: Observer | None = None,
+    **settings: Any,
+) -> Predictor:
+    """Train a model on pairs of texts and return it, as `doldari.load` would.
+
+    data are pairs, source and target, or triples with the source's features behind them; or a file's path, or a
+    built-in task's name.  Without `validation`, which is given likewise, a tenth of the sources is held out, with all
+    of their pairs.  settings are those of the command line, with underscores: `hidden_size=512`, `budget="5m"`.
+
+    out is the run's directory, with the files that `doldari train` leaves; without it nothing is kept but the model.
+    resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
+    a budget of time.  Its data are read again from where they were, and pairs that were in no file are given again;
+    settings may only make it longer.  start_from is a trained model whose weights are the first ones.
+
+    An observer is told of every step and epoch; without one, and with `progress`, a line is printed after each epoch,
+    and in a notebook a curve drawn.  An interruption (Ctrl-C, or the notebook's stop) ends the training, and the best
+    model so far is returned.
+
+    Raises ConfigError, DataError, RunExistsError, and TrainingError if the loss is no longer a number before an epoch
+    is done; after that a warning, and the best model so far is returned.
+    """
+    watcher = observer or (LiveCurve() if progress else Observer())
+    with run_directory(out, resume, overwrite) as directory:
+        command = ["doldari.train"]
+        if resume is not None:
+            plan = resumed_plan(directory, data, validation, settings=settings, command=command)
+        elif data is None:
+            raise ConfigError("data: give pairs, a file of pairs, or a built-in task; or a run to resume")
+        else:
+            plan = new_plan(
+                data,
+                validation,
+                settings=settings,
+                recipe=recipe,
+                start_from=start_from,
+                columns=choose_columns(source_column, target_column, features_column),
+                count=count,
+                digits=digits,
+                command=command,
+            )
+        trained = train_by_plan(plan, directory, watcher, resume=resume is not None)
+        if out is not None or resume is not None:
+            for run in trained.runs:
+                draw_run(run)
+    best = trained.runs[-1].best
+    if trained.error is not None and best is None:
+        raise trained.error
+    if trained.error is not None and best is not None:
+        warnings.warn(f"{trained.error}; the model of epoch {best.epoch} is returned", stacklevel=level_of_caller())
+    return trained.predictor
+
+
+@contextmanager
+def run_directory(
+    out: str | PathLike[str] | None, resume: str | PathLike[str] | None, overwrite: bool
+) -> Iterator[RunDirectory]:
+    """Claim the directory that was given, or one that goes with the `with` block."""
+    if resume is not None and (out is not None or overwrite):
+        raise ConfigError("resume: goes with neither out nor overwrite; the run's own directory is written to")
+    if resume is not None:
+        with claim(Path(resume), resume=True) as directory:
+            yield directory
+    elif out is not None:
+        with claim(Path(out), overwrite=overwrite) as directory:
+            yield directory
+    else:
+        with tempfile.TemporaryDirectory() as scratch, claim(Path(scratch) / "run") as directory:
+            yield directory
+
+
+class LiveCurve(Observer):
+    """Shows each epoch: in a notebook in a picture that grows, elsewhere by a line on standard error."""
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+        if "ipykernel" in sys.modules:
+            from IPython.display import display
+
+            self.handle = display(display_id=True)
+
+    def epoch(self, run: Run, evaluation: Evaluation) -> None:
+        """Draw the accuracies so far, or print the last."""
+        epoch = run.history[-1]
+        if self.handle is not None:
+            accuracies = [one.accuracy for one in run.history]
+            self.handle.update(accuracy_figure({"accuracy": accuracies}, f"epoch {epoch.epoch} of {run.epochs}"))
+        else:
+            text = f"epoch {epoch.epoch}/{run.epochs}   loss {epoch.loss:.4f}   accuracy {epoch.accuracy:.2%}"
+            print(text, file=sys.stderr)

@@ -1,0 +1,36 @@
+"""How the command line shows a training: what there is before it, a line an epoch, the picture, some answers."""
+
+import signal
+from typing import Any
+
+from rich.text import Text
+
+from doldari.cli.console import stderr, tell
+from doldari.cli.describing import describe
+from doldari.display import TrainingDisplay
+from doldari.training.observer import Stop
+from doldari.training.plan import Plan
+from doldari.training.run import Run
+
+
+class CommandLineDisplay(TrainingDisplay):
+    """Shows a training and, where nobody reads what it prints any more (`| head`), asks it to stop."""
+
+    def __init__(self, plan: Plan, stop: Stop) -> None:
+        super().__init__(self.tell_or_stop, stderr)
+        self.members, self.stop = plan.config.model.ensemble, stop
+
+    def started(self, run: Run) -> None:
+        """Say what is about to be trained."""
+        if run.member == 1:
+            describe(run)
+        if self.members > 1:
+            self.say(Text(f"model {run.member} of {self.members}", "bold"))
+        super().started(run)
+
+    def tell_or_stop(self, *objects: Any) -> None:
+        """Print."""
+        try:
+            tell(*objects)
+        except BrokenPipeError:
+            self.stop.signal = signal.SIGPIPE

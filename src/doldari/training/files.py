@@ -1,0 +1,81 @@
+"""The files of a run while it trains: settings, record, history, the best epoch's model, and checkpoints."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from doldari.config import steps_or_seconds
+from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.models.model_file import model_bytes
+from doldari.training.checkpoint import checkpoint_bytes
+from doldari.training.directory import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, RECORD_FILE, RunDirectory
+from doldari.training.history import history_lines
+from doldari.training.record import Facts, new_record, now, record_bytes, resumed_record, run_facts
+from doldari.training.run import Run
+
+
+class RunFiles:
+    """Writes a run's files, each whole or not at all, as its training goes on.
+
+    record is that of the run as it was before, if it is resumed; first_epoch is called when the first epoch's model
+    is written.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        facts: Facts,
+        record: dict[str, Any] | None = None,
+        first_epoch: Callable[[Predictor], None] | None = None,
+    ) -> None:
+        self.directory, self.first_epoch = directory, first_epoch
+        self.record = new_record(facts) if record is None else resumed_record(record, facts)
+        self.before = self.record["seconds"]
+        self.start = self.saved = time.monotonic()
+        self.saved_steps = 0
+
+    def started(self, run: Run) -> None:
+        """Write what a run is made of; and its history anew, of which a crash may have left more than it resumes from."""
+        self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
+        self.saved_steps = run.position.steps
+        if run.history or self.directory.exists(HISTORY_FILE):
+            self.directory.write(HISTORY_FILE, history_lines(run.history))
+        self.write_record(run, "running")
+
+    def step(self, run: Run) -> None:
+        """Write a checkpoint if one is due."""
+        steps, seconds = steps_or_seconds(run.config.training.checkpoint_every)
+        if run.position.steps - self.saved_steps >= steps or time.monotonic() - self.saved >= seconds:
+            self.checkpoint(run)
+
+    def epoch(self, run: Run) -> None:
+        """Write an epoch's line, and its model if it is the best so far, whose weights the run has just then."""
+        if run.best is run.history[-1]:
+            self.directory.write(MODEL_FILE, model_bytes(run.predictor.text_model))
+        self.directory.append(HISTORY_FILE, history_lines(run.history[-1:]))
+        if len(run.history) == 1:
+            if self.first_epoch is not None:
+                self.first_epoch(run.predictor)
+            self.directory.claim.replace_older()
+
+    def checkpoint(self, run: Run) -> None:
+        """Write a checkpoint."""
+        self.write_record(run, "running")
+        self.directory.write(CHECKPOINT_FILE, checkpoint_bytes(run))
+        self.saved, self.saved_steps = time.monotonic(), run.position.steps
+
+    def ended(self, run: Run, status: str) -> None:
+        """Write how a run ended; and its model as it stands, if there is no better one."""
+        if not run.history:
+            self.directory.write(MODEL_FILE, model_bytes(run.predictor.text_model))
+        self.write_record(run, status)
+
+    def write_record(self, run: Run, status: str) -> None:
+        """Write what the run was made of, and how it stands."""
+        self.record["data"][1]["unknown"] = len(run.validation) - len(run.spelled)
+        self.record |= run_facts(run) | {
+            "status": status,
+            "ended": None if status == "running" else now(),
+            "seconds": round(self.before + time.monotonic() - self.start, 3),
+        }
+        self.directory.write(RECORD_FILE, record_bytes(self.record))

@@ -1,0 +1,116 @@
+"""What computes a training step: a model, its optimizer and, if wanted, the moving average of its weights.
+
+A training knows no more of how numbers are made than this: `step` takes a batch to its loss, and whatever another
+process needs to go on to the bit goes out and comes in as named arrays and a few plain numbers.
+"""
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doldari.arrays import Floats, Ids
+from doldari.errors import TrainingError
+from doldari.layers import Parameters
+from doldari.models import Seq2seq
+from doldari.training.averaging import MovingAverage
+
+
+class Optimizer(Protocol):
+    """What a learner asks of an optimizer; `Adam` and `SGD` are two."""
+
+    learning_rate: float
+    steps: int
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients, update the values, return the gradients' norm."""
+
+    def moments(self, parameters: Parameters) -> dict[str, Floats]:
+        """Give what it remembers of the gradients: vectors as long as the parameters, to be read and written."""
+
+
+class Step(NamedTuple):
+    """What a training step tells: the batch's mean loss before the update, the gradient's norm before clipping."""
+
+    loss: float
+    norm: float
+
+
+class Learner:
+    """A model that learns.  Without dropout_rng, dropout differs every time."""
+
+    def __init__(
+        self,
+        model: Seq2seq,
+        optimizer: Optimizer,
+        *,
+        dropout_rng: np.random.Generator | None = None,
+        average: MovingAverage | None = None,
+    ) -> None:
+        self.model, self.optimizer, self.average = model, optimizer, average
+        self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
+
+    @property
+    def values(self) -> Floats:
+        """All weights, as one flat vector that may be written."""
+        return self.model.parameters.values
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+        """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
+
+        TrainingError where the loss or the gradient is no longer a number.
+        """
+        parameters = self.model.parameters
+        parameters.gradients[...] = 0.0
+        with np.errstate(all="ignore"):  # what overflows shows in the loss
+            loss = self.model.forward(x, t, self.dropout_rng)
+            if not math.isfinite(loss):
+                raise TrainingError(f"the loss became {loss}")
+            self.model.backward()
+            norm = self.optimizer.step(parameters, max_grad)
+        if not math.isfinite(norm):
+            raise TrainingError(f"the gradient's norm became {norm}")
+        if self.average is not None:
+            self.average.update(parameters.values)
+        return Step(loss, norm)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Put the moving average in the weights' place, if there is one, for as long as the `with` block runs."""
+        return nullcontext() if self.average is None else self.average.in_place_of(self.values)
+
+    def arrays(self) -> dict[str, Floats]:
+        """Name every array that training changes: `parameters.encoder.embed.W`, `m.encoder.embed.W` and so on.
+
+        They are views: writing into them is how a training goes on from a checkpoint.
+        """
+        parameters = self.model.parameters
+        vectors = {"parameters": parameters.values} | self.optimizer.moments(parameters)
+        if self.average is not None:
+            vectors["average"] = self.average.average
+        return {
+            f"{kind}.{name}": array
+            for kind, vector in vectors.items()
+            for name, array in parameters.views(vector).items()
+        }
+
+    def counters(self) -> dict[str, Any]:
+        """Give what else training changes, as plain numbers for JSON."""
+        return {
+            "optimizer_steps": self.optimizer.steps,
+            "average_updates": 0 if self.average is None else self.average.updates,
+            "dropout_rng": self.dropout_rng.bit_generator.state,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
+        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        for name, array in self.arrays().items():
+            if array.shape != arrays[name].shape:
+                raise ValueError(f"{name} is {arrays[name].shape}, expected {array.shape}")
+            array[...] = arrays[name]
+        self.optimizer.steps = counters["optimizer_steps"]
+        if self.average is not None:
+            self.average.updates = counters["average_updates"]
+        self.dropout_rng.bit_generator.state = counters["dropout_rng"]

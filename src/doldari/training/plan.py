@@ -1,0 +1,88 @@
+"""What a training starts from, as every door gives it: new settings and data, or those of a run that was stopped."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from doldari.config import Config
+from doldari.data.pairs import Columns
+from doldari.errors import ConfigError
+from doldari.recipes import RECIPES, load_recipe
+from doldari.training.data import Texts, TrainingData, read_again, read_training_data
+from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
+from doldari.training.finetune import Base, load_base, with_model_of
+from doldari.training.record import read_record
+
+LONGER = ("epochs", "budget", "patience", "checkpoint_every")  # settings that a resumed run may be given anew
+
+
+class Plan(NamedTuple):
+    """Settings, data, the model to start from if any, and the command that asked."""
+
+    config: Config
+    data: TrainingData
+    command: list[str]
+    base: Base | None = None
+
+
+def new_plan(
+    data: Texts,
+    validation: Texts | None = None,
+    *,
+    settings: dict[str, Any],
+    recipe: str | None = None,
+    config_file: Path | None = None,
+    start_from: str | PathLike[str] | None = None,
+    columns: Columns | None = None,
+    count: int | None = None,
+    digits: int | None = None,
+    command: list[str],
+) -> Plan:
+    """Choose settings and read data: those of a recipe or a file, or that suit the data, changed by `settings`.
+
+    With start_from, the model's own settings are those of that model.
+    """
+    config = choose_settings(data, recipe, config_file, settings)
+    base = None if start_from is None else load_base(Path(start_from))
+    if base is not None:
+        config = with_model_of(config, base, settings)
+    return Plan(config, read_training_data(data, validation, columns, count, digits), command, base)
+
+
+def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
+    """Take the settings of a recipe or a file, or those that suit the data, and change what is given."""
+    if recipe is not None and path is not None:
+        raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
+    if path is not None:
+        base = Config.from_toml(path)
+    else:
+        base = load_recipe(recipe or (data if isinstance(data, str) and data in RECIPES else "general"))
+    return base.replace(**settings)
+
+
+def resumed_plan(
+    directory: RunDirectory,
+    data: Texts | None = None,
+    validation: Texts | None = None,
+    *,
+    settings: dict[str, Any],
+    command: list[str],
+) -> Plan:
+    """Take settings and data of a run that was stopped; `settings` may make it longer, nothing else.
+
+    data and validation are only needed where they were in no file.  DataError where they have changed since.
+    """
+    record = read_record(directory)
+    if record is None or not directory.exists(CONFIG_FILE):
+        missing = CONFIG_FILE if record is not None else RECORD_FILE
+        raise ConfigError(f"{directory.shown}: holds no run to resume: no {missing} there, or not a whole one")
+    for name in settings:
+        if name not in LONGER:
+            raise ConfigError(f"{name}: cannot be changed when a run is resumed; only {', '.join(LONGER)} can")
+    config = Config.from_toml(directory.path / CONFIG_FILE).replace(**settings)
+    read = read_again(record["reading"], data, validation)
+    read.check_unchanged(record["data"])
+    base = None
+    if record["from"] is not None and Path(record["from"]["path"]).exists():
+        base = load_base(Path(record["from"]["path"]))
+    return Plan(config, read, command, base)

@@ -1,0 +1,104 @@
+"""What a run was made of, for `run.json`: status, times, command, versions, kernels, data, seed, the best epoch."""
+
+import dataclasses
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import doldari
+from doldari import kernels
+from doldari.inference.scores import scores
+from doldari.training.data import TrainingData
+from doldari.training.directory import RECORD_FILE, RunDirectory
+from doldari.training.run import Run
+
+FORMAT = 1
+
+
+class Facts(NamedTuple):
+    """What a run does not know of itself: the command that trains it, its data, and the model it goes on from."""
+
+    command: list[str]
+    data: TrainingData
+    base: dict[str, str] | None = None  # its path and the SHA-256 of its file
+    members: int = 1
+
+
+def new_record(facts: Facts) -> dict[str, Any]:
+    """Begin the record of a run that starts now."""
+    return {
+        "format": FORMAT,
+        "status": "running",
+        "started": now(),
+        "ended": None,
+        "seconds": 0.0,
+        "resumes": 0,
+        "command": facts.command,
+        "versions": {
+            "doldari": doldari.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "kernels": kernels.name,
+        "instruction_set": getattr(sys.modules.get("doldari.kernels._native"), "instruction_set", None),
+        "threads": kernels.get_num_threads(),
+        "platform": f"{platform.system()}-{platform.machine()}",
+        "members": facts.members,
+        "from": facts.base,
+        "data": facts.data.described(),
+        "reading": facts.data.reading,
+        "best": None,
+    }
+
+
+def resumed_record(record: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """Go on with the record of a run that was stopped: what it runs on may be another machine now."""
+    kept = ("started", "seconds", "command", "from", "best")
+    return (
+        new_record(facts)
+        | {name: record[name] for name in kept if name in record}
+        | {"resumes": record.get("resumes", 0) + 1}
+    )
+
+
+def read_record(directory: RunDirectory) -> dict[str, Any] | None:
+    """Read the record of the run in a directory; None if there is none, or it is not whole."""
+    try:
+        record = json.loads((directory.path / RECORD_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def record_bytes(record: dict[str, Any]) -> bytes:
+    """Write a record as JSON, for people too."""
+    return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace")
+
+
+def now() -> str:
+    """Write the time, in UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """Say what a run knows of itself; the scores of its best epoch are computed here, once."""
+    text_model, best = run.predictor.text_model, run.best
+    if run.best_evaluation is not None:
+        measured = scores(run.best_evaluation)
+        run.best_scores = {name: dataclasses.asdict(score) for name, score in measured.items()}
+        run.best_evaluation = None
+    return {
+        "source_symbols": len(text_model.source.symbols),
+        "target_symbols": len(text_model.target.symbols),
+        "features": len(text_model.source.features),
+        "weights": len(run.learner.values),
+        "seed": run.config.training.seed,
+        "epochs": len(run.history),
+        "epochs_planned": run.epochs,
+        "steps": run.position.steps,
+        "best": None if best is None else best.as_object() | {"scores": run.best_scores},
+    }
