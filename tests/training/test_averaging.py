@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from runs import train
 
 from doldari import load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import split_pairs
 from doldari.training.averaging import MovingAverage
-from doldari.training.run import Run, train
+from doldari.training.run import Run
 
 
 def test_average_equals_pytorchs():
@@ -52,17 +53,17 @@ def test_the_average_is_validated_and_kept_and_training_goes_on_without_it(tmp_p
     plain, averaged = (
         Run.prepare(config.replace(ema=ema), *split_pairs(addition_pairs(200, 2))) for ema in (0.0, 0.9)
     )
-    by_hand, last = MovingAverage(averaged.trainer.model.parameters.values, 0.9), []
+    by_hand, last = MovingAverage(averaged.learner.model.parameters.values, 0.9), []
 
     def after_step(loss):
-        by_hand.update(averaged.trainer.model.parameters.values)
+        by_hand.update(averaged.learner.model.parameters.values)
         return False
 
     def after_epoch(epoch, evaluation):
         last.append(by_hand.average.copy())
 
     train(averaged, tmp_path / "averaged", after_step, after_epoch)
-    train(plain, tmp_path / "plain", lambda loss: False, lambda epoch, evaluation: None)
+    train(plain, tmp_path / "plain")
     assert [epoch.loss for epoch in plain.history] == [epoch.loss for epoch in averaged.history]
     assert plain.history[0].validation_loss != averaged.history[0].validation_loss
     for model in (averaged.predictor, load(tmp_path / "averaged")):

@@ -1,18 +1,19 @@
 """Which epoch is the best, that its model is the one kept, and when training stops waiting for a better one."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from runs import train
 
 from doldari import DataError, load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import Pair, split_pairs
-from doldari.training import run as run_module
+from doldari.inference.metrics import Evaluation
+from doldari.training import loop
 from doldari.training.history import Epoch, best_epoch, read_history
-from doldari.training.run import Run, train
+from doldari.training.run import Run
 from doldari.training.validation import mean_loss
 
 SMALL = Config().replace(hidden_size=8, batch_size=64)
@@ -42,6 +43,12 @@ def test_best_epoch(accuracies, losses, by_accuracy, by_loss):
     assert best_epoch([], "loss") is None
 
 
+def evaluation_of(accuracy):
+    """Make an evaluation whose accuracy was written down before."""
+    scripted = type("Scripted", (Evaluation,), {"accuracy": accuracy})
+    return scripted("characters", [Pair("a", "b")], [["b"]], ["c"], [1], [1])
+
+
 @pytest.fixture
 def scripted(monkeypatch, tmp_path):
     """Train with accuracies and validation losses written down before: the run, and its weights by epoch."""
@@ -50,16 +57,14 @@ def scripted(monkeypatch, tmp_path):
         config = SMALL.replace(**{"epochs": len(accuracies)} | settings)
         losses = [1.0] * len(accuracies) if losses is None else losses
         run = Run.prepare(config, *split_pairs(addition_pairs(100, 2)))
-        monkeypatch.setattr(
-            run_module, "evaluate", lambda *_, **__: SimpleNamespace(accuracy=accuracies[len(run.history)])
-        )
-        monkeypatch.setattr(run_module, "mean_loss", lambda *_: losses[len(run.history)])
+        monkeypatch.setattr(loop, "evaluate", lambda *_, **__: evaluation_of(accuracies[len(run.history)]))
+        monkeypatch.setattr(loop, "mean_loss", lambda *_: losses[len(run.history)])
         weights = []
 
         def after_epoch(epoch, evaluation):
-            weights.append(run.trainer.model.parameters.values.copy())
+            weights.append(run.learner.model.parameters.values.copy())
 
-        assert train(run, tmp_path, lambda loss: False, after_epoch)
+        assert train(run, tmp_path, None, after_epoch)
         return run, weights
 
     return run_script
@@ -100,9 +105,9 @@ def test_the_loss_of_held_out_pairs_does_not_depend_on_batches():
     run = Run.prepare(SMALL, *split_pairs(addition_pairs(100, 2)))
     x, t = run.validation_arrays
     assert len(x) == len(run.validation)
-    whole = run.trainer.model.forward(x, t)
+    whole = run.learner.model.forward(x, t)
     for batch_size in (1, 3, 1000):
-        assert mean_loss(run.trainer.model, x, t, batch_size) == pytest.approx(whole, rel=1e-6)
+        assert mean_loss(run.learner.model, x, t, batch_size) == pytest.approx(whole, rel=1e-6)
 
 
 def test_there_must_be_pairs_to_validate_with(tmp_path):
@@ -113,5 +118,5 @@ def test_there_must_be_pairs_to_validate_with(tmp_path):
         Run.prepare(SMALL, [], training)
     foreign = Run.prepare(SMALL.replace(epochs=1), training, [Pair("가", "나")])
     assert foreign.spelled == []
-    assert train(foreign, tmp_path, lambda loss: False, lambda epoch, evaluation: None)
+    assert train(foreign, tmp_path)
     assert foreign.history[0].accuracy == 0.0

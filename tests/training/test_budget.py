@@ -4,13 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from runs import train
 
-from doldari import ConfigError, Trainer
+from doldari import ConfigError
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import split_pairs
+from doldari.training import loop
 from doldari.training import run as run_module
-from doldari.training.run import Run, train
+from doldari.training.learner import Learner
+from doldari.training.run import Run
 
 STEPS = 12  # an epoch
 SETTINGS = Config().replace(hidden_size=4, batch_size=15)
@@ -28,34 +31,37 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    clock, step, evaluate = Clock(), Trainer.step, run_module.evaluate
+    clock, step, evaluate = Clock(), Learner.step, run_module.evaluate
 
-    def timed_step(trainer, *batch):
+    def timed_step(learner, *batch):
         clock.now += clock.step
-        return step(trainer, *batch)
+        return step(learner, *batch)
 
     def timed_evaluate(*arguments, **options):
         clock.now += clock.validation
         return evaluate(*arguments, **options)
 
-    monkeypatch.setattr(Trainer, "step", timed_step)
-    monkeypatch.setattr(run_module, "evaluate", timed_evaluate)
+    monkeypatch.setattr(Learner, "step", timed_step)
+    for module in (loop, run_module):
+        monkeypatch.setattr(module, "evaluate", timed_evaluate)
     return clock
 
 
 def prepare(clock, **settings):
-    return Run.prepare(SETTINGS.replace(**settings), *split_pairs(addition_pairs(200, 2)), clock=clock)
+    run = Run.prepare(SETTINGS.replace(**settings), *split_pairs(addition_pairs(200, 2)), clock=clock)
+    run.plan()
+    return run
 
 
 def train_by(clock, run, tmp_path, after_step=lambda: None):
     rates = []
 
     def note_rate(loss):
-        rates.append(run.trainer.optimizer.learning_rate)
+        rates.append(run.learner.optimizer.learning_rate)
         after_step()
         return False
 
-    assert train(run, tmp_path, note_rate, lambda epoch, evaluation: None)
+    assert train(run, tmp_path, note_rate)
     return rates
 
 
@@ -100,9 +106,9 @@ def test_too_short_a_budget_is_refused(clock):
 
 def test_measuring_changes_nothing(clock):
     planned, plain = prepare(clock, budget="5m"), prepare(clock, epochs=3)
-    assert planned.trainer.steps == planned.trainer.optimizer.steps == 0
-    np.testing.assert_array_equal(planned.trainer.model.parameters.values, plain.trainer.model.parameters.values)
-    assert planned.trainer.rng.bit_generator.state == plain.trainer.rng.bit_generator.state
+    assert planned.position.steps == planned.learner.optimizer.steps == 0
+    np.testing.assert_array_equal(planned.learner.values, plain.learner.values)
+    assert planned.rng.bit_generator.state == plain.rng.bit_generator.state
     assert plain.budget is None
     assert plain.progress() == 0
 

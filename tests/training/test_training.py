@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
+from runs import train
 
 from doldari import (
     SGD,
@@ -23,7 +24,8 @@ from doldari.data.pairs import Pair, split_pairs
 from doldari.data.vocabulary import START, UNKNOWN
 from doldari.recipes import load_recipe
 from doldari.training.history import read_history
-from doldari.training.run import Run, claim, train
+from doldari.training.directory import claim
+from doldari.training.run import Run
 from doldari.training.trainer import SlowKernelsWarning
 
 SMALL = load_recipe("chapter").replace(
@@ -35,20 +37,11 @@ def make_run(config=SMALL, pairs=None):
     return Run.prepare(config, *split_pairs(pairs or addition_pairs(200, 2)))
 
 
-def no_stop(loss):
-    return False
-
-
-def nothing(epoch, evaluation):
-    pass
-
-
 def test_a_run_learns_and_leaves_everything(tmp_path):
     """A task small enough to be learnt in a second: copy one of four letters."""
     pairs = [Pair(letter * n, letter) for n in range(1, 101) for letter in "abcd"]
     config = SMALL.replace(epochs=4, learning_rate=2e-2)
-    claim(tmp_path, config, overwrite=False)
-    assert train(run := make_run(config, pairs), tmp_path, no_stop, nothing)
+    assert train(run := make_run(config, pairs), tmp_path)
     assert run.history[-1].accuracy == 1.0
     assert run.history[-1].loss < run.history[0].loss / 5
     assert read_history(tmp_path / "history.jsonl") == run.history
@@ -67,7 +60,7 @@ def test_a_run_learns_and_leaves_everything(tmp_path):
 def test_one_seed_gives_one_result_to_the_bit(tmp_path):
     contents = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train(make_run(SMALL.replace(seed=seed)), tmp_path / name, no_stop, nothing)
+        train(make_run(SMALL.replace(seed=seed)), tmp_path / name)
         contents.append((tmp_path / name / "model.safetensors").read_bytes())
     assert contents[0] == contents[1] != contents[2]
 
@@ -81,7 +74,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_model(tmp_path):
 
     good = []
     with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step 1\d \(epoch 2\)"):
-        train(run, tmp_path, no_stop, spoil)
+        train(run, tmp_path, None, spoil)
     np.testing.assert_array_equal(load(tmp_path).text_model.model.parameters.values, good[0])
     assert len(read_history(tmp_path / "history.jsonl")) == 1
 
@@ -92,11 +85,11 @@ def test_stopping_keeps_the_best_epoch_or_else_what_is_there(tmp_path, steps):
     run, seen = make_run(), []
 
     def stop(loss):
-        seen.append(run.trainer.model.parameters.values.copy())
+        seen.append(run.learner.model.parameters.values.copy())
         return len(seen) == steps
 
-    assert not train(run, tmp_path, stop, nothing)
-    assert run.trainer.steps == steps
+    assert not train(run, tmp_path, stop)
+    assert run.position.steps == steps
     assert len(read_history(tmp_path / "history.jsonl")) == (steps > 12)
     for model in (load(tmp_path), run.predictor):
         np.testing.assert_array_equal(model.text_model.model.parameters.values, seen[min(steps, 12) - 1])
@@ -139,20 +132,6 @@ def test_features_belong_to_sources():
     assert len(shared.source) == len(shared.target) + 2
     with pytest.raises(DataError, match="'talk': no features"):
         Run.prepare(SMALL, [pairs[0], Pair("talk", "talk")], pairs)
-
-
-def test_claim(tmp_path):
-    claim(tmp_path / "new" / "deep", SMALL, overwrite=False)
-    with pytest.raises(RunExistsError, match="holds a run already"):
-        claim(tmp_path / "new" / "deep", SMALL, overwrite=False)
-    (tmp_path / "accuracy.png").touch()
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(RunExistsError, match="holds a run already"):
-        claim(tmp_path, SMALL, overwrite=False)
-    claim(tmp_path, SMALL, overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "new", "notes.txt"]
-    with pytest.raises(RunExistsError, match="cannot be made a directory"):
-        claim(tmp_path / "config.toml", SMALL, overwrite=True)
 
 
 @pytest.mark.parametrize("model_class", [Seq2seq, PeekySeq2seq])
@@ -252,8 +231,8 @@ def test_a_run_follows_its_settings(tmp_path, monkeypatch):
         return 1.0
 
     monkeypatch.setattr(Adam, "step", step)
-    train(make_run(SMALL.replace(max_grad=0.25, learning_rate=0.5)), tmp_path / "cycle", no_stop, nothing)
-    train(make_run(SMALL.replace(schedule="constant", learning_rate=0.5)), tmp_path / "constant", no_stop, nothing)
+    train(make_run(SMALL.replace(max_grad=0.25, learning_rate=0.5)), tmp_path / "cycle")
+    train(make_run(SMALL.replace(schedule="constant", learning_rate=0.5)), tmp_path / "constant")
     steps = len(given) // 2
     rates = [rate for rate, _ in given]
     assert {limit for _, limit in given[:steps]} == {0.25}
@@ -264,11 +243,13 @@ def test_a_run_follows_its_settings(tmp_path, monkeypatch):
 
 
 def test_the_optimizer_and_batches_follow_the_settings():
-    plain = make_run().trainer
-    assert (type(plain.optimizer), plain.bucketing) == (Adam, False)
-    chosen = make_run(SMALL.replace(weight_decay=0.25, bucketing=True, learning_rate=0.5)).trainer
-    assert (type(chosen.optimizer), chosen.optimizer.weight_decay, chosen.bucketing) == (AdamW, 0.25, True)
-    assert chosen.optimizer.learning_rate == 0.5
+    plain = make_run()
+    assert (type(plain.learner.optimizer), plain.config.training.bucketing) == (Adam, False)
+    chosen = make_run(SMALL.replace(weight_decay=0.25, bucketing=True, learning_rate=0.5))
+    assert (type(chosen.learner.optimizer), chosen.learner.optimizer.weight_decay) == (AdamW, 0.25)
+    assert chosen.learner.optimizer.learning_rate == 0.5
+    lengths = [{len(row[row != 0]) for row in x} for x, _ in chosen.batches(chosen.rng)]
+    assert max(map(len, lengths)) < max(len({len(row[row != 0]) for row in x}) for x, _ in plain.batches(plain.rng))
 
 
 def test_bucketing_trains_on_batches_of_one_length():
@@ -287,7 +268,7 @@ def test_weights_ruined_by_the_last_step_are_not_kept(tmp_path):
     run = make_run(SMALL.replace(epochs=1, batch_size=1000, learning_rate=1e39, schedule="constant"))
     before = run.predictor.text_model.model.parameters.values.copy()
     with pytest.raises(TrainingError, match=r"weights became infinite at step 1 "):
-        train(run, tmp_path, no_stop, nothing)
+        train(run, tmp_path)
     np.testing.assert_array_equal(load(tmp_path).text_model.model.parameters.values, before)
 
 

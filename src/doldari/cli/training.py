@@ -19,7 +19,7 @@ from doldari.cli.arguments import (
     TargetColumnOption,
 )
 from doldari.cli.console import stderr, tell
-from doldari.cli.describing import asking, quote
+from doldari.cli.describing import asking
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, TrainingError
 from doldari.recipes import RECIPES
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 @with_settings
 def train(
+    context: typer.Context,
     data: OptionalDataArgument = None,
     out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
     validation: Annotated[
@@ -92,7 +93,7 @@ def train(
             )
         return
     if data is None:
-        raise typer.BadParameter("Missing argument 'DATA'")
+        raise typer.BadParameter("Missing argument 'DATA'", ctx=context)
     with claim(Path("runs") / Path(data).stem if out is None else out, overwrite=overwrite) as directory:
         plan = new_plan(
             data,
@@ -130,10 +131,12 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
     """Say which model there is, and how to ask it."""
     run, out = trained.runs[-1], directory.shown
     best = run.best
+    if trained.together is not None:
+        tell(f"all {len(trained.runs)} together: accuracy", Text(f"{trained.together:.2%}", "bold"))
     if directory.claim.beside_older:
         kept = "the run that was there before"
     elif members > 1:
-        kept = f"a model of as many members as there are: {len(trained.runs)}"
+        kept = f"a model of the members that there are ({len(trained.runs)})"
     elif best is None:
         kept = "the model as it stands" if trained.error is None else "the untrained model"
     else:

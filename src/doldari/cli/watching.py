@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from doldari.cli.console import stderr, tell
+from doldari.cli.console import stderr, tell, warn
 from doldari.cli.describing import describe
 from doldari.display import TrainingDisplay
 from doldari.training.observer import Stop
@@ -18,11 +18,13 @@ class CommandLineDisplay(TrainingDisplay):
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
-        self.members, self.stop = plan.config.model.ensemble, stop
+        self.members, self.repeated, self.stop = plan.config.model.ensemble, plan.data.repeated, stop
 
     def started(self, run: Run) -> None:
         """Say what is about to be trained."""
         if run.member == 1:
+            if self.repeated:
+                warn(f"{self.repeated:,} of the pairs to validate with are trained on too")
             describe(run)
         if self.members > 1:
             self.say(Text(f"model {run.member} of {self.members}", "bold"))

@@ -1,7 +1,6 @@
 """The data of a training: pairs to train on and to validate with, what they were made of, how to read them again."""
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from doldari.data import TASKS, load_pairs
 from doldari.data.leaks import find_leaks
 from doldari.data.pairs import Columns, Pair, split_pairs
-from doldari.errors import ConfigError, DataError, level_of_caller
+from doldari.errors import ConfigError, DataError
 
 Texts = str | PathLike[str] | Iterable[tuple[str, ...]]  # a built-in task or a file, or the pairs themselves
 
@@ -31,6 +30,7 @@ class TrainingData(NamedTuple):
     validation: Sequence[Pair]
     origins: tuple[Origin, Origin]
     reading: dict[str, Any]
+    repeated: int = 0  # pairs to validate with that are trained on too
 
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
@@ -84,11 +84,8 @@ def read_training_data(
             raise DataError(f"{origin.name}: {error}") from error
         return TrainingData(training, held_out, (origin, origin), reading)
     held_out, held_out_origin = read_texts(validation, columns)
-    same = len(find_leaks(pairs, held_out).pairs)
-    if same:
-        message = f"{same:,} of the pairs to validate with are trained on too"
-        warnings.warn(message, stacklevel=level_of_caller())
-    return TrainingData(pairs, held_out, (origin, held_out_origin), reading)
+    repeated = len(find_leaks(pairs, held_out).pairs)
+    return TrainingData(pairs, held_out, (origin, held_out_origin), reading, repeated)
 
 
 def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | None) -> TrainingData:

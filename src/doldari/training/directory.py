@@ -59,6 +59,8 @@ class Claim:
     def holds_run(self) -> Path | None:
         """Find what makes it a directory that holds a run: a model or what came of training, or foreign settings."""
         for path in self.held():
+            if path.name == HISTORY_FILE and path.stat().st_size == 0:
+                continue  # no epoch yet
             ours = path.with_name(RECORD_FILE).exists()
             if path.name in KEPT or (path.name == CONFIG_FILE and not ours):
                 return path

@@ -58,13 +58,16 @@ class EnsembleFiles:
         self.directory.write(MODEL_FILE, model_bytes(joined(runs).text_model))
         self.write_record(runs, "running")
 
-    def ended(self, predictor: Predictor, runs: Sequence[Run], status: str) -> None:
-        """Write how it ended; the scores are those of all members together."""
+    def ended(self, predictor: Predictor, runs: Sequence[Run], is_whole: bool) -> float | None:
+        """Write how it ended; return the accuracy of all members together, if there are several."""
+        accuracy = None
         if len(runs) > 1:
             evaluation = evaluate(predictor, runs[0].validation, unknown="unknown")
+            accuracy = evaluation.accuracy
             measured = {name: dataclasses.asdict(score) for name, score in scores(evaluation).items()}
-            self.record["best"] = {"accuracy": evaluation.accuracy, "scores": measured}
-        self.write_record(runs, status)
+            self.record["best"] = {"accuracy": accuracy, "scores": measured}
+        self.write_record(runs, "finished" if is_whole else "stopped")
+        return accuracy
 
     def write_record(self, runs: Sequence[Run], status: str) -> None:
         """Write what the ensemble was made of, and how it stands."""

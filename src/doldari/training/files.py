@@ -35,11 +35,10 @@ class RunFiles:
         self.saved_steps = 0
 
     def started(self, run: Run) -> None:
-        """Write what a run is made of; and its history anew, of which a crash may have left more than it resumes from."""
+        """Write what a run is made of, and its history anew: a crash may have left more of it than is resumed."""
         self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
         self.saved_steps = run.position.steps
-        if run.history or self.directory.exists(HISTORY_FILE):
-            self.directory.write(HISTORY_FILE, history_lines(run.history))
+        self.directory.write(HISTORY_FILE, history_lines(run.history))
         self.write_record(run, "running")
 
     def step(self, run: Run) -> None:

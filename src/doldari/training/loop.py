@@ -38,7 +38,7 @@ def train(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool:
                 evaluation = validate(run)
                 if run.best is run.history[-1]:
                     run.best_weights, run.best_evaluation = values.copy(), evaluation
-            files.epoch(run)
+                files.epoch(run)
             warn_of_ruin(run)
             observer.epoch(run, evaluation)
         else:

@@ -23,7 +23,7 @@ TARGET_COLUMNS = ("decoder.affine.W",)  # a column for each; tied, it is decoder
 
 @dataclass(frozen=True)
 class Start:
-    """Vocabularies, the model, if any, whose weights come first, and the longest lengths where a checkpoint has them."""
+    """Vocabularies; the model, if any, whose weights come first; longest lengths where a checkpoint has them."""
 
     source: Vocabulary
     target: Vocabulary

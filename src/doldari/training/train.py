@@ -28,6 +28,12 @@ class Trained(NamedTuple):
     runs: list[Run]
     stopped_by: int | None = None
     error: TrainingError | None = None
+    together: float | None = None  # the accuracy of an ensemble of several members
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was trained to its end."""
+        return self.stopped_by is None and self.error is None
 
 
 def train(
@@ -49,6 +55,8 @@ def train(
         place = directory if ensemble is None else directory.part(f"member-{number}")
         run = prepare(plan, config, place if resume else None)
         run.member, run.directory = number, place
+        if run.budget is None:
+            run.plan()
         if ensemble is not None:
             ensemble.started(run)
         first_epoch = ensemble.first_epoch if ensemble is not None and number == 1 else None
@@ -61,11 +69,9 @@ def train(
         if stop.signal is not None or error is not None:
             break
     trained = Trained(joined(runs), runs, stop.signal, error)
-    if ensemble is not None:
-        ensemble.ended(
-            trained.predictor, runs, "stopped" if stop.signal is not None or error is not None else "finished"
-        )
-    return trained
+    if ensemble is None:
+        return trained
+    return trained._replace(together=ensemble.ended(trained.predictor, runs, trained.is_whole))
 
 
 def prepare(plan: Plan, config: Config, resumed: RunDirectory | None) -> Run:
@@ -93,8 +99,6 @@ def train_one(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> Trai
     if run.over:
         run.use_best()
         return None
-    if run.budget is None:
-        run.plan()
     finished, error = False, None
     with stop_on_signals(stop):
         try:

@@ -1,5 +1,6 @@
 """doldari.train: pairs in, a model out."""
 
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -8,6 +9,9 @@ import pytest
 import doldari
 from doldari.data.copying import reverse_pairs
 from doldari.models.ensemble import Ensemble
+from doldari.training import loop
+from doldari.training.learner import Learner
+from doldari.training.loop import train
 
 SMALL = {"hidden_size": 16, "wordvec_size": 8, "epochs": 2, "batch_size": 16}
 
@@ -30,42 +34,40 @@ def test_an_ensemble_from_pairs():
 
 
 def test_an_interruption_keeps_the_best_so_far(monkeypatch):
-    def interrupted(run, *_):
-        raise KeyboardInterrupt
+    def interrupted(run, files, observer, stop):
+        stop.signal = signal.SIGINT
+        return train(run, files, observer, stop)
 
-    monkeypatch.setattr("doldari.notebook.train_run", interrupted)
+    monkeypatch.setattr(loop, "train", interrupted)
     assert isinstance(doldari.train(reverse_pairs(50), progress=False, **SMALL), doldari.Predictor)
 
 
 def test_a_loss_that_becomes_infinite_keeps_the_best_so_far(monkeypatch):
-    from doldari.training.trainer import Trainer
+    step = Learner.step
 
-    step = Trainer.step
-
-    def diverging(trainer, x, t, max_grad):
-        if trainer.epochs == 2:
+    def diverging(learner, x, t, max_grad):
+        if learner.optimizer.steps == 3:  # an epoch has three
             raise doldari.TrainingError("the loss became inf")
-        return step(trainer, x, t, max_grad)
+        return step(learner, x, t, max_grad)
 
-    monkeypatch.setattr(Trainer, "step", diverging)
+    monkeypatch.setattr(Learner, "step", diverging)
     with pytest.warns(UserWarning, match=r"the loss became inf.*the model of epoch 1 is returned"):
         assert doldari.train(reverse_pairs(50), progress=False, **SMALL | {"epochs": 3})("abc")
 
 
 def test_an_interrupted_member_without_an_epoch_is_left_out(monkeypatch):
-    from doldari.training.run import train
+    runs = []
 
-    finished = []
+    def interrupted(run, files, observer, stop):
+        if runs:
+            stop.signal = signal.SIGINT
+        runs.append(run)
+        return train(run, files, observer, stop)
 
-    def interrupted(run, *arguments):
-        if finished:
-            raise KeyboardInterrupt
-        finished.append(run)
-        return train(run, *arguments)
-
-    monkeypatch.setattr("doldari.notebook.train_run", interrupted)
+    monkeypatch.setattr(loop, "train", interrupted)
     model = doldari.train(reverse_pairs(50), ensemble=2, progress=False, **SMALL)
-    assert model.text_model.model is finished[0].trainer.model
+    assert len(runs) == 2
+    assert model.text_model.model is runs[0].learner.model
 
 
 def test_a_notebook_shows_a_figure(monkeypatch):
