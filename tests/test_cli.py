@@ -692,6 +692,10 @@ def test_attend_draws(cli, model, tmp_path):
     drawn = cli(f"attend {model} abc")
     assert drawn.code == 0
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
+    assert cli(f"attend {model} abc --out a.svg").code == 0
+    assert "abc →" in (tmp_path / "a.svg").read_text("utf-8")
+    refused = cli(f"attend {model} abc --out a.jpg")
+    assert (refused.code, refused.err) == (1, "error: a.jpg: a picture's file must end in .png, .pdf or .svg\n")
 
 
 def test_attend_prints_what_predict_answers(cli, tmp_path):

@@ -94,7 +94,9 @@ def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
     for index, (name, (right, there)) in enumerate(shares.items()):
         x, tall = left + step * index, (height - top) * right / there
         box = f'x="{x + step * 0.12:.1f}" y="{height - tall:.1f}" width="{step * 0.76:.1f}" height="{tall:.1f}"'
-        parts.append(f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {percent(right / there, 1)}</title></rect>")
+        parts.append(
+            f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {percent(right / there, 1)}</title></rect>"
+        )
         for y, text in ((height + 16, name), (height + 32, f"{there:,}")):
             parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
     parts.append("</svg>")
