@@ -69,6 +69,4 @@ def test_text_stays_text_and_fonts_come_along(tmp_path, capfd):
     ],
 )
 def test_titles_are_broken_into_lines(title, lines):
-    figure = Figure(figsize=(2, 2))
-    pictures.set_title(figure, title)
-    assert figure.get_suptitle().split("\n") == lines
+    assert pictures.broken(title, Figure(figsize=(2, 2))).split("\n") == lines

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from doldari.inference.predictor import Attention
-from doldari.report.pictures import installed_fonts, set_title, write_picture
+from doldari.report.pictures import broken, installed_fonts, write_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,8 @@ def attention_figure(attention: Attention, title: str) -> "Figure":
     size = max(3.5, 1.9 + 0.09 * wide + cell * S), max(2.6, 1.2 + 0.09 * high * upright + cell * T)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    set_title(figure, title)
+    heading = figure.suptitle(broken(title, figure), x=0.01, ha="left", fontsize=11, fontfamily=installed_fonts())
+    heading.set_parse_math(False)
     image = axes.imshow(attention.weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
     text = {"fontfamily": installed_fonts(), "fontsize": min(12.0, max(3.0, 30 * cell)), "parse_math": False}
     axes.set_xticks(range(S), source, rotation=90 if upright else 0, **text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doldari.percent import percent
-from doldari.report.pictures import set_title, write_picture
+from doldari.report.pictures import broken, installed_fonts, write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def run_figure(
 
     figure = Figure(figsize=(WIDTH, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
-    set_title(figure, title)
+    set_title(figure, above, title)
     draw_accuracies(above, {"": accuracies}, 2 * LINE)
     draw_losses(below, {"training": losses, "validation": validation_losses}, 2 * LINE)
     epoch_axis(below, len(accuracies))
@@ -74,7 +74,7 @@ def accuracy_figure(curves: Curves, title: str, *, best: int | None = None) -> "
 
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    set_title(figure, title)
+    set_title(figure, axes, title)
     named = curves if len(curves) > 1 else dict(zip([""], curves.values(), strict=False))
     draw_accuracies(axes, named, LINE)
     epoch_axis(axes, max(map(len, curves.values()), default=0))
@@ -83,6 +83,12 @@ def accuracy_figure(curves: Curves, title: str, *, best: int | None = None) -> "
         ring(axes, best, accuracies[best - 1])
         name_best(axes, best, accuracies)
     return figure
+
+
+def set_title(figure: "Figure", axes: "Axes", title: str) -> None:
+    """Write the title above the first axes of a figure, from their left."""
+    text = axes.set_title(broken(title, figure), loc="left", fontsize=11, fontfamily=installed_fonts())
+    text.set_parse_math(False)
 
 
 def draw_accuracies(axes: "Axes", curves: Curves, line: float) -> None:

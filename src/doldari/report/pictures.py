@@ -47,14 +47,13 @@ def installed_fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in FONTS if name in installed)]
 
 
-def set_title(figure: "Figure", title: str) -> None:
-    """Write a title above all, from the left, broken into lines so that the figure holds it."""
+def broken(title: str, figure: "Figure") -> str:
+    """Break a title of 11 points into lines that a figure is wide enough for, at most three."""
     columns = max(10, int(9.5 * figure.get_figwidth()))  # of narrow letters; Hangul takes two
     lines = chop_cells(title, columns)
     if len(lines) > TITLE_LINES:
         lines = [*lines[: TITLE_LINES - 1], set_cell_size(lines[TITLE_LINES - 1], columns - 1).rstrip() + "…"]
-    text = figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontfamily=installed_fonts())
-    text.set_parse_math(False)
+    return "\n".join(lines)
 
 
 def picture_format(path: Path) -> str:
