@@ -696,6 +696,10 @@ def test_attend_draws(cli, model, tmp_path):
     drawn = cli(f"attend {model} abc")
     assert drawn.code == 0
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
+    assert cli(f"attend {model} abc --out a.svg").code == 0
+    assert "abc →" in (tmp_path / "a.svg").read_text("utf-8")
+    refused = cli(f"attend {model} abc --out a.jpg")
+    assert (refused.code, refused.err) == (1, "error: a.jpg: a picture's file must end in .png, .pdf or .svg\n")
 
 
 def test_attend_prints_what_predict_answers(cli, tmp_path):
@@ -706,6 +710,54 @@ def test_attend_prints_what_predict_answers(cli, tmp_path):
     answer = cli("predict spaced ab").out.strip()
     assert " " in answer
     assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; the picture")
+
+
+def test_show(cli, model, tmp_path):
+    shown = cli(f"show {model}")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"{model}")
+    for part in ("LSTM, decoder", "accuracy ", f"doldari predict {model} "):
+        assert part in shown.out
+    assert json.loads(cli(f"show {model} --json").out)["model"]["cell"] == "lstm"
+    runs = tmp_path / "all"
+    for name in ("one", "two"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "model.safetensors").write_bytes((tmp_path / model / "model.safetensors").read_bytes())
+    (runs / "bad").mkdir()
+    (runs / "bad/model.safetensors").write_bytes(b"no")
+    listed = cli("show all")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["run", "one", "two"]
+    assert listed.err.startswith("warning: all/bad/model.safetensors: not a safetensors file")
+    assert [run["path"] for run in json.loads(cli("show all --json").out)] == ["all/one", "all/two"]
+    assert "more runs: doldari show all\n" in cli("show .").out
+
+
+def test_show_writes_a_card(cli, model, tmp_path):
+    assert cli(f"show {model} --card").out == f"model card written to {model}/README.md\n"
+    (tmp_path / model / "README.md").write_text("mine")
+    refused = cli(f"show {model} --card")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == f"error: {model}/README.md: not written by doldari; replace it with --overwrite\n"
+    assert cli(f"show {model} --card --overwrite").code == 0
+    assert "model = doldari.load('model.safetensors')" in (tmp_path / model / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("show none", "none: no such run; train one with: doldari train DATA --out none"),
+        ("show empty", "empty: no run and no model in it; train one with: doldari train DATA --out empty/NAME"),
+        ("show . --card", ".: holds several runs or none; give one run for --card"),
+        ("show pairs.tsv", "pairs.tsv: not a safetensors file"),
+        ("show empty --overwrite", "--overwrite: goes with --card"),
+    ],
+)
+def test_what_cannot_be_shown_gets_one_line(cli, pairs, tmp_path, arguments, message):
+    (tmp_path / "empty").mkdir()
+    refused = cli(arguments)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith(f"error: {message}")
+    assert refused.err.count("\n") == 1
 
 
 def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):

@@ -182,18 +182,20 @@ def score(
 def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
-    out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    out: Annotated[Path, typer.Option(help="The picture's file: .png, .pdf or .svg.")] = Path("attention.png"),
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
+    from doldari.report.pictures import picture_format
 
     if not text:
         raise DataError("the text is empty: there is nothing to look at")
+    picture_format(out)  # refused before the model is read
     attention = load(model).attention(text, unknown=unknown, beam=beam)
-    draw_attention(out, attention)
+    draw_attention(out, attention, f"{text} → {attention.text}")
     stdout.print(f"{text} -> {attention.text}; the picture is in {out}")
 
 

@@ -1,11 +1,11 @@
 """What is said of a run beside its training: what there is, what may do better, and how to ask the model."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doldari.cli.console import stderr, tell
+from doldari.report.usage import predict_command
 
 if TYPE_CHECKING:
     from doldari.data.pairs import Pair
@@ -56,12 +56,4 @@ def look_like_phones(targets: "Sequence[str]") -> bool:
 def asking(out: Path, pairs: "Sequence[Pair]") -> str:
     """Write the command that asks a model the first source that can be typed."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
-    ask = shlex.join(["doldari", "predict", str(out), *["--"] * question.startswith("-")])
-    return f"{ask} {quote(question)}"
-
-
-def quote(text: str) -> str:
-    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
-    if "\t" not in text:
-        return shlex.quote(text)
-    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
+    return predict_command(str(out), question)

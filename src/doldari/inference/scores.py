@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from doldari.data.symbols import normalize
 from doldari.errors import MissingPackageError
 from doldari.inference.metrics import Evaluation
+from doldari.percent import percent
 
 SAMPLES = 1_000
 
@@ -42,7 +43,7 @@ class Score:
 
     def shown(self, value: float) -> str:
         """Write a value of this measure: a share as per cent."""
-        return f"{value:.2%}" if self.unit == "share" else f"{value:.2f}"
+        return percent(value) if self.unit == "share" else f"{value:.2f}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from doldari.data.pairs import Pair
 from doldari.inference.metrics import Evaluation, compared
 from doldari.inference.predictor import Attention, Predictor
 from doldari.inference.scores import SAMPLES, Score
+from doldari.percent import percent
 from doldari.report.alignment import (
     Share,
     Step,
@@ -86,14 +87,16 @@ def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
     width, height, left, top = 900, 220, 40, 10
     step = (width - left) / max(len(shares), 1)
     parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of {what} right">']
-    for percent in (0, 50, 100):
-        y = top + (height - top) * (1 - percent / 100)
+    for mark in (0, 50, 100):
+        y = top + (height - top) * (1 - mark / 100)
         parts.append(f'<line x1="{left}" x2="{width}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{percent} %</text>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{mark} %</text>')
     for index, (name, (right, there)) in enumerate(shares.items()):
         x, tall = left + step * index, (height - top) * right / there
         box = f'x="{x + step * 0.12:.1f}" y="{height - tall:.1f}" width="{step * 0.76:.1f}" height="{tall:.1f}"'
-        parts.append(f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {right / there:.1%}</title></rect>")
+        parts.append(
+            f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {percent(right / there, 1)}</title></rect>"
+        )
         for y, text in ((height + 16, name), (height + 32, f"{there:,}")):
             parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
     parts.append("</svg>")

@@ -1,0 +1,105 @@
+"""doldari show."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from doldari.cli.console import stdout, warn
+from doldari.errors import ConfigError, ModelFileError
+from doldari.report.usage import resume_command
+
+if TYPE_CHECKING:
+    from doldari.report.record import RunFiles
+
+
+def show(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run's directory, a model file, or a directory of runs.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, or of several runs a list.")
+    ] = False,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write a model card, README.md, into the run's directory.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a README.md that doldari did not write.")
+    ] = False,
+) -> None:
+    """Show what a run or a model is: its data, size, training, scores, and how to ask it.
+
+    Of a directory of runs: a table, sorted by accuracy, the best first.
+    """
+    from doldari.report.card import write_card
+    from doldari.report.record import find_runs, is_run, read_run
+    from doldari.report.summary import as_object
+
+    if overwrite and not card:
+        raise ConfigError("--overwrite: goes with --card")
+    if not path.exists():
+        raise ModelFileError(f"{path}: no such run; train one with: doldari train DATA --out {path}")
+    if path.is_file() or is_run(path):
+        run = read_run(path)
+        if card:
+            written = write_card(run, overwrite)
+        if as_json:
+            print(json.dumps(as_object(run), allow_nan=False))
+        elif card:
+            stdout.print(f"model card written to {written}")
+        else:
+            print_summary(run)
+        return
+    if card:
+        raise ConfigError(f"{path}: holds several runs or none; give one run for --card")
+    show_all(path, find_runs(path), as_json)
+
+
+def show_all(path: Path, directories: list[Path], as_json: bool) -> None:
+    """Print the table of runs, or their list; ModelFileError if there are none."""
+    from doldari.display import printable
+    from doldari.report.record import find_runs, read_run
+    from doldari.report.summary import as_object
+    from doldari.report.table import by_score, table
+
+    deeper = [place for place in sorted(path.iterdir()) if place.is_dir() and place not in directories]
+    deeper = [place for place in deeper if find_runs(place)]
+    if not directories and not deeper:
+        raise ModelFileError(
+            f"{path}: no run and no model in it; train one with: doldari train DATA --out {path}/NAME"
+        )
+    runs = []
+    for directory in directories:
+        try:
+            runs.append(read_run(directory))
+        except ModelFileError as error:
+            warn(str(error))
+    runs = by_score(runs)
+    if as_json:
+        print(json.dumps([as_object(run) for run in runs], allow_nan=False))
+        return
+    if runs:
+        head, *lines = map(printable, table(runs))
+        stdout.print(Text(head, "bold"))
+        for line in lines:
+            stdout.print(line)
+    for run in runs:
+        if run.status == "interrupted":
+            stdout.print(f"{run.path}: interrupted; go on with: {resume_command(run.path)}")
+    for place in deeper:
+        stdout.print(f"more runs: doldari show {shlex.quote(str(place))}")
+
+
+def print_summary(run: "RunFiles") -> None:
+    """Print what is known of a run, the labels in a column."""
+    from doldari.display import printable
+    from doldari.report.summary import summary
+
+    (_, title), *rows = summary(run)
+    stdout.print(Text(printable(title), "bold"))
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, line in rows:
+        stdout.print(Text.assemble((f"  {label:<{width}}  ", "dim"), printable(line)))

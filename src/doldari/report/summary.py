@@ -1,0 +1,221 @@
+"""A run or a model on one screen: what it is, how it was trained, how good it is, what it can be asked."""
+
+import dataclasses
+import math
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from doldari.config import Config, ModelConfig
+from doldari.report.record import Facts, RunFiles
+from doldari.report.usage import example_source, predict_command, resume_command, some_symbols
+
+Row = tuple[str, str]  # a label, empty where it is that of the row before, and a line of text
+
+
+def summary(run: RunFiles) -> list[Row]:
+    """Lay out what is known of a run in rows; what is not known is left out."""
+    rows = [("", f"{run.path}{described_status(run)}")]
+    if run.problem is not None:
+        rows.append(("problem", run.problem))
+    for label, lines in (
+        ("data", data_lines(run)),
+        ("model", model_lines(run)),
+        ("training", training_lines(run)),
+        ("ran on", ran_on_lines(run.record)),
+        ("score", score_lines(run)),
+        ("ask it", usage_lines(run)),
+    ):
+        rows += [(label * (number == 0), line) for number, line in enumerate(lines)]
+    return rows
+
+
+def described_status(run: RunFiles) -> str:
+    """Say how far it is, and what can be done about it."""
+    status = run.status
+    if status is None:
+        return ""
+    started, ended = run.record.text("started"), run.record.text("ended")
+    when = f", ended {readable_time(ended)}" if ended else f", started {readable_time(started)}" if started else ""
+    unfinished = status in ("interrupted", "stopped") and run.path.is_dir()
+    return f": {status}{when}" + f"; go on with: {resume_command(run.path)}" * unfinished
+
+
+def data_lines(run: RunFiles) -> Iterator[str]:
+    """Say what it was trained on and validated with."""
+    training, validation = run.data("training"), run.data("validation")
+    if training.value:
+        yield f"trained on {described_data(training)}"
+    if validation.value:
+        split, unknown = validation.text("split"), validation.count("unknown")
+        yield f"validated with {described_data(validation)}{f' ({split})' if split else ''}"
+        if unknown:
+            yield f"{unknown:,} of those have symbols never seen in training"
+
+
+def described_data(data: Facts) -> str:
+    """Say the name and the size of some pairs."""
+    pairs, sources = data.count("pairs"), data.count("sources")
+    size = "" if pairs is None else f", {pairs:,} pairs"
+    if sources is not None and sources != pairs:
+        size += f" of {sources:,} sources"
+    return f"{data.text('name') or 'pairs'}{size}"
+
+
+def model_lines(run: RunFiles) -> Iterator[str]:
+    """Say what the model is, and its size."""
+    config, weights = run.model_config, run.weights
+    if config is not None:
+        yield described_model(config) + ("" if weights is None else f"; {weights:,} weights")
+    elif weights is not None:
+        yield f"{weights:,} weights"
+    members = run.record.count("members") or (config.ensemble if config is not None else 1)
+    if members > 1:
+        yield f"an ensemble of {members}: {', '.join(member.name for member in run.members) or 'in one file'}"
+    symbols = [run.record.count(f"{side}_symbols") for side in ("source", "target")]
+    longest = [run.data("training").count(f"longest_{side}") for side in ("source", "target")]
+    if run.text_model is not None:
+        symbols = [len(run.text_model.source.symbols), len(run.text_model.target.symbols)]
+        longest = [run.text_model.longest_source, run.text_model.longest_target]
+    for side, count, most in zip(("source", "target"), symbols, longest, strict=True):
+        if count is not None:
+            kind = "" if config is None else f" ({getattr(config, f'{side}_symbols')})"
+            yield f"{side}: {count:,} symbols{kind}" + ("" if most is None else f", at most {most:,} in a text")
+
+
+def described_model(config: ModelConfig) -> str:
+    """Say what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
+    parts = [f"{config.cell.upper()}, decoder {config.decoder}"]
+    if config.attention != "general":
+        parts[0] += f" ({config.attention})"
+    parts += ["bidirectional"] * config.bidirectional + ["sources reversed"] * config.reverse + ["tied"] * config.tie
+    layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
+    return ", ".join([*parts, f"{layers} of {config.hidden_size:,} units", f"embedding size {config.wordvec_size:,}"])
+
+
+def training_lines(run: RunFiles) -> Iterator[str]:
+    """Say for how long it was trained, and with which settings."""
+    record, parts = run.record, []
+    planned, steps = record.count("epochs_planned"), record.count("steps")
+    if run.epochs is not None:
+        parts.append(f"{run.epochs:,} of {planned:,} epochs" if planned else f"{run.epochs:,} epochs")
+    parts += [] if steps is None else [f"{steps:,} steps"]
+    parts += [] if run.seconds is None else [readable_seconds(run.seconds)]
+    resumes = record.count("resumes")
+    parts += [f"resumed {resumes:,} times" if resumes > 1 else "resumed once"] if resumes else []
+    if parts:
+        yield ", ".join(parts)
+    if run.config is not None:
+        yield described_settings(run.config)
+    origin = record.part("from")
+    if origin.value:
+        yield f"started from {origin.text('path') or 'another model'}"
+
+
+def described_settings(config: Config) -> str:
+    """Say the settings of a training that are looked at first."""
+    settings = config.training
+    parts = [f"batch size {settings.batch_size:,}", f"learning rate {settings.learning_rate:g} ({settings.schedule})"]
+    parts += [
+        f"dropout {settings.dropout:g}",
+        f"label smoothing {settings.label_smoothing:g}",
+        f"seed {settings.seed}",
+    ]
+    return ", ".join(parts)
+
+
+def ran_on_lines(record: Facts) -> Iterator[str]:
+    """Say what computed it."""
+    versions = record.part("versions")
+    parts = [f"{name} {versions.text(name)}" for name in versions.value if versions.text(name)]
+    kernels, instructions, threads = (
+        record.text("kernels"),
+        record.text("instruction_set"),
+        record.count("threads"),
+    )
+    if kernels:
+        parts.append(f"{kernels} kernels" + (f" ({instructions})" if instructions else ""))
+    parts += [f"{threads} thread{'s' * (threads > 1)}"] if threads else []
+    parts += [platform] if (platform := record.text("platform")) else []
+    if parts:
+        yield ", ".join(parts)
+
+
+def score_lines(run: RunFiles) -> Iterator[str]:
+    """Say how good the best epoch is, each measure with its 95 % interval."""
+    best, scores = run.best, run.scores
+    for name, score in scores.items():
+        known = math.isfinite(score.low) and math.isfinite(score.high)
+        yield f"{name:<8} {score!s:<8}  {f'95 % interval {score.interval}' if known else ''}".rstrip()
+    losses = [("validation loss", best.number("validation_loss")), ("training loss", best.number("loss"))]
+    parts = [f"{name} {value:.4f}" for name, value in losses if value is not None]
+    epoch = best.count("epoch")
+    if epoch is not None:
+        yield ", ".join([f"of epoch {epoch:,}, the best", *parts])
+
+
+def usage_lines(run: RunFiles) -> Iterator[str]:
+    """Say what it can be asked: a command, the symbols it knows, and options that apply."""
+    if run.text_model is None:
+        return
+    source, path = run.text_model.source, shlex.quote(str(run.path))
+    yield predict_command(str(run.path), example_source(run))
+    yield f"knows: {some_symbols(source.symbols)}"
+    if source.features:
+        yield f"features, as TEXT TAB one;two: {some_symbols(source.features)}"
+    yield "options: --beam 5 --n-best 3, --scores, --sample; and doldari evaluate, doldari score"
+    if run.text_model.config.decoder == "attention":
+        yield f"where it looks: doldari attend {path} TEXT"
+
+
+def readable_time(time: str) -> str:
+    """Write a time as in run.json for people: 2026-11-26 15:04 UTC."""
+    return f"{time[:10]} {time[11:16]}" + (" UTC" if time.endswith(("+00:00", "Z")) else "")
+
+
+def readable_seconds(seconds: float) -> str:
+    """Write a time span: 21 s, 12 min, 1 h 03 min."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def as_object(run: RunFiles) -> dict[str, Any]:
+    """Put what is known of a run into one object for JSON, and run.json into it; what is not known is null."""
+    config = run.model_config
+    model = {} if config is None else dataclasses.asdict(config)
+    if run.text_model is not None:
+        model |= {
+            "source_vocabulary": len(run.text_model.source.symbols),
+            "target_vocabulary": len(run.text_model.target.symbols),
+            "features": len(run.text_model.source.features),
+            "longest_source": run.text_model.longest_source,
+            "longest_target": run.text_model.longest_target,
+        }
+    best = run.best
+    known = {
+        "path": str(run.path),
+        "status": run.status,
+        "problem": run.problem,
+        "model": model,
+        "weights": run.weights,
+        "members": [str(member) for member in run.members],
+        "training": None if run.config is None else dataclasses.asdict(run.config.training),
+        "epochs": run.epochs,
+        "seconds": run.seconds,
+        "best": {name: best.number(name) for name in ("epoch", "loss", "validation_loss")} if best.value else None,
+        "scores": {name: dataclasses.asdict(score) for name, score in run.scores.items()},
+        "ask": None if run.text_model is None else predict_command(str(run.path), example_source(run)),
+        "record": run.record.value or None,
+    }
+    return {name: without_nan(value) for name, value in known.items()}
+
+
+def without_nan(value: Any) -> Any:
+    """Put None in the place of numbers that JSON has not."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
