@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from doldari.data.pairs import choose_columns
-from doldari.display import draw_run
+from doldari.display import draw_run, run_curves
 from doldari.errors import ConfigError, level_of_caller
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
-from doldari.report.curves import accuracy_figure
+from doldari.percent import percent
+from doldari.report.curves import run_figure
 from doldari.training.data import Texts
 from doldari.training.directory import RunDirectory, claim
 from doldari.training.observer import Observer
@@ -122,8 +123,7 @@ class LiveCurve(Observer):
         """Draw the accuracies so far, or print the last."""
         epoch = run.history[-1]
         if self.handle is not None:
-            accuracies = [one.accuracy for one in run.history]
-            self.handle.update(accuracy_figure({"accuracy": accuracies}, f"epoch {epoch.epoch} of {run.epochs}"))
+            self.handle.update(run_figure(*run_curves(run), f"epoch {epoch.epoch} of {run.epochs}"))
         else:
-            text = f"epoch {epoch.epoch}/{run.epochs}   loss {epoch.loss:.4f}   accuracy {epoch.accuracy:.2%}"
+            text = f"epoch {epoch.epoch}/{run.epochs}   loss {epoch.loss:.4f}   accuracy {percent(epoch.accuracy)}"
             print(text, file=sys.stderr)

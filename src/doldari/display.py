@@ -11,7 +11,8 @@ from rich.text import Text
 
 from doldari.inference.metrics import Evaluation
 from doldari.inference.scores import Score
-from doldari.report.curves import draw_accuracy
+from doldari.percent import percent
+from doldari.report import curves
 from doldari.training.directory import PICTURE_FILE
 from doldari.training.observer import Observer
 from doldari.training.run import Run
@@ -74,7 +75,7 @@ class TrainingDisplay(Observer):
         self.say(
             f"epoch {epoch.epoch:{len(epochs)}}/{epochs}   loss {epoch.loss:.4f}   "
             f"validation {epoch.validation_loss:.4f}{star['loss']}  accuracy",
-            Text(f"{epoch.accuracy:7.2%}{star['accuracy']}", "bold"),
+            Text(f"{percent(epoch.accuracy):>7}{star['accuracy']}", "bold"),
             f" {epoch.seconds:.1f} s",
         )
         if not run.over:
@@ -93,11 +94,19 @@ class TrainingDisplay(Observer):
 
 
 def draw_run(run: Run) -> None:
-    """Draw a run's accuracies into its directory, once there is an epoch."""
+    """Draw how a run went into its directory, once there is an epoch."""
     if run.best is not None and run.directory is not None:
-        title = run.directory.shown.name
-        curves = {title: [epoch.accuracy for epoch in run.history]}
-        draw_accuracy(run.directory.path / PICTURE_FILE, curves, title, best=run.best.epoch)
+        path, title = run.directory.path / PICTURE_FILE, run.directory.shown.name
+        curves.draw_run(path, *run_curves(run), title, best=run.best.epoch)
+
+
+def run_curves(run: Run) -> tuple[list[float], list[float], list[float]]:
+    """List a run's accuracies, losses and validation losses so far."""
+    return (
+        [epoch.accuracy for epoch in run.history],
+        [epoch.loss for epoch in run.history],
+        [epoch.validation_loss for epoch in run.history],
+    )
 
 
 def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text:

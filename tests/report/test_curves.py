@@ -80,8 +80,3 @@ def test_any_number_of_epochs(epochs, tmp_path):
     assert all(tick == int(tick) for tick in below.get_xticks() if left <= tick <= right)
     if epochs:
         assert (below.lines[0].get_marker() == "o") == (epochs <= 60)
-
-
-def test_the_best_of_the_only_curve_is_marked():
-    assert texts_of(accuracy_figure({"x": [0.5, 0.4]}, "x", best=1).axes[0]) == ["40.0%", "best: epoch 1, 50.0%"]
-    assert texts_of(accuracy_figure({"x": [0.5, 0.6]}, "x", best=2).axes[0]) == ["60.0%"]

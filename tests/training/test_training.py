@@ -11,7 +11,6 @@ from doldari import (
     AdamW,
     DataError,
     PeekySeq2seq,
-    RunExistsError,
     Seq2seq,
     Trainer,
     TrainingError,
@@ -24,7 +23,6 @@ from doldari.data.pairs import Pair, split_pairs
 from doldari.data.vocabulary import START, UNKNOWN
 from doldari.recipes import load_recipe
 from doldari.training.history import read_history
-from doldari.training.directory import claim
 from doldari.training.run import Run
 from doldari.training.trainer import SlowKernelsWarning
 

@@ -22,6 +22,7 @@ from doldari.cli.console import stderr, tell
 from doldari.cli.describing import asking
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, TrainingError
+from doldari.percent import percent
 from doldari.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
     run, out = trained.runs[-1], directory.shown
     best = run.best
     if trained.together is not None:
-        tell(f"all {len(trained.runs)} together: accuracy", Text(f"{trained.together:.2%}", "bold"))
+        tell(f"all {len(trained.runs)} together: accuracy", Text(percent(trained.together), "bold"))
     if directory.claim.beside_older:
         kept = "the run that was there before"
     elif members > 1:

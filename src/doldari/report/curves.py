@@ -60,16 +60,13 @@ def run_figure(
     return figure
 
 
-def draw_accuracy(path: Path, curves: Curves, title: str, *, best: int | None = None) -> None:
+def draw_accuracy(path: Path, curves: Curves, title: str) -> None:
     """Draw `accuracy_figure` into a file."""
-    write_picture(path, accuracy_figure(curves, title, best=best))
+    write_picture(path, accuracy_figure(curves, title))
 
 
-def accuracy_figure(curves: Curves, title: str, *, best: int | None = None) -> "Figure":
-    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1.
-
-    The epoch `best`, of the only curve, is marked unless it is the last.
-    """
+def accuracy_figure(curves: Curves, title: str) -> "Figure":
+    """Draw the accuracies, in [0, 1], of each named curve over its epochs, from 1."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
@@ -78,10 +75,6 @@ def accuracy_figure(curves: Curves, title: str, *, best: int | None = None) -> "
     named = curves if len(curves) > 1 else dict(zip([""], curves.values(), strict=False))
     draw_accuracies(axes, named, LINE)
     epoch_axis(axes, max(map(len, curves.values()), default=0))
-    (accuracies, *_) = (*curves.values(), [])
-    if best is not None and best < len(accuracies):
-        ring(axes, best, accuracies[best - 1])
-        name_best(axes, best, accuracies)
     return figure
 
 
