@@ -185,7 +185,11 @@ def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
         process.stdout.close()
         error = process.stderr.read()
     assert process.returncode == 128 + signal.SIGPIPE
-    assert re.fullmatch(r"stopped at step \d+; the model of epoch \d+, the best so far, is in runs/read\n", error)
+    assert re.fullmatch(
+        r"stopped at step \d+; the model of epoch \d+, the best so far, is in runs/read; "
+        r"go on: doldari train --resume runs/read\n",
+        error,
+    )
     assert {path.name for path in Path("runs/read").iterdir()} >= {"model.safetensors", "accuracy.png"}
 
 

@@ -2,10 +2,12 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 UMASK = os.umask(0)
 os.umask(UMASK)
+_unfinished: set[str] = set()  # files beside their places
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -14,6 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        _unfinished.add(beside)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -26,3 +29,13 @@ def write_whole(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):  # it is about the file that was asked for, not the one beside it
             error.filename, error.filename2 = str(path), None
         raise
+    finally:
+        if beside is not None:
+            _unfinished.discard(beside)
+
+
+def discard_unfinished() -> None:
+    """Remove the files that are not yet in their places: for whoever ends the process at once."""
+    for beside in list(_unfinished):
+        with suppress(OSError):
+            os.unlink(beside)

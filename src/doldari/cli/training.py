@@ -1,5 +1,6 @@
 """doldari train and doldari compare."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, TrainingError
 from doldari.percent import percent
 from doldari.recipes import RECIPES
+from doldari.report.usage import resume_command
 
 if TYPE_CHECKING:
     from doldari.training.directory import RunDirectory
@@ -145,7 +147,8 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
     if trained.error is not None:
         raise TrainingError(f"{trained.error}. {out} keeps {kept}") from trained.error
     if trained.stopped_by is not None:
-        stderr.print(f"stopped at step {run.position.steps:,}; {kept} is in {out}")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is saved: one more Ctrl-C has nothing to say
+        stderr.print(f"stopped at step {run.position.steps:,}; {kept} is in {out}; go on: {resume_command(out)}")
         raise typer.Exit(128 + trained.stopped_by)
     if members > 1:
         tell(f"{out} holds the model; ask it: {asking(out, run.validation)}")
@@ -206,6 +209,7 @@ def compare(
             if trained.error is not None:
                 raise trained.error
             if stop.signal is not None:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 stderr.print(f"stopped; what there is, is in {out}")
                 raise typer.Exit(128 + stop.signal)
     tell(f"the curves are in {out / PICTURE_FILE}")

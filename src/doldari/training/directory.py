@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from doldari.errors import RunExistsError, RunLostError
+from doldari.errors import ConfigError, RunExistsError, RunLostError
 from doldari.files import write_whole
 from doldari.inference.predictor import MODEL_FILE
 
@@ -152,6 +152,8 @@ def claim(
     RunExistsError where another training holds it, and, unless it is to be resumed or overwritten, where it holds a
     run.
     """
+    if resume and not directory.is_dir():
+        raise ConfigError(f"{directory}: no such run")
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     lock = FileLock(directory / LOCK_FILE)
     try:

@@ -100,6 +100,7 @@ class Learner:
         """Give what else training changes, as plain numbers for JSON."""
         return {
             "optimizer_steps": self.optimizer.steps,
+            "learning_rate": self.optimizer.learning_rate,
             "average_updates": 0 if self.average is None else self.average.updates,
             "dropout_rng": self.dropout_rng.bit_generator.state,
         }
@@ -111,6 +112,7 @@ class Learner:
                 raise ValueError(f"{name} is {arrays[name].shape}, expected {array.shape}")
             array[...] = arrays[name]
         self.optimizer.steps = counters["optimizer_steps"]
+        self.optimizer.learning_rate = counters["learning_rate"]
         if self.average is not None:
             self.average.updates = counters["average_updates"]
         self.dropout_rng.bit_generator.state = counters["dropout_rng"]
