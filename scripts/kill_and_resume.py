@@ -3,7 +3,7 @@
     python scripts/kill_and_resume.py --kills 50                # one model, and an ensemble of two: some minutes
     python scripts/kill_and_resume.py --kills 5 --seed 1        # what the tests run
 
-SIGKILL, SIGTERM and SIGINT take turns.  Says for each kill where it struck, and ends with status 1 where weights differ.
+SIGKILL, SIGTERM and SIGINT take turns.  Says for each kill how far training was; status 1 where weights differ.
 """
 
 import argparse

@@ -20,6 +20,7 @@ from doldari.errors import (
     MissingPackageError,
     ModelFileError,
     RunExistsError,
+    RunLostError,
     TrainingError,
     UnknownSymbolError,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+    from doldari.training.observer import Observer
     from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
@@ -45,9 +47,11 @@ __all__ = [
     "LongSourceWarning",
     "MissingPackageError",
     "ModelFileError",
+    "Observer",
     "PeekySeq2seq",
     "Predictor",
     "RunExistsError",
+    "RunLostError",
     "Seq2seq",
     "Trainer",
     "TrainingError",
@@ -67,6 +71,7 @@ _HOMES = {
     "DotAttentionSeq2seq": "models",
     "AdamW": "training.optimizers",
     "LongSourceWarning": "inference.predictor",
+    "Observer": "training.observer",
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",

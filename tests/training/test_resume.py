@@ -48,9 +48,7 @@ def assert_same(path, other):
 
 
 def timeless(history):
-    return [
-        (e.epoch, e.loss, e.accuracy, e.validation_loss, e.learning_rate, e.gradient_norm) for e in history
-    ]
+    return [(e.epoch, e.loss, e.accuracy, e.validation_loss, e.learning_rate, e.gradient_norm) for e in history]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +124,9 @@ def test_data_that_changed_are_refused(tmp_path):
     doldari.train(path, out=tmp_path / "run", observer=Interrupting(3), **SMALL)
     with path.open("a") as file:
         file.write("abc\tcba\n")
-    with pytest.raises(DataError, match=r"pairs\.tsv: is not what the run was trained on \(bytes [\d,]+, now [\d,]+;"):
+    with pytest.raises(
+        DataError, match=r"pairs\.tsv: is not what the run was trained on \(bytes [\d,]+, now [\d,]+;"
+    ):
         doldari.train(resume=tmp_path / "run")
     path.write_text(path.read_text().removesuffix("abc\tcba\n"))
     doldari.train(resume=tmp_path / "run", progress=False)

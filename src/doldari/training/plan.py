@@ -10,7 +10,7 @@ from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
 from doldari.training.data import Texts, TrainingData, read_again, read_training_data
 from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
-from doldari.training.finetune import Base, load_base, with_model_of
+from doldari.training.finetune import Base, base_of_record, load_base, with_model_of
 from doldari.training.record import read_record
 
 LONGER = ("epochs", "budget", "patience", "checkpoint_every")  # settings that a resumed run may be given anew
@@ -82,7 +82,4 @@ def resumed_plan(
     config = Config.from_toml(directory.path / CONFIG_FILE).replace(**settings)
     read = read_again(record["reading"], data, validation)
     read.check_unchanged(record["data"])
-    base = None
-    if record["from"] is not None and Path(record["from"]["path"]).exists():
-        base = load_base(Path(record["from"]["path"]))
-    return Plan(config, read, command, base)
+    return Plan(config, read, command, base_of_record(record["from"]))

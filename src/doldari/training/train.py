@@ -84,7 +84,7 @@ def prepare(plan: Plan, config: Config, resumed: RunDirectory | None) -> Run:
         run = Run.prepare(config, training, validation, start=start)
         checkpoint.restore(run)
         return run
-    base = None if plan.base is None else plan.base.text_model
+    base = None if plan.base is None else plan.base.needed()
     run = Run.prepare(config, training, validation, start=start_of(config, training, base))
     if not run.spelled and plan.data.origins[0] != plan.data.origins[1]:
         raise DataError(
