@@ -1,5 +1,6 @@
 """Fine-tuning: a training that starts from a trained model, on new pairs."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,11 +48,19 @@ def base_of_record(facts: dict[str, str] | None) -> Base | None:
     return base if base.facts["sha256"] == facts["sha256"] else Base(None, facts)
 
 
-def with_model_of(config: Config, base: Base, given: dict[str, Any]) -> Config:
-    """Take the settings of the model from the base; a given option that says otherwise is refused."""
+def settings_besides(base: Base, settings: dict[str, Any]) -> dict[str, Any]:
+    """Take of given settings those that are not the model's; one of these that the base has otherwise is refused."""
     theirs = base.needed().config
-    for name, value in given.items():
-        if name in ModelConfig.__dataclass_fields__ and name != "ensemble" and value != getattr(theirs, name):
+    besides = {}
+    for name, value in settings.items():
+        if name == "ensemble" or name not in ModelConfig.__dataclass_fields__:
+            besides[name] = value
+        elif value != getattr(theirs, name):
             raise ConfigError(f"{name}={value}: the model to start from has {getattr(theirs, name)}; leave it out")
-    members = config.model.ensemble
-    return Config(model=theirs, training=config.training).replace(ensemble=members)
+    return besides
+
+
+def with_model_of(base: Base, config: Config) -> Config:
+    """Put the base's settings of the model in the place of those of a configuration, but for its ensemble."""
+    model = dataclasses.replace(base.needed().config, ensemble=config.model.ensemble)
+    return Config(model=model, training=config.training)

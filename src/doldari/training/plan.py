@@ -10,7 +10,7 @@ from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
 from doldari.training.data import Texts, TrainingData, read_again, read_training_data
 from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
-from doldari.training.finetune import Base, base_of_record, load_base, with_model_of
+from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
 from doldari.training.record import read_record
 
 LONGER = ("epochs", "budget", "patience", "checkpoint_every")  # settings that a resumed run may be given anew
@@ -42,10 +42,11 @@ def new_plan(
 
     With start_from, the model's own settings are those of that model.
     """
-    config = choose_settings(data, recipe, config_file, settings)
-    base = None if start_from is None else load_base(Path(start_from))
-    if base is not None:
-        config = with_model_of(config, base, settings)
+    if start_from is None:
+        base, config = None, choose_settings(data, recipe, config_file, settings)
+    else:
+        base = load_base(Path(start_from))
+        config = with_model_of(base, choose_settings(data, recipe, config_file, settings_besides(base, settings)))
     return Plan(config, read_training_data(data, validation, columns, count, digits), command, base)
 
 
