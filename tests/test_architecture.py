@@ -12,7 +12,7 @@ import doldari
 SOURCE = Path(doldari.__file__).parent
 # Each part may import those before it, and the parts that all may import.
 ORDER = ["kernels", "layers", "models", "inference", "training", "report", "display", "notebook", "cli", "__main__"]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "recipes"}
+FOR_ALL = {"arrays", "config", "data", "errors", "files", "recipes", "settings"}
 
 
 def imports(path):
