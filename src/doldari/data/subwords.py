@@ -1,6 +1,7 @@
 """Subwords: frequent words whole, others in parts, by byte pair encoding (Sennrich et al. 2016) of `tokenizers`."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from doldari.errors import MissingPackageError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+SURROGATE = re.compile("[\ud800-\udfff]")  # no character, and the library takes none
 UNSEEN = "\N{REPLACEMENT CHARACTER}"  # the library's token for a character that was not in the training texts
 
 
@@ -68,7 +70,7 @@ def subword_symbols(tokenizer: "Tokenizer") -> tuple[str, ...]:
 def cut_subwords(text: str, tokenizer: "Tokenizer") -> list[str]:
     """Cut a text into subwords; a character that is in none stands for itself."""
     text = " ".join(text.split())
-    encoded = tokenizer.encode(text, add_special_tokens=False)
+    encoded = tokenizer.encode(SURROGATE.sub(UNSEEN, text), add_special_tokens=False)
     return [
         text[slice(*place)] if token == UNSEEN else token
         for token, place in zip(encoded.tokens, encoded.offsets, strict=True)
