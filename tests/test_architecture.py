@@ -64,3 +64,7 @@ def test_public_names():
     assert set(doldari.__all__) <= set(dir(doldari))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         doldari.nothing  # noqa: B018
+
+
+def test_type_hints_are_shipped():
+    assert (SOURCE / "py.typed").is_file()

@@ -238,14 +238,12 @@ class Predictor:
 def load(path: str | os.PathLike[str]) -> Predictor:
     """Load a trained model from its run's directory or from the model file itself."""
     path = checked_path(path)
+    shown = written(str(path), 500)
     try:
-        directory = path.is_dir()
-        file = path / MODEL_FILE if directory else path
-        exists = file.exists()
+        file = path / MODEL_FILE if path.is_dir() else path
+        if not file.exists():
+            what = "no such model" if file is path else "no model file in this directory"
+            raise ModelFileError(f"{shown}: {what}; train one with: doldari train DATA --out {shown}")
     except OSError as error:
-        raise ModelFileError(f"{written(str(path))}: cannot be read: {error.strerror}") from error
-    if not exists:
-        what = "no model file in this directory" if directory else "no such model"
-        shown = written(str(path), 500)
-        raise ModelFileError(f"{shown}: {what}; train one with: doldari train DATA --out {shown}")
+        raise ModelFileError(f"{shown}: cannot be read: {error.strerror}") from error
     return Predictor(load_model(file))
