@@ -282,6 +282,29 @@ def test_tokenizers_of_others(name):
         described_model(description, WEIGHTS["subwords"])
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"continuing_subword_prefix": "####"},  # the library panics over it
+        {"dropout": 0.5},
+        {"byte_fallback": True},
+        {"unk_token": None},
+        {"merges": [["h", "q"]]},
+        {"merges": ["h e"]},
+        {"merges": [["h", "e", "t"]]},
+        {"merges": [[1, 2]]},
+        {"type": "WordPiece"},
+    ],
+)
+def test_byte_pair_encodings_of_others(changes):
+    description = describe(MODELS["subwords"])
+    tokenizer = json.loads(description["source_subwords"])
+    tokenizer["model"] |= changes
+    description["source_subwords"] = json.dumps(tokenizer)
+    with pytest.raises(ModelFileError, match="source_subwords: its subwords are not such as doldari makes"):
+        described_model(description, WEIGHTS["subwords"])
+
+
 def test_absurd_sizes_are_refused_before_a_model_is_made(monkeypatch):
     monkeypatch.setattr("doldari.models.model_file.build_model", lambda *_: pytest.fail("made a model"))
     for setting in ("hidden_size", "wordvec_size", "layers", "ensemble"):
