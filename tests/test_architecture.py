@@ -12,7 +12,7 @@ import doldari
 SOURCE = Path(doldari.__file__).parent
 # Each part may import those before it, and the parts that all may import.
 ORDER = ["kernels", "layers", "models", "inference", "training", "report", "display", "api", "cli", "__main__"]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes"}
+FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "settings"}
 
 
 def imports(path):
@@ -64,3 +64,7 @@ def test_public_names():
     assert set(doldari.__all__) <= set(dir(doldari))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         doldari.nothing  # noqa: B018
+
+
+def test_type_hints_are_shipped():
+    assert (SOURCE / "py.typed").is_file()

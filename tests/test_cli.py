@@ -782,3 +782,36 @@ def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):
     refused = cli(f"train {pairs} --ensemble 2 --out both")
     assert refused.code == 1
     assert "holds a run already" in refused.err
+
+
+def test_join(cli, pairs, tmp_path):
+    assert cli(f"train {pairs.name} {QUICK} --ensemble 2 --out both").code == 0
+    done = cli("join both/member-1 both/member-2/model.safetensors --out joined/two.safetensors")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "ensemble of 2 models saved to joined/two.safetensors",
+        "try: doldari predict joined/two.safetensors TEXT",
+    ]
+    joined = (tmp_path / "joined/two.safetensors").read_bytes()
+    assert joined == (tmp_path / "both/model.safetensors").read_bytes()
+    assert cli("predict joined/two.safetensors aa b").out == cli("predict both aa b").out
+    refused = cli("join both both/member-1 --out joined/two.safetensors")
+    assert (refused.code, refused.err) == (
+        1,
+        "error: joined/two.safetensors: exists already; give another --out, or --overwrite\n",
+    )
+    assert (tmp_path / "joined/two.safetensors").read_bytes() == joined
+    assert cli("join both both/member-1 --out joined/two.safetensors --overwrite").out.startswith("ensemble of 3 ")
+    assert doldari.load("joined/two.safetensors").text_model.config.ensemble == 3
+
+    assert cli(f"train {pairs.name} {QUICK} --hidden-size 6 --out other").code == 0
+    for arguments, message in (
+        ("both other --out x", "both and other cannot be joined: hidden_size is 8 in the one and 6 in the other"),
+        ("both --out x", "one model: nothing to join; give at least two"),
+        ("both nothing --out x", "nothing: no such model; train one with: doldari train DATA --out nothing"),
+        ("both both --out joined", "joined: a directory; give a file, such as joined/model.safetensors"),
+    ):
+        refused = cli(f"join {arguments}")
+        assert (refused.code, refused.out, refused.err) == (1, "", f"error: {message}\n")
+    assert not (tmp_path / "x").exists()
+    assert cli("join both other").code == 2

@@ -1,5 +1,7 @@
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from doldari import ConfigError
@@ -96,3 +98,69 @@ def test_epochs_and_budget_replace_each_other(tmp_path):
     for chosen in (timed, config.replace(warmup=0.3)):
         path.write_text(chosen.to_toml())
         assert Config.from_toml(path) == chosen
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"a = " + b"[" * 5_000, "cannot be read as TOML: nested too deeply"),
+        (b"[model]\nlayers = " + b"[" * 5_000 + b"]" * 5_000, "cannot be read as TOML: nested too deeply"),
+        (b"a = " + b"{a = " * 3_000, "cannot be read as TOML: nested too deeply"),
+        (b"[model]\nlayers = " + b"[" * 100 + b"]" * 100, r"layers=\[\[\[.*: must be a whole number"),
+        (b".".join([b"a"] * 5_000) + b" = 1", "a: no such table"),
+        (b"[model]\n" + b".".join([b"layers"] * 2_000) + b" = 1", r"layers=.*: must be a whole number"),
+        (b"[model]\nlayers = " + b"9" * 5_000, "cannot be read as TOML: Exceeds the limit"),
+        (b"[model]\nlayers = " + b"9" * 4_000, r"layers=9+\.\.\.9+: must be at least 1, and below 1,000"),
+        (b"[training]\nlearning_rate = " + b"9" * 400, r"learning_rate=9+\.\.\.9+: must be a number"),
+        (b"[training]\nlearning_rate = 1e999", "learning_rate=inf: must be finite"),
+        (b"[model]\nlayers = 1979-05-27", r"layers=datetime.date\(1979, 5, 27\): must be a whole number"),
+        (b"[model]\ndecoder = 07:32:00", r"decoder=datetime.time\(7, 32\): must be one of plain"),
+        (b"[training]\nbudget = 1979-05-27T07:32:00Z", "budget=datetime.*: must be a text"),
+        (b"[model]\ndecoder = ['plain']", r"decoder=\['plain'\]: must be one of plain"),
+        (b"[model]\ndecoder = '" + b"x" * 10_000 + b"'", r"decoder='x+\.\.\.x+': must be one of plain"),
+        (b"[model]\n'\\u001b[31m' = 1", "no such setting"),
+        (b"[model]\n'' = 1", "no such setting"),
+        (b"[model]\n1 = 1", "1: no such setting"),
+        (b"[[model]]\nlayers = 1", r"\[\{'layers': 1\}\]: must be a table"),
+        (b"model = 1979-05-27", "must be a table"),
+        (b"[model]\nlayers = 1\nlayers = 2", "cannot be read as TOML: Cannot overwrite a value"),
+        (b"[model]\x00", "cannot be read as TOML"),
+        (b"\x00" * 100, "cannot be read as TOML"),
+        (b"\xff\xfe[\x00", "cannot be read as TOML: not UTF-8"),
+        (b"# " + b"x" * 100_000, "more than 20,000 bytes: no file of settings"),
+    ],
+)
+def test_files_that_are_no_settings(tmp_path, content, message):
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        Config.from_toml(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 300
+
+
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b"", b"# \xea\xb0\x80\r\n", b"\r"])
+def test_line_ends_and_byte_order_marks(tmp_path, start):
+    path = tmp_path / "config.toml"
+    path.write_bytes(start + b"[training]\r\nepochs = 3\r")
+    assert Config.from_toml(path) == Config().replace(epochs=3)
+
+
+def test_places_that_hold_no_settings(tmp_path):
+    with pytest.raises(ConfigError, match="Is a directory"):
+        Config.from_toml(tmp_path)
+    with pytest.raises(ConfigError, match="null byte"):
+        Config.from_toml(tmp_path / "a\0b")
+    if Path("/dev/zero").exists():
+        with pytest.raises(ConfigError, match="no file of settings"):
+            Config.from_toml(Path("/dev/zero"))
+        assert Config.from_toml(Path("/dev/null")) == Config()
+
+
+@pytest.mark.parametrize("setting", ["layers", "decoder", "learning_rate", "reverse", "seed"])
+def test_values_of_any_type(setting):
+    for value in (10**5_000, -(10**5_000), np.zeros(3), object(), [[]] * 1_000, "\ud800", {}, b"x", None):
+        with pytest.raises(ConfigError, match=f"{setting}=.*: must be ") as caught:
+            Config().replace(**{setting: value})
+        assert len(str(caught.value)) < 200

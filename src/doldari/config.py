@@ -11,30 +11,19 @@ A setting is said once, below: its type, default, help text and range.  The comm
 """
 
 import dataclasses
-import difflib
-import math
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
 import tomli_w
 
 from doldari.errors import ConfigError
+from doldari.settings import check, from_table, read_toml, require_known, seconds, setting, steps_or_seconds
+
+__all__ = ["Config", "ModelConfig", "Normalization", "Symbols", "TrainingConfig", "from_table", "seconds", "setting"]
 
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
-KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-
-
-def setting(default: Any, help: str, *, at_least: float | None = None, below: float = math.inf) -> Any:
-    """Declare a setting.
-
-    Numbers lie in [at_least, below); without at_least whole ones are at least 1, others greater than 0.
-    """
-    return field(default=default, metadata={"help": help, "at_least": at_least, "below": below})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +153,7 @@ class Config:
     @classmethod
     def from_toml(cls, path: Path) -> Self:
         """Read a TOML file with the tables [model] and [training]; what it leaves out keeps its default."""
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise ConfigError(f"{path}: cannot be read as TOML: {reason}") from error
+        tables = read_toml(path)
         try:
             require_known(tables, ("model", "training"), "table")
             return cls(
@@ -201,77 +186,3 @@ class Config:
             model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
             training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
         )
-
-
-def from_table(kind: type[Any], table: dict[str, Any]) -> Any:
-    """Make a `ModelConfig` or `TrainingConfig` of a table of names and values; unknown names are refused."""
-    if not isinstance(table, dict):
-        raise ConfigError(f"{table!r}: must be a table of settings")
-    require_known(table, tuple(item.name for item in dataclasses.fields(kind)), "setting")
-    return kind(**table)
-
-
-def require_known(given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
-    """Refuse a name that is not known, with the nearest that is."""
-    for name in given:
-        if name not in known:
-            nearest = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
-            raise ConfigError(f"{name}: no such {what}; {hint}")
-
-
-def check(config: ModelConfig | TrainingConfig) -> None:
-    """Refuse a value of the wrong type or out of range."""
-    for item in dataclasses.fields(config):
-        name, value = item.name, getattr(config, item.name)
-        kind: Any = item.type
-        if get_origin(kind) is Literal:
-            if value not in get_args(kind):
-                raise ConfigError(f"{name}={value}: must be one of {', '.join(get_args(kind))}")
-            continue
-        if NoneType in get_args(kind):
-            if value is None:
-                continue
-            kind = get_args(kind)[0]
-        if kind is float and type(value) is int and abs(value) < 2**53:
-            value = float(value)
-            object.__setattr__(config, name, value)
-        if type(value) is not kind:
-            raise ConfigError(f"{name}={value!r}: must be {KIND_NAMES[kind]}")
-        if kind in (int, float):
-            check_range(name, value, item.metadata["at_least"], item.metadata["below"])
-
-
-def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
-    """Refuse a number out of its range, which is as in `setting`."""
-    if isinstance(value, int):
-        lowest, highest = 1 if at_least is None else int(at_least), min(below, 2**31)
-        if not lowest <= value < highest:
-            raise ConfigError(f"{name}={value}: must be at least {lowest}, and below {highest:,}")
-    else:
-        low_enough = "finite" if below == math.inf else f"below {below:g}"
-        high_enough = "greater than 0" if at_least is None else f"at least {at_least:g}"
-        if not (value > 0 if at_least is None else value >= at_least) or not value < below:
-            raise ConfigError(f"{name}={value}: must be {low_enough} and {high_enough}")
-
-
-def seconds(time: str, name: str = "budget") -> float:
-    """Read a time, as 90s, 5m, 1.5h or 1h30m: in seconds.  `name` is the setting that an error is about."""
-    number = r"(\d+(?:\.\d+)?)"
-    match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", time)
-    total = (
-        sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
-    )
-    if not 0 < total < math.inf:
-        raise ConfigError(f"{name}={time}: must be a time such as 90s, 5m or 1h30m")
-    return total
-
-
-def steps_or_seconds(every: str) -> tuple[float, float]:
-    """Read how often a checkpoint is written: in steps, or in seconds; the other is infinite."""
-    if every.isdecimal() and int(every) > 0:
-        return int(every), math.inf
-    try:
-        return math.inf, seconds(every, "checkpoint_every")
-    except ConfigError as error:
-        raise ConfigError(f"{error}, or a number of steps such as 500") from error

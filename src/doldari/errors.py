@@ -13,6 +13,7 @@
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
 """
 
+import reprlib
 import sys
 from types import FrameType
 
@@ -51,6 +52,15 @@ class TrainingError(DoldariError):
 
 class MissingPackageError(DoldariError):
     """An optional package that was asked for is not installed."""
+
+
+def brief(value: object) -> str:
+    """Write a value for an error message: in one line, and not at length."""
+    try:
+        text = " ".join(reprlib.repr(value).split())
+    except ValueError:  # a number with too many digits
+        return f"a number of type {type(value).__name__}, with too many digits"
+    return text if len(text) <= 60 else f"{text[:40]}...{text[-17:]}"
 
 
 def level_of_caller() -> int:

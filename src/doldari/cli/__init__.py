@@ -14,6 +14,7 @@ import doldari
 from doldari.cli.asking import attend, predict, score
 from doldari.cli.console import fail, stderr, warn
 from doldari.cli.evaluation import evaluate
+from doldari.cli.join import join
 from doldari.cli.show import show
 from doldari.cli.tasks import generate
 from doldari.cli.training import compare, train
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
-for command in (train, evaluate, predict, score, attend, show, compare, generate):
+for command in (train, evaluate, predict, score, attend, show, compare, join, generate):
     app.command()(command)
 
 

@@ -1,15 +1,17 @@
 """Subwords: frequent words whole, others in parts, by byte pair encoding (Sennrich et al. 2016) of `tokenizers`."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from doldari.errors import MissingPackageError
+from doldari.errors import MissingPackageError, brief
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+SURROGATE = re.compile("[\ud800-\udfff]")  # no character, and the library takes none
 UNSEEN = "\N{REPLACEMENT CHARACTER}"  # the library's token for a character that was not in the training texts
 
 
@@ -47,16 +49,30 @@ def load_subwords(description: str) -> "Tokenizer":
 
 
 def check_subwords(description: str, symbols: Sequence[str]) -> None:
-    """Refuse with ValueError a tokenizer that `train_subwords` cannot have made, or not with these symbols."""
-    tokenizer = load_subwords(description)
-    if subword_symbols(tokenizer) != tuple(symbols):
+    """Refuse with ValueError what `train_subwords` cannot have returned, or not for these symbols.
+
+    All is checked here before the library sees it, which ends the program over some of it (a panic).
+    """
+    try:
+        parts = json.loads(description)
+        before, model, added = parts["pre_tokenizer"], parts["model"], parts["added_tokens"]
+        kinds = before["type"], before.get("replacement"), model["type"], model["unk_token"]
+        tokens = [(token["content"], token["id"]) for token in added]
+        vocabulary, merges = model["vocab"], list(model["merges"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its subwords cannot be read: {brief(error)}") from error
+    if vocabulary != {token: id for id, token in enumerate([UNSEEN, *symbols])}:
         raise ValueError("its subwords are not the symbols of its vocabulary")
-    parts = json.loads(tokenizer.to_str())
-    before, model = parts["pre_tokenizer"] or {}, parts["model"]
-    unused = [parts.get(name) for name in ("truncation", "padding", "normalizer", "post_processor")]
-    kinds = before.get("type"), before.get("replacement"), model["type"], model.get("unk_token")
-    if kinds != ("Metaspace", "▁", "BPE", UNSEEN) or any(unused) or model.get("dropout"):
+    used = [parts.get(name) for name in ("truncation", "padding", "normalizer", "post_processor", "decoder")]
+    used += [model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix")]
+    used += [model.get(name) for name in ("fuse_unk", "byte_fallback", "ignore_merges")]
+    if kinds != ("Metaspace", "▁", "BPE", UNSEEN) or tokens != [(UNSEEN, 0)] or any(used):
         raise ValueError("its subwords are not such as doldari makes")
+    for merge in merges:
+        pair = isinstance(merge, list) and len(merge) == 2 and all(isinstance(part, str) for part in merge)
+        if not pair or not {*merge, "".join(merge)} <= vocabulary.keys():
+            raise ValueError(f"its subwords are not such as doldari makes: {brief(merge)} makes none of them")
+    load_subwords(description)
 
 
 def subword_symbols(tokenizer: "Tokenizer") -> tuple[str, ...]:
@@ -68,7 +84,7 @@ def subword_symbols(tokenizer: "Tokenizer") -> tuple[str, ...]:
 def cut_subwords(text: str, tokenizer: "Tokenizer") -> list[str]:
     """Cut a text into subwords; a character that is in none stands for itself."""
     text = " ".join(text.split())
-    encoded = tokenizer.encode(text, add_special_tokens=False)
+    encoded = tokenizer.encode(SURROGATE.sub(UNSEEN, text), add_special_tokens=False)
     return [
         text[slice(*place)] if token == UNSEEN else token
         for token, place in zip(encoded.tokens, encoded.offsets, strict=True)

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, TypeVar
 
 from doldari import kernels
+from doldari.arrays import Ids
+from doldari.data.batches import pad
+from doldari.data.vocabulary import PADDING
 
 Found = TypeVar("Found")
 
@@ -22,6 +26,18 @@ def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterato
         batch.append(index)
     if batch:
         yield batch
+
+
+def answers_in_batches(
+    answer: Callable[[list[int], Ids], list[Found]], encoded: Sequence[Sequence[int]], symbols: int
+) -> list[Found]:
+    """Let `answer` find something for each source, given batches: the sources' numbers and their ids xs (N, S)."""
+    batches = [
+        (batch, pad([encoded[number] for number in batch], PADDING)) for batch in batches_by_length(encoded, symbols)
+    ]
+    found = chain.from_iterable(side_by_side(answer, batches))
+    by_number = dict(zip(chain.from_iterable(batch for batch, _ in batches), found, strict=True))
+    return [by_number[number] for number in range(len(encoded))]
 
 
 def side_by_side(answer: Callable[..., Found], batches: Sequence[tuple[Any, ...]]) -> list[Found]:

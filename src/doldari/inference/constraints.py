@@ -7,7 +7,7 @@ steps that are left; so a date is always well formed, and an answer always one o
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
 from doldari.errors import ConfigError, MissingPackageError, level_of_caller
+from doldari.inference.arguments import checked_texts
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
 MOST_REPEATS = 1_000  # that a pattern may count: an automaton has a state for each
@@ -72,6 +73,21 @@ class Automaton:
         wanted = states.astype(np.int64) * self.V + ids
         edge = np.searchsorted(self.edges, wanted)
         return np.where(self.edges[edge] == wanted, self.targets[edge], self.Q).astype(np.int32)
+
+
+# A regular expression that answers match whole, or the list of them; or what `automaton_of` made of that.
+Allowed = str | Sequence[str] | Automaton
+
+
+def automaton_of(allowed: Allowed, vocabulary: Vocabulary, longest: int) -> Automaton:
+    """Make the automaton of answers of at most `longest` symbols; ConfigError where it would allow nothing."""
+    if isinstance(allowed, str):
+        return matching(allowed, vocabulary, longest)
+    if not isinstance(allowed, Automaton):
+        return one_of(checked_texts("allowed", allowed), vocabulary)
+    if len(vocabulary) != allowed.V:
+        raise ConfigError(f"allowed: made for a model of {allowed.V} target symbols; this one has {len(vocabulary)}")
+    return allowed
 
 
 def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:

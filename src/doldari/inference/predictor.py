@@ -1,57 +1,43 @@
 """Text in, text out: what `doldari.load` returns."""
 
-import math
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import NamedTuple, TypeVar, get_args, overload
+from collections.abc import Callable, Sequence
+from typing import TypeVar, overload
 
 import numpy as np
 
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
-from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError, level_of_caller
-from doldari.inference.batching import batches_by_length, side_by_side
+from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.inference.answers import END, Answer, Attention, different
+from doldari.inference.arguments import (
+    LongSourceWarning,
+    check_beam,
+    check_sampling,
+    check_text,
+    check_unknown,
+    checked_pairs,
+    checked_path,
+    checked_texts,
+    warn_of_long,
+)
+from doldari.inference.batching import answers_in_batches
 from doldari.inference.beam import beam_search
-from doldari.inference.constraints import Automaton, matching, one_of
+from doldari.inference.constraints import Allowed, Automaton, automaton_of
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
-from doldari.models.model_file import TextModel, load_model, save_model
+from doldari.models.model_file import TextModel, load_model, save_model, summary
+from doldari.settings import written
+
+__all__ = ["END", "MODEL_FILE", "Answer", "Attention", "LongSourceWarning", "Predictor", "check_beam", "load"]
 
 MODEL_FILE = "model.safetensors"
-END = "⏎"  # how the end of an answer is shown
 # The size of a batch in symbols of sources, padding included.  What greedy answers need fits the second-level cache,
 # a fifth faster than four times as many; a beam of 5 takes an eighth less with 10,000 than with a quarter of them.
 GREEDY_SYMBOLS, BEAM_SYMBOLS = 1 << 12, 50_000  # of a beam: the symbols times its width
 
 
-class LongSourceWarning(UserWarning):
-    """A source is much longer than any in training."""
-
-
-class Attention(NamedTuple):
-    """Where a model looked: weights (T, S), for each symbol of its answer and the end how much it saw of each source
-    symbol; a row sums to 1, if there are any.  text is the answer as `predict` gives it.
-    """
-
-    source: list[str]
-    answer: list[str]
-    weights: Floats
-    text: str
-
-
-class Answer(NamedTuple):
-    """An answer, and its log-probability in nats, that of its end included."""
-
-    text: str
-    score: float
-
-
 Found = TypeVar("Found")
-# A regular expression that answers match whole, or the list of them; or what `Predictor.allowing` made of that.
-Allowed = str | Sequence[str] | Automaton
 
 
 class Predictor:
@@ -60,8 +46,12 @@ class Predictor:
     def __init__(self, text_model: TextModel) -> None:
         self.text_model = text_model
 
+    def __repr__(self) -> str:
+        return f"Predictor({summary(self.text_model)})"
+
     def __call__(self, text: str) -> str:
         """Answer one text."""
+        check_text("text", text)
         return self.predict([text])[0]
 
     @overload
@@ -101,6 +91,7 @@ class Predictor:
         with "copy" answers may be unknown in places too, where it then stands: the first for the first, and so on.
         A text of only such symbols is always refused; one that is much longer than any in training is warned about.
         """
+        texts = checked_texts("texts", texts)
         check_beam(beam, n_best)
         if beam == 1 and n_best is None and allowed is None:
             return self._greedy(texts, unknown)
@@ -116,7 +107,7 @@ class Predictor:
         if n_best is None:
             return [self._decode(text, best.ids, unknown) for text, (best, *_) in zip(texts, found, strict=True)]
         return [
-            different([self._answer(text, hypothesis, unknown) for hypothesis in hypotheses])[:n_best]
+            different([Answer(self._decode(text, one.ids, unknown), one.score) for one in hypotheses])[:n_best]
             for text, hypotheses in zip(texts, found, strict=True)
         ]
 
@@ -146,12 +137,8 @@ class Predictor:
 
         The seed and a text's number decide, not the batch it is in; the texts' numbers begin with `first`.
         """
-        if not (math.isfinite(temperature) and temperature > 0):
-            raise ConfigError(f"temperature={temperature}: must be a number greater than 0")
-        if top_k is not None and top_k < 1:
-            raise ConfigError(f"top_k={top_k}: must be at least 1")
-        if seed < 0 or first < 0:
-            raise ConfigError(f"seed={seed}, first={first}: must be at least 0")
+        texts = checked_texts("texts", texts)
+        check_sampling(temperature, top_k, seed, first)
         automaton = None if allowed is None else self.allowing(allowed)
 
         def draw(batch: list[int], xs: Ids, bounds: Bounds) -> list[Hypothesis]:
@@ -159,15 +146,18 @@ class Predictor:
             return sample(self.text_model.model, xs, START, PADDING, bounds, rngs, temperature, top_k)
 
         drawn = self._in_batches(draw, texts, unknown, automaton=automaton)
-        return [self._answer(text, hypothesis, unknown) for text, hypothesis in zip(texts, drawn, strict=True)]
+        return [
+            Answer(self._decode(text, one.ids, unknown), one.score) for text, one in zip(texts, drawn, strict=True)
+        ]
 
     def score(self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error") -> list[float]:
         """Tell the log-probability, in nats, of each pair's target, its end included, as the answer to its source."""
-        target = self.text_model.target
-        written = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
+        pairs, target = checked_pairs(pairs), self.text_model.target
+        check_unknown(unknown)
+        forced = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
 
         def force(batch: list[int], xs: Ids, bounds: Bounds) -> list[float]:
-            ts = pad([written[index] for index in batch], PADDING)
+            ts = pad([forced[index] for index in batch], PADDING)
             return list(map(float, forced_scores(self.text_model.model, xs, ts, PADDING)))
 
         return self._in_batches(force, [source for source, _ in pairs], unknown)
@@ -177,10 +167,14 @@ class Predictor:
         model, config, target = self.text_model.model, self.text_model.config, self.text_model.target
         if config.decoder != "attention":
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
+        check_text("text", text)
         check_beam(beam)
-        ((_, xs, bounds),) = self._batches([text], unknown)
-        ((best, *_),) = beam_search(model, xs, START, PADDING, bounds, beam)
-        weights = model.attention(xs, pad([[START, *best.ids]], PADDING))[0]
+
+        def look(batch: list[int], xs: Ids, bounds: Bounds) -> list[tuple[Hypothesis, Floats]]:
+            ((first, *_),) = beam_search(model, xs, START, PADDING, bounds, beam)
+            return [(first, model.attention(xs, pad([[START, *first.ids]], PADDING))[0])]
+
+        ((best, weights),) = self._in_batches(look, [text], unknown)
         if config.reverse:
             weights = weights[:, ::-1]
         symbols = [target.decode([id]) for id in best.ids]
@@ -195,36 +189,23 @@ class Predictor:
         beam: int = 1,
         automaton: Automaton | None = None,
     ) -> list[Found]:
-        """Let `answer` find something for each text, given a batch of `_batches`; one batch on each thread."""
-        batches = list(self._batches(texts, unknown, beam, automaton))
-        found = chain.from_iterable(side_by_side(answer, batches))
-        answers = dict(zip(chain.from_iterable(indices for indices, _, _ in batches), found, strict=True))
-        return [answers[index] for index in range(len(texts))]
-
-    def _batches(
-        self, texts: Sequence[str], unknown: Unknown, beam: int = 1, automaton: Automaton | None = None
-    ) -> Iterator[tuple[list[int], Ids, Bounds]]:
-        """Encode texts: yield batches as their indices, ids xs (N, S), and what the answers may be."""
-        if isinstance(texts, str):
-            raise TypeError("expected a list of texts; for the answer to one, call the model: model(text)")
-        if unknown not in get_args(Unknown):
-            raise ConfigError(f"unknown={unknown!r}: must be one of {', '.join(get_args(Unknown))}")
+        """Let `answer` find something for each text, given a batch as `answers_in_batches` says."""
+        check_unknown(unknown)
         # An answer has no start symbol in it, and an unknown one only where a symbol of the source takes its place.
         never = (START,) if unknown == "copy" else (START, UNKNOWN)
         encoded = [self.encode(text, unknown) for text in texts]
-        self._warn_of_long(encoded)
+        warn_of_long(encoded, self.text_model.longest_source)
+        longest = [self.text_model.longest_answer(len(ids), free=automaton is None) for ids in encoded]
+        if automaton is not None:
+            longest = [max(most, automaton.longest) for most in longest]
         if self.text_model.config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        for batch in batches_by_length(encoded, GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam):
-            chosen = [encoded[index] for index in batch]
-            longest = [self.text_model.longest_answer(len(ids), free=automaton is None) for ids in chosen]
-            if automaton is not None:
-                longest = [max(most, automaton.longest) for most in longest]
-            yield batch, pad(chosen, PADDING), Bounds(np.array(longest, np.int32), automaton, never)
+        symbols = GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam
 
-    def _answer(self, text: str, hypothesis: Hypothesis, unknown: Unknown) -> Answer:
-        """Write what a search found as text, with its score."""
-        return Answer(self._decode(text, hypothesis.ids, unknown), hypothesis.score)
+        def answer_batch(batch: list[int], xs: Ids) -> list[Found]:
+            return answer(batch, xs, Bounds(np.array([longest[n] for n in batch], np.int32), automaton, never))
+
+        return answers_in_batches(answer_batch, encoded, symbols)
 
     def _decode(self, text: str, ids: Sequence[int], unknown: Unknown) -> str:
         """Write the answer to a text as text."""
@@ -234,13 +215,11 @@ class Predictor:
 
     def allowing(self, allowed: Allowed) -> Automaton:
         """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""
-        target, longest = self.text_model.target, self.text_model.longest_target
-        if isinstance(allowed, Automaton):
-            return allowed
-        return matching(allowed, target, longest) if isinstance(allowed, str) else one_of(allowed, target)
+        return automaton_of(allowed, self.text_model.target, self.text_model.longest_target)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
         """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
+        check_text("text", text)
         ids = self.text_model.source.encode(text, unknown != "error")
         if ids and set(ids) == {UNKNOWN}:
             raise UnknownSymbolError(f"{text!r}: none of its symbols was ever seen in training")
@@ -248,38 +227,23 @@ class Predictor:
 
     def knows(self, text: str) -> bool:
         """Say whether any symbol of a source, if it has one, was seen in training."""
+        check_text("text", text)
         return set(self.text_model.source.encode(text, unknown=True)) != {UNKNOWN}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""
-        save_model(Path(path), self.text_model)
-
-    def _warn_of_long(self, encoded: Sequence[Sequence[int]]) -> None:
-        seen = self.text_model.longest_source
-        too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
-        if too_long:
-            message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
-            others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-            warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
-
-
-def different(answers: Sequence[Answer]) -> list[Answer]:
-    """Leave out answers whose text stands before them."""
-    return list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
-
-
-def check_beam(beam: int, n_best: int | None = None) -> None:
-    """Refuse a beam that is no beam, or too narrow for so many answers."""
-    if beam < 1 or not 1 <= (1 if n_best is None else n_best) <= beam:
-        given = f"beam={beam}" if n_best is None else f"beam={beam}, n_best={n_best}"
-        raise ConfigError(f"{given}: the beam must be at least 1, and at least n_best")
+        save_model(checked_path(path), self.text_model)
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
     """Load a trained model from its run's directory or from the model file itself."""
-    path = Path(path)
-    file = path / MODEL_FILE if path.is_dir() else path
-    if not file.exists():
-        what = "no model file in this directory" if path.is_dir() else "no such model"
-        raise ModelFileError(f"{path}: {what}; train one with: doldari train DATA --out {path}")
+    path = checked_path(path)
+    shown = written(str(path), 500)
+    try:
+        file = path / MODEL_FILE if path.is_dir() else path
+        if not file.exists():
+            what = "no such model" if file is path else "no model file in this directory"
+            raise ModelFileError(f"{shown}: {what}; train one with: doldari train DATA --out {shown}")
+    except OSError as error:
+        raise ModelFileError(f"{shown}: cannot be read: {error.strerror}") from error
     return Predictor(load_model(file))

@@ -14,7 +14,7 @@ from doldari.config import ModelConfig, from_table
 from doldari.data.subwords import check_subwords
 from doldari.data.symbols import normalize
 from doldari.data.vocabulary import Vocabulary
-from doldari.errors import MissingPackageError
+from doldari.errors import MissingPackageError, brief
 from doldari.models.recurrent import CELLS
 
 FORMAT = 1
@@ -38,13 +38,16 @@ class Described(NamedTuple):
     longer: int | None
 
 
-def read_description(description: dict[str, Any]) -> Described:
+def read_description(description: Any) -> Described:
     """Take a description apart; KeyError where an entry is missing."""
-    if description["format"] != FORMAT:
-        raise ValueError(f"format {description['format']}, expected {FORMAT}; another version of doldari wrote it")
+    if not isinstance(description, dict):
+        raise ValueError(f"its description is {brief(description)}")
+    form = description["format"]
+    if type(form) is not int or form != FORMAT:
+        raise ValueError(f"format {brief(form)}, expected {FORMAT}; another version of doldari wrote it")
     unknown = sorted(description.keys() - ENTRIES)
     if unknown:
-        raise ValueError(f"{unknown[0]!r}: no such entry; another version of doldari wrote it, or it is damaged")
+        raise ValueError(f"{brief(unknown[0])}: no such entry; another version of doldari wrote it, or it is damaged")
     config: ModelConfig = from_table(ModelConfig, description["model"])
     source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
     if config.shared_vocabulary and (source.symbols, source.subwords) != (target.symbols, target.subwords):
@@ -58,7 +61,9 @@ def described_lengths(description: dict[str, Any]) -> tuple[int, int, int | None
     longer = description.get("longer")
     numbers = (source, target) if longer is None else (source, target, longer)
     if not all(type(number) is int and 0 <= number <= MOST_SYMBOLS for number in numbers):
-        raise ValueError(f"lengths {(source, target, longer)}: must be whole numbers of at most {MOST_SYMBOLS:,}")
+        raise ValueError(
+            f"lengths {brief((source, target, longer))}: must be whole numbers of at most {MOST_SYMBOLS:,}"
+        )
     if longer is not None and not target - source <= longer <= target:
         raise ValueError(f"lengths {(source, target, longer)}: do not fit each other")
     return source, target, longer
@@ -75,15 +80,15 @@ def described_vocabulary(side: str, config: ModelConfig, description: dict[str, 
         description.get(f"{side}_subwords", ""),
     )
     if vocabulary.written not in ("none", "NFC", "NFD"):
-        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none, NFC or NFD")
+        raise ValueError(f"{side}_written={brief(vocabulary.written)}: must be none, NFC or NFD")
     if vocabulary.written != "none" and vocabulary.normalization == "none":
-        raise ValueError(f"{side}_written={vocabulary.written!r}: must be none where nothing is normalised")
+        raise ValueError(f"{side}_written={brief(vocabulary.written)}: must be none where nothing is normalised")
     for symbol in vocabulary.symbols:
         if not may_be_symbol(symbol, vocabulary):
-            raise ValueError(f"{side}: {symbol!r} is no symbol of {vocabulary.kind}, {vocabulary.normalization}")
+            raise ValueError(f"{side}: {brief(symbol)} is no symbol of {vocabulary.kind}, {vocabulary.normalization}")
     for feature in vocabulary.features:
         if feature != feature.strip() or ";" in feature:
-            raise ValueError(f"{side}_features: {feature!r} is no feature")
+            raise ValueError(f"{side}_features: {brief(feature)} is no feature")
     described_subwords(side, vocabulary)
     return vocabulary
 
@@ -120,7 +125,7 @@ def checked_texts(what: str, texts: Any) -> tuple[str, ...]:
         raise ValueError(f"the {what} are not different texts: one is there twice")
     broken = next((text for text in texts if any("\ud800" <= char <= "\udfff" for char in text)), None)
     if broken is not None:
-        raise ValueError(f"the {what} hold {broken!r}, half a surrogate pair, which is no character")
+        raise ValueError(f"the {what} hold {brief(broken)}, half a surrogate pair, which is no character")
     return tuple(texts)
 
 

@@ -56,6 +56,25 @@ class TextModel(NamedTuple):
         return min(self.longest_target, length + self.longer)
 
 
+def summary(text_model: TextModel) -> str:
+    """Say in a line what a model is: attention LSTM, bidirectional, 1 layer, D 64, H 256, 11 -> 10 symbols, ..."""
+    config, source, target = text_model.config, text_model.source, text_model.target
+    decoder = "dot attention" if config.attention == "dot" else config.decoder
+    weights = sum(weight.value.size for weight in text_model.model.weights().values())
+    parts = [
+        f"{decoder} {config.cell.upper()}",
+        "bidirectional" if config.bidirectional else "",
+        "reads backwards" if config.reverse else "",
+        f"{config.layers} layer{'s' * (config.layers > 1)}",
+        f"D {config.wordvec_size}, H {config.hidden_size}",
+        f"{len(source.symbols):,} -> {len(target.symbols):,} symbols",
+        f"{len(source.features):,} features" if source.features else "",
+        f"ensemble of {config.ensemble}" if config.ensemble > 1 else "",
+        f"{weights:,} weights",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
 def build_model(
     config: ModelConfig,
     source: Vocabulary,

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from doldari.config import seconds
 from doldari.errors import ConfigError, ModelFileError
 from doldari.models.checksum import fingerprint
 from doldari.models.description import Described, read_description
 from doldari.models.model_file import describe, read_safetensors
+from doldari.settings import seconds
 from doldari.training.budget import Budget
 from doldari.training.history import Epoch
 from doldari.training.run import Position, Run

@@ -4,12 +4,13 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 
-from doldari.config import Config, seconds
+from doldari.config import Config
 from doldari.inference.metrics import evaluate
 from doldari.inference.predictor import MODEL_FILE, Predictor
 from doldari.inference.scores import scores
-from doldari.models.ensemble import Ensemble
+from doldari.models.joining import join
 from doldari.models.model_file import model_bytes
+from doldari.settings import seconds
 from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
 from doldari.training.record import Facts, new_record, now, read_record, record_bytes, resumed_record, run_facts
 from doldari.training.run import Run
@@ -27,11 +28,10 @@ def member_configs(config: Config) -> Iterator[Config]:
 
 def joined(runs: Sequence[Run]) -> Predictor:
     """Make one model of the trained members."""
-    text_model = runs[0].predictor.text_model
     if len(runs) == 1:
         return runs[0].predictor
-    config = runs[0].config.replace(ensemble=len(runs)).model
-    return Predictor(text_model._replace(model=Ensemble([run.learner.model for run in runs]), config=config))
+    names = [f"member {run.member}" for run in runs]
+    return Predictor(join([run.predictor.text_model for run in runs], names))
 
 
 class EnsembleFiles:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from doldari.config import steps_or_seconds
 from doldari.inference.predictor import MODEL_FILE, Predictor
 from doldari.models.model_file import model_bytes
+from doldari.settings import steps_or_seconds
 from doldari.training.checkpoint import checkpoint_bytes
 from doldari.training.directory import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, RECORD_FILE, RunDirectory
 from doldari.training.history import history_lines

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from doldari.arrays import Floats, Ids
-from doldari.config import Config, seconds
+from doldari.config import Config
 from doldari.data.batches import shuffled_batches
 from doldari.data.pairs import Pair
 from doldari.errors import ConfigError, DataError
 from doldari.inference.metrics import Evaluation, evaluate
 from doldari.inference.predictor import Predictor
 from doldari.models.model_file import TextModel, build_model
+from doldari.settings import seconds
 from doldari.training.averaging import MovingAverage
 from doldari.training.budget import Budget, Clock, seconds_a_step
 from doldari.training.directory import RunDirectory

@@ -1,0 +1,102 @@
+"""What a predictor is asked, checked at its door: each error says which argument, what it was, and what it must be.
+
+A text that is no text is a TypeError, a pair that is no pair a DataError, and a setting that is wrong a ConfigError.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, get_args
+
+from doldari.data.vocabulary import Unknown
+from doldari.errors import ConfigError, DataError, brief, level_of_caller
+
+WIDEST = 1_000_000  # beam; no computer follows so many answers
+
+
+class LongSourceWarning(UserWarning):
+    """A source is much longer than any in training."""
+
+
+def check_text(name: str, text: object) -> None:
+    """Refuse what is no text."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name}={brief(text)}: must be a text")
+
+
+def checked_texts(name: str, texts: Any) -> list[str]:
+    """Take a list, or another iterable, of texts."""
+    if isinstance(texts, str):
+        raise TypeError(
+            f"{name}={brief(texts)}: must be a list of texts; for the answer to one, call the model: model(text)"
+        )
+    if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+        raise TypeError(f"{name}={brief(texts)}: must be a list of texts")
+    taken = list(texts)
+    for number, text in enumerate(taken):
+        check_text(f"{name}[{number}]", text)
+    return taken
+
+
+def checked_pairs(pairs: Any) -> list[tuple[str, str]]:
+    """Take an iterable of sources and targets."""
+    if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+        raise TypeError(f"pairs={brief(pairs)}: must be a list of pairs of texts, source and target")
+    taken = []
+    for number, pair in enumerate(pairs):
+        both = [] if isinstance(pair, str | bytes) or not isinstance(pair, Iterable) else list(pair)
+        if len(both) != 2 or not all(isinstance(text, str) for text in both):
+            raise DataError(f"pairs[{number}]={brief(pair)}: must be two texts, source and target")
+        taken.append((both[0], both[1]))
+    return taken
+
+
+def checked_path(path: Any) -> Path:
+    """Take a path, as text or as an object of `pathlib`."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path={brief(path)}: must be a path, a text or a pathlib.Path")
+    return Path(path)
+
+
+def check_beam(beam: int, n_best: int | None = None) -> None:
+    """Refuse a beam that is no beam, or too narrow for so many answers."""
+    if not is_whole(beam) or not 1 <= beam <= WIDEST:
+        raise ConfigError(f"beam={brief(beam)}: must be a whole number, at least 1 and at most {WIDEST:,}")
+    if n_best is not None and (not is_whole(n_best) or not 1 <= n_best <= beam):
+        raise ConfigError(
+            f"beam={brief(beam)}, n_best={brief(n_best)}: n_best must be a whole number, at least 1, at most the beam"
+        )
+
+
+def check_unknown(unknown: object) -> None:
+    """Refuse what is no way to treat unknown symbols."""
+    if not isinstance(unknown, str) or unknown not in get_args(Unknown):
+        raise ConfigError(f"unknown={brief(unknown)}: must be one of {', '.join(get_args(Unknown))}")
+
+
+def check_sampling(temperature: float, top_k: int | None, seed: int, first: int) -> None:
+    """Refuse what nothing can be drawn by."""
+    if not isinstance(temperature, Real) or not (math.isfinite(temperature) and temperature > 0):
+        raise ConfigError(f"temperature={brief(temperature)}: must be a number greater than 0")
+    if top_k is not None and not (is_whole(top_k) and top_k >= 1):
+        raise ConfigError(f"top_k={brief(top_k)}: must be a whole number, at least 1")
+    for name, value in (("seed", seed), ("first", first)):
+        if not (is_whole(value) and value >= 0):
+            raise ConfigError(f"{name}={brief(value)}: must be a whole number, at least 0")
+
+
+def warn_of_long(encoded: Sequence[Sequence[int]], seen: int) -> None:
+    """Warn of sources that have half as many symbols again as the longest seen in training."""
+    too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
+    if too_long:
+        message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
+        others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
+        warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
+
+
+def is_whole(value: object) -> bool:
+    """Tell whole numbers, NumPy's too, from anything else."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
