@@ -6,7 +6,7 @@ whole vectors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -71,6 +71,15 @@ class Parameters:
     def items(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each name with its parameter, in the order of the flat vectors."""
         return iter(self._named.items())
+
+
+class Optimizer(Protocol):
+    """What changes parameters by their gradients; `Adam` and `SGD` are two."""
+
+    learning_rate: float
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients, update the values, return the gradients' norm."""
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import chain, count
 
 from doldari.arrays import Ids
+from doldari.models import Seq2seq
 from doldari.training.trainer import Trainer
 
 Clock = Callable[[], float]
@@ -29,7 +30,7 @@ class Budget:
         return self.clock() - self.start
 
 
-def seconds_a_step(trainer: Trainer, x: Ids, t: Ids, batch_size: int, limit: float, clock: Clock) -> float:
+def seconds_a_step(trainer: Trainer[Seq2seq], x: Ids, t: Ids, batch_size: int, limit: float, clock: Clock) -> float:
     """Take training steps with a copy of the trainer, three at least, else for `limit` seconds: the mean time of one.
 
     The first, which is slower, does not count.

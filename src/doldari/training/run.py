@@ -16,6 +16,7 @@ from doldari.errors import ConfigError, DataError, RunExistsError, TrainingError
 from doldari.files import write_whole
 from doldari.inference.metrics import Evaluation, evaluate
 from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.models import Seq2seq
 from doldari.models.model_file import TextModel, build_model
 from doldari.training.averaging import MovingAverage
 from doldari.training.budget import Budget, Clock, seconds_a_step
@@ -39,7 +40,7 @@ class Run:
 
     config: Config
     predictor: Predictor
-    trainer: Trainer
+    trainer: Trainer[Seq2seq]
     x: Ids
     t: Ids
     validation: Sequence[Pair]

@@ -5,7 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,24 +14,31 @@ from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
 from doldari.errors import TrainingError, level_of_caller
-from doldari.layers import Parameters
-from doldari.models import Seq2seq
+from doldari.layers import Optimizer
 
 
 class SlowKernelsWarning(UserWarning):
     """The native kernels are not there."""
 
 
-class Optimizer(Protocol):
-    """What a trainer asks of an optimizer; `Adam` and `SGD` are two."""
+class Trainable(Protocol):
+    """What a trainer asks of a model; `Seq2seq` is one, and the chapter's `BaseModel` another."""
 
-    learning_rate: float
+    @property
+    def pad_id(self) -> int | None:
+        """Return the id of padding, None if padding is a symbol like any other."""
 
-    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
-        """Clip the gradients, update the values, return the gradients' norm."""
+    def forward_backward(self, x: Ids, t: Ids, rng: np.random.Generator) -> float:
+        """Return the loss of a batch, and keep its gradient; rng is for dropout."""
+
+    def update(self, optimizer: Optimizer, max_grad: float | None) -> float:
+        """Let the optimizer take a step along that gradient; return its norm before clipping."""
 
 
-class Trainer:
+Model = TypeVar("Model", bound=Trainable)
+
+
+class Trainer(Generic[Model]):
     """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
 
     schedule gives the learning rate of a step, counted from 0; without one the optimizer's is left as it is.  With
@@ -41,7 +48,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Seq2seq,
+        model: Model,
         optimizer: Optimizer,
         *,
         schedule: Callable[[int], float] | None = None,
@@ -103,13 +110,11 @@ class Trainer:
         if self.schedule is not None:
             self.optimizer.learning_rate = self.schedule(self.steps)
         self.steps += 1
-        self.model.parameters.gradients[...] = 0.0
         with np.errstate(all="ignore"):  # what overflows shows in the loss
-            loss = self.model.forward(x, t, self.dropout_rng)
+            loss = self.model.forward_backward(x, t, self.dropout_rng)
             if not math.isfinite(loss):
                 raise TrainingError(f"the loss became {loss} at step {self.steps:,} (epoch {self.epochs})")
-            self.model.backward()
-            norm = self.optimizer.step(self.model.parameters, max_grad)
+            norm = self.model.update(self.optimizer, max_grad)
         if not math.isfinite(norm):
             raise TrainingError(f"the gradient's norm became {norm} at step {self.steps:,} (epoch {self.epochs})")
         return loss
