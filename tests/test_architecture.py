@@ -11,7 +11,19 @@ import doldari
 
 SOURCE = Path(doldari.__file__).parent
 # Each part may import those before it, and the parts that all may import.
-ORDER = ["kernels", "layers", "models", "inference", "training", "report", "display", "notebook", "cli", "__main__"]
+ORDER = [
+    "kernels",
+    "layers",
+    "models",
+    "chapter",
+    "inference",
+    "training",
+    "report",
+    "display",
+    "notebook",
+    "cli",
+    "__main__",
+]
 FOR_ALL = {"arrays", "config", "data", "errors", "files", "recipes"}
 
 

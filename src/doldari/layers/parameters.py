@@ -21,7 +21,7 @@ class Parameter:
 
     def __init__(self, value: Floats) -> None:
         self.value = value
-        self.gradient = np.zeros_like(value)
+        self.gradient = np.zeros_like(value, order="C")  # as the kernels write it
 
     @classmethod
     def normal(
