@@ -64,14 +64,16 @@ class BaseModel:
         """Read params, in place, from what `save_params` wrote; ModelFileError if that does not fit this model."""
         path = Path(file_name or f"{type(self).__name__}.npz")
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = [file[f"arr_{number}"] for number in range(len(file.files))]
         except OSError as error:
             raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, TypeError, AttributeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ModelFileError(f"{path}: not a file that save_params wrote, or not whole") from error
         shapes, expected = [array.shape for array in arrays], [array.shape for array in self.params]
-        if shapes != expected:
-            raise ModelFileError(f"{path}: holds arrays of the shapes {shapes}, expected {expected}")
+        if shapes != expected or any(array.dtype.kind != "f" for array in arrays):
+            raise ModelFileError(
+                f"{path}: holds arrays of the shapes {shapes}, expected floats of the shapes {expected}"
+            )
         for own, array in zip(self.params, arrays, strict=True):
             own[...] = array

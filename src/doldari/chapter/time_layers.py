@@ -1,4 +1,4 @@
-"""The time layers as the chapter's listings use them: NumPy arrays in, `params` and `grads` out, the rest kept inside.
+"""The time layers as the chapter's listings use them: NumPy arrays in, `params` and `grads` out.
 
 A layer keeps what the book's layers keep: `params`, the arrays it was given; `grads`, arrays of the same shapes,
 which every `backward` overwrites; and, unlike `doldari.layers`, what its `forward` left.  The arrays are only ever
