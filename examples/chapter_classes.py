@@ -224,7 +224,7 @@ if __name__ == "__main__":
     wordvec_size = 16
     hidden_size = 128
     batch_size = 128
-    max_epoch = 5
+    max_epoch = 10
     max_grad = 5.0
 
     # 일반 혹은 엿보기(Peeky) 설정

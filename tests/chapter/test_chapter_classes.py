@@ -205,8 +205,8 @@ def test_the_script_runs(tmp_path, implementation):
     """One epoch on little data."""
     (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(addition_pairs(600))))
     script = SCRIPT.read_text("utf-8")
-    assert "max_epoch = 5" in script
-    (tmp_path / "script.py").write_text(script.replace("max_epoch = 5", "max_epoch = 1"), "utf-8")
+    assert "max_epoch = 10" in script
+    (tmp_path / "script.py").write_text(script.replace("max_epoch = 10", "max_epoch = 1"), "utf-8")
     done = subprocess.run(
         [sys.executable, "script.py"],
         cwd=tmp_path,
