@@ -11,7 +11,21 @@ import doldari
 
 SOURCE = Path(doldari.__file__).parent
 # Each part may import those before it, and the parts that all may import.
-ORDER = ["kernels", "layers", "models", "inference", "training", "report", "display", "api", "cli", "__main__"]
+ORDER = [
+    *(
+        "kernels",
+        "layers",
+        "models",
+        "chapter",
+        "inference",
+        "training",
+        "report",
+        "display",
+        "api",
+        "cli",
+        "__main__",
+    )
+]
 FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "settings"}
 
 

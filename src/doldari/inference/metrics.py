@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from rapidfuzz.distance import Levenshtein
 
+from doldari.arrays import Ids
 from doldari.data.pairs import Pair
 from doldari.data.symbols import cut, normalize
 from doldari.data.vocabulary import Unknown
 from doldari.errors import DataError
 from doldari.inference.predictor import Predictor
-from doldari.models import Seq2seq
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,15 @@ def compared(text: str, kind: str) -> Sequence[str]:
     return cut(text, kind)
 
 
+class Generates(Protocol):
+    """A model that can be asked: `Seq2seq`, or one of the chapter's classes."""
+
+    def generate(self, xs: Ids, start_id: int, sample_size: int, /) -> ArrayLike:
+        """Answer a question xs (1, S): sample_size ids, as a list or as an array (1, sample_size)."""
+
+
 def eval_seq2seq(
-    model: Seq2seq,
+    model: Generates,
     question: ArrayLike,
     correct: ArrayLike,
     id_to_char: Mapping[int, str],
@@ -107,7 +115,7 @@ def eval_seq2seq(
     """
     question = np.asarray(question)
     start_id, *target = np.asarray(correct).ravel().tolist()
-    answer = model.generate(question.reshape(1, -1), start_id, len(target))[0].tolist()
+    answer = np.asarray(model.generate(question.reshape(1, -1), start_id, len(target))).ravel().tolist()
     right = answer == target
     if verbose:
         asked = question.ravel()[::-1] if is_reverse else question.ravel()

@@ -10,13 +10,14 @@ from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
 from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
-from doldari.layers.parameters import Parameter, Parameters
+from doldari.layers.parameters import Optimizer, Parameter, Parameters
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeBidirectional, TimeStack
 
 __all__ = [
     "GRUState",
     "LSTMState",
+    "Optimizer",
     "Parameter",
     "Parameters",
     "TimeAffine",

@@ -6,7 +6,7 @@ whole vectors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,7 +21,7 @@ class Parameter:
 
     def __init__(self, value: Floats) -> None:
         self.value = value
-        self.gradient = np.zeros_like(value)
+        self.gradient = np.zeros_like(value, order="C")  # as the kernels write it
 
     @classmethod
     def normal(
@@ -77,6 +77,19 @@ class Parameters:
             named[name] = vector[start:stop].reshape(parameter.value.shape)
             start = stop
         return named
+
+
+class Optimizer(Protocol):
+    """What changes parameters by their gradients; `Adam` and `SGD` are two."""
+
+    learning_rate: float
+    steps: int
+
+    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
+        """Clip the gradients, update the values, return the gradients' norm."""
+
+    def moments(self, parameters: Parameters) -> dict[str, Floats]:
+        """Give what it remembers of the gradients: vectors as long as the parameters, to be read and written."""
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:

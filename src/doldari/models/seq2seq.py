@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameter, Parameters, TimeSoftmaxWithLoss
+from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
 from doldari.models.decoder import (
@@ -132,6 +132,17 @@ class Seq2seq:
         dscores = self.loss.backward(cache.loss)
         gradient = self.decoder.backward(dscores, cache.decoder)
         self.encoder.backward(gradient, cache.encoder)
+
+    def forward_backward(self, xs: ArrayLike, ts: ArrayLike, rng: np.random.Generator | None = None) -> float:
+        """Return the loss of `forward`; `parameters.gradients` is then its gradient."""
+        self.parameters.gradients[...] = 0.0
+        loss = self.forward(xs, ts, rng)
+        self.backward()
+        return loss
+
+    def update(self, optimizer: Optimizer, max_grad: float | None = None) -> float:
+        """Let the optimizer take a step along the gradient; return its norm before clipping to max_grad."""
+        return optimizer.step(self.parameters, max_grad)
 
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the decoder's state before its first step."""

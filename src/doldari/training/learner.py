@@ -14,22 +14,23 @@ from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids
 from doldari.errors import TrainingError
-from doldari.layers import Parameters
+from doldari.layers import Optimizer
 from doldari.models import Seq2seq
 from doldari.training.averaging import MovingAverage
 
 
-class Optimizer(Protocol):
-    """What a learner asks of an optimizer; `Adam` and `SGD` are two."""
+class Trainable(Protocol):
+    """What a training step asks of a model; `Seq2seq` is one, and the chapter's `BaseModel` another."""
 
-    learning_rate: float
-    steps: int
+    @property
+    def pad_id(self) -> int | None:
+        """Return the id of padding, None if padding is a symbol like any other."""
 
-    def step(self, parameters: Parameters, max_grad: float | None = None) -> float:
-        """Clip the gradients, update the values, return the gradients' norm."""
+    def forward_backward(self, x: Ids, t: Ids, rng: np.random.Generator) -> float:
+        """Return the loss of a batch, and keep its gradient; rng is for dropout."""
 
-    def moments(self, parameters: Parameters) -> dict[str, Floats]:
-        """Give what it remembers of the gradients: vectors as long as the parameters, to be read and written."""
+    def update(self, optimizer: Optimizer, max_grad: float | None) -> float:
+        """Let the optimizer take a step along that gradient; return its norm before clipping."""
 
 
 class Step(NamedTuple):
@@ -37,6 +38,20 @@ class Step(NamedTuple):
 
     loss: float
     norm: float
+
+
+def train_step(
+    model: Trainable, optimizer: Optimizer, x: Ids, t: Ids, max_grad: float | None, rng: np.random.Generator
+) -> Step:
+    """Train on one batch: forward, backward, clip, update; TrainingError as in `Learner.step`."""
+    with np.errstate(all="ignore"):  # what overflows shows in the loss
+        loss = model.forward_backward(x, t, rng)
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss became {loss}")
+        norm = model.update(optimizer, max_grad)
+    if not math.isfinite(norm):
+        raise TrainingError(f"the gradient's norm became {norm}")
+    return Step(loss, norm)
 
 
 class Learner:
@@ -63,19 +78,10 @@ class Learner:
 
         TrainingError where the loss or the gradient is no longer a number.
         """
-        parameters = self.model.parameters
-        parameters.gradients[...] = 0.0
-        with np.errstate(all="ignore"):  # what overflows shows in the loss
-            loss = self.model.forward(x, t, self.dropout_rng)
-            if not math.isfinite(loss):
-                raise TrainingError(f"the loss became {loss}")
-            self.model.backward()
-            norm = self.optimizer.step(parameters, max_grad)
-        if not math.isfinite(norm):
-            raise TrainingError(f"the gradient's norm became {norm}")
+        step = train_step(self.model, self.optimizer, x, t, max_grad, self.dropout_rng)
         if self.average is not None:
-            self.average.update(parameters.values)
-        return Step(loss, norm)
+            self.average.update(self.values)
+        return step
 
     def averaged(self) -> AbstractContextManager[None]:
         """Put the moving average in the weights' place, if there is one, for as long as the `with` block runs."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from doldari.errors import TrainingError, level_of_caller
 from doldari.inference.metrics import Evaluation, evaluate
+from doldari.models.description import LARGEST_WEIGHT
 from doldari.training.files import RunFiles
 from doldari.training.history import Epoch
 from doldari.training.observer import Observer, Stop
@@ -74,6 +75,8 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
         files.step(run)
     if not np.isfinite(run.learner.values).all():
         raise TrainingError("weights became infinite")
+    if np.abs(run.learner.values).max() > LARGEST_WEIGHT:
+        raise TrainingError(f"weights became larger than {LARGEST_WEIGHT:g}, which no model file may hold")
     return True
 
 

@@ -13,8 +13,8 @@ from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
 from doldari.errors import TrainingError, level_of_caller
-from doldari.models import Seq2seq
-from doldari.training.learner import Learner, Optimizer
+from doldari.layers import Optimizer
+from doldari.training.learner import Trainable, train_step
 
 
 class SlowKernelsWarning(UserWarning):
@@ -38,7 +38,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Seq2seq,
+        model: Trainable,
         optimizer: Optimizer,
         *,
         schedule: Callable[[int], float] | None = None,
@@ -47,7 +47,7 @@ class Trainer:
         dropout_rng: np.random.Generator | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.bucketing = model, optimizer, schedule, bucketing
-        self.learner = Learner(model, optimizer, dropout_rng=dropout_rng)
+        self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
         self.rng = np.random.default_rng() if rng is None else rng
         self.steps = 0
         self.epochs = 0
@@ -99,6 +99,6 @@ class Trainer:
             self.optimizer.learning_rate = self.schedule(self.steps)
         self.steps += 1
         try:
-            return self.learner.step(x, t, max_grad).loss
+            return train_step(self.model, self.optimizer, x, t, max_grad, self.dropout_rng).loss
         except TrainingError as error:
             raise TrainingError(f"{error} at step {self.steps:,} (epoch {self.epochs})") from error
