@@ -13,10 +13,11 @@ vector that is kept of a position.  How it lies there is each implementation's o
 
 from doldari.kernels.reference.adam import adam, clip_gradients
 from doldari.kernels.reference.attention import attend, attend_backward
-from doldari.kernels.reference.cache import cache_width as cache_width
+from doldari.kernels.reference.greedy import lstm_greedy
 from doldari.kernels.reference.gru import gru_backward, gru_forward
-from doldari.kernels.reference.lstm import lstm_backward, lstm_forward, lstm_greedy
+from doldari.kernels.reference.lstm import lstm_backward, lstm_forward
 from doldari.kernels.reference.products import add_product, affine, scatter_rows
+from doldari.kernels.reference.recurrent import cache_width as cache_width
 from doldari.kernels.reference.scores import likeliest, softmax_loss
 
 __all__ = [
