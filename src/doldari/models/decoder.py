@@ -180,7 +180,7 @@ class Decoder:
         if len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM):
             return None
         h, c = state.layers[0]
-        table, context = layer.products(self.embed.W.value, state.peeked)
+        table, context = layer.input_products(self.embed.W.value, state.peeked)
         look = self.look_of_kernel(state.memory)
         W, bias = self.affine.split(h.shape[1], state.peeked)
         W, every_bias = np.ascontiguousarray(W), np.empty((len(h), W.shape[1]), W.dtype)

@@ -1,14 +1,18 @@
 """The recurrent part of an encoder or a decoder, with its first weights."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.layers import Parameter, TimeBidirectional, TimeGRU, TimeLSTM, TimeStack
-from doldari.layers.stack import RecurrentLayer
+from doldari.layers.recurrent import RecurrentLayer
 
-CELLS: dict[str, tuple[Callable[..., RecurrentLayer], int]] = {"lstm": (TimeLSTM, 4), "gru": (TimeGRU, 3)}  # gates
+CELLS: dict[str, tuple[Callable[..., RecurrentLayer[Any, Any]], int]] = {
+    "lstm": (TimeLSTM, 4),
+    "gru": (TimeGRU, 3),
+}  # gates
 
 
 def recurrent_stack(
@@ -30,14 +34,14 @@ def recurrent_stack(
     if bidirectional and hidden_size % 2 != 0:
         raise ValueError(f"hidden_size={hidden_size}: must be even, half of it for each direction")
 
-    def one(size: int, H: int) -> RecurrentLayer:
+    def one(size: int, H: int) -> RecurrentLayer[Any, Any]:
         return layer_class(
             Wx=Parameter.normal(rng, (size, gates * H), size**-0.5, dtype),
             Wh=Parameter.normal(rng, (H, gates * H), H**-0.5, dtype),
             b=Parameter.zeros((gates * H,), dtype),
         )
 
-    def both(size: int) -> RecurrentLayer:
+    def both(size: int) -> RecurrentLayer[Any, Any]:
         return TimeBidirectional(one(size, hidden_size // 2), one(size, hidden_size // 2))
 
     sizes = [input_size] + [hidden_size] * (layers - 1)
