@@ -96,8 +96,9 @@ class TimeTiedAffine(TimeAffine):
 
     def backward(self, dys: Floats, cache: AffineCache) -> tuple[Floats, None]:
         """Add to the gradients of W and b; dys (N, T, V) -> dxs (N, T, H), None."""
-        N, T, V = dys.shape
-        H = self.W.value.shape[1]
+        N, T, H = cache.xs.shape
+        V = len(self.b.value)
+        check_array("TimeTiedAffine.backward", "dys", dys, "(N, T, V)", {"N": N, "T": T, "V": V}, cache.xs.dtype)
         dys_rows = dys.reshape(N * T, V)
         kernels.add_product(dys_rows.T, cache.xs.reshape(N * T, H), self.W.gradient)
         self.b.gradient += dys_rows.sum(axis=0)

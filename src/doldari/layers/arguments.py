@@ -28,9 +28,13 @@ def check_floats(
     owner: str, name: str, array: object, shape: str, sizes: dict[str, int], dtype: DTypeLike | None = None
 ) -> None:
     """Refuse, as `check_array`, all arrays but those of `dtype` or, if that is None, of float32 or float64."""
-    if dtype is None and isinstance(array, np.ndarray) and array.dtype in DTYPES:
-        dtype = array.dtype
-    check_array(owner, name, array, shape, sizes, np.float32 if dtype is None else dtype)
+    if dtype is not None:
+        check_array(owner, name, array, shape, sizes, dtype)
+    elif not isinstance(array, np.ndarray) or array.dtype not in DTYPES:
+        expected = f"an array of float32 or float64, shape {shape}"
+        raise TypeError(f"{owner}: {name} must be {expected}, got {described(array)}")
+    else:
+        check_shape(owner, name, array.shape, shape, sizes)
 
 
 def check_shape(owner: str, name: str, got: tuple[int, ...], shape: str, sizes: dict[str, int]) -> None:
@@ -43,7 +47,8 @@ def check_shape(owner: str, name: str, got: tuple[int, ...], shape: str, sizes: 
                 sizes.setdefault(size, length // factor)
             right = right and length == factor * sizes.get(size, -1)
     if not right:
-        known = ", ".join(f"{size} = {sizes[size]}" for _, size in axes if size in sizes)
+        letters = dict.fromkeys(size for _, size in axes if size in sizes)
+        known = ", ".join(f"{size} = {sizes[size]}" for size in letters)
         raise ValueError(f"{owner}: {name} must have shape {shape}{known and f' with {known}'}, got {got}")
 
 
@@ -75,6 +80,12 @@ def check_rate(owner: str, name: str, rate: object) -> None:
         raise TypeError(f"{owner}: {name} must be a number in [0, 1), got {described(rate)}")
     if not 0.0 <= rate < 1.0:
         raise ValueError(f"{owner}: {name} must be in [0, 1), got {rate}")
+
+
+def check_flag(owner: str, name: str, flag: object) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(flag, bool | np.bool_):
+        raise TypeError(f"{owner}: {name} must be True or False, got {described(flag)}")
 
 
 def check_rng(owner: str, rng: object) -> None:
