@@ -36,6 +36,7 @@ class TimeAffine:
         """Map xs (N, T, H), and constant (N, C), to ys (N, T, V), cache."""
         self.check_inputs(xs, constant)
         N, T, H = xs.shape
+        # [constant, xs] W + b = xs W[C:] + (constant W[:C] + b), whose second part is the same at every step
         W, bias = self.split(H, constant)
         ys = kernels.product(xs.reshape(N * T, H), W, bias if constant is None else None).reshape(N, T, W.shape[1])
         if constant is not None:
@@ -46,11 +47,9 @@ class TimeAffine:
         """Add to the gradients of W and b; dys (N, T, V) -> dxs (N, T, H), dconstant (N, C) or None."""
         xs, constant = cache
         N, T, H = xs.shape
-        check_array(
-            "TimeAffine.backward", "dys", dys, "(N, T, V)", {"N": N, "T": T, "V": len(self.b.value)}, xs.dtype
-        )
         W, dW = self.W.value, self.W.gradient
         C, V = W.shape[0] - H, W.shape[1]
+        check_array("TimeAffine.backward", "dys", dys, "(N, T, V)", {"N": N, "T": T, "V": V}, xs.dtype)
         dys_rows = dys.reshape(N * T, V)
         kernels.add_product(xs.reshape(N * T, H).T, dys_rows, dW[C:])
         self.b.gradient += dys_rows.sum(axis=0)
