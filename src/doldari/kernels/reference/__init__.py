@@ -1,8 +1,11 @@
 """The hot loops in NumPy: the definition that every other implementation is checked against.
 
-Arrays are allocated by the caller and written in place; nothing here keeps state.  Shapes: N batch, T time,
-H hidden size, R rows of the input table, V vocabulary.  Gates stand side by side: an LSTM's in the order f, g, i, o,
-a GRU's in the order r, z, n.
+Written as the papers' equations, to be read; begin with `lstm_step` in lstm.py.  To see a change here, run with
+DOLDARI_KERNELS=reference (CONTRIBUTING.md).
+
+The caller allocates what a function writes to, since the native kernels are the same functions; nothing here keeps
+state.  Shapes: N batch, T time, H hidden size, R rows of the input table, V vocabulary.  Gates stand side by side: an
+LSTM's in the order f, g, i, o, a GRU's in the order r, z, n.
 
 The input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
 a small vocabulary the table has a row for each symbol; with arbitrary vectors it has a row for each position.
