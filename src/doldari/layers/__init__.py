@@ -2,17 +2,22 @@
 
 `forward` returns its results and a cache; `backward` takes the results' gradients and the cache, adds to the
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
+
+Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
+bidirectional.py, stack.py, dropout.py.  What they share is in recurrent.py (the simple path, and the table form that
+models take), gated.py, positions.py, parameters.py and arguments.py.
 """
 
 from doldari.layers.affine import TimeAffine, TimeTiedAffine
 from doldari.layers.attention import TimeAttention
+from doldari.layers.bidirectional import TimeBidirectional
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
 from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Optimizer, Parameter, Parameters
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
-from doldari.layers.stack import TimeBidirectional, TimeStack
+from doldari.layers.stack import TimeStack
 
 __all__ = [
     "GRUState",

@@ -6,7 +6,8 @@ import numpy as np
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
-from doldari.layers.parameters import Parameter
+from doldari.layers.arguments import check_array, check_floats, check_mask, described
+from doldari.layers.parameters import Parameter, check_parameters
 from doldari.layers.positions import at_positions, product_at_positions, real_positions
 
 
@@ -41,6 +42,8 @@ class TimeAttention:
     """
 
     def __init__(self, W: Parameter | None = None) -> None:
+        if W is not None:
+            check_parameters("TimeAttention", {"W": (W, "(H, M)")})
         self.W = W
 
     def parameters(self) -> dict[str, Parameter]:
@@ -49,6 +52,9 @@ class TimeAttention:
 
     def remember(self, values: Floats, mask: Mask | None = None) -> Memory:
         """Take the values (N, S, M) to look at, once for all steps; each row looks at its own."""
+        owner, sizes = "TimeAttention.remember", {} if self.W is None else {"M": self.W.value.shape[1]}
+        check_floats(owner, "values", values, "(N, S, M)", sizes, None if self.W is None else self.W.value.dtype)
+        check_mask(owner, mask, "(N, S)", sizes)
         keys = values if self.W is None else product_at_positions(values, self.W.value.T, mask)
         return Memory(values, keys, mask, np.arange(len(values), dtype=np.int32))
 
@@ -57,7 +63,13 @@ class TimeAttention:
 
         Where all of a memory is padding, the context is 0.
         """
+        if not isinstance(memory, Memory):
+            raise TypeError(
+                f"TimeAttention.forward: memory must be a Memory, as `remember` makes, got {described(memory)}"
+            )
         values, keys, mask, rows = memory
+        sizes = {"P": len(rows), "H": keys.shape[2]}
+        check_array("TimeAttention.forward", "queries", queries, "(P, H)", sizes, keys.dtype)
         weights = empty((len(queries), values.shape[1]), queries.dtype)
         contexts = empty((len(queries), values.shape[2]), queries.dtype)
         kernels.attend(keys, values, mask, queries, rows, weights, contexts)

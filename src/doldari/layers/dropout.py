@@ -3,6 +3,7 @@
 import numpy as np
 
 from doldari.arrays import Floats, empty
+from doldari.layers.arguments import check_floats, check_rate, check_rng
 
 
 class TimeDropout:
@@ -13,12 +14,15 @@ class TimeDropout:
     """
 
     def __init__(self, rate: float) -> None:
+        check_rate("TimeDropout", "rate", rate)
         self.rate = rate
 
     def forward(self, xs: Floats, rng: np.random.Generator | None) -> tuple[Floats, Floats | None]:
         """Drop from xs (N, T, D) -> ys (N, T, D), cache; without rng, in use, and at rate 0, ys is xs."""
         if rng is None or self.rate == 0.0:
             return xs, None
+        check_rng("TimeDropout.forward", rng)
+        check_floats("TimeDropout.forward", "xs", xs, "(N, T, D)", {})
         N, _, D = xs.shape
         kept = rng.random((N, 1, D), np.float32) >= self.rate
         scale = kept.astype(xs.dtype) / xs.dtype.type(1.0 - self.rate)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask, empty
-from doldari.layers.recurrent import Recurrent
+from doldari.arrays import Floats, Ids, Mask
+from doldari.layers.gated import GatedCache, GatedLayer
 
 
 class LSTMState(NamedTuple):
@@ -16,59 +16,57 @@ class LSTMState(NamedTuple):
     c: Floats
 
 
-class LSTMCache(NamedTuple):
-    """What `TimeLSTM.backward` needs: the inputs of `forward`, and what the kernel kept of every step."""
+class TimeLSTM(GatedLayer[LSTMState]):
+    """An LSTM with weights Wx (C + D, 4H), Wh (H, 4H), b (4H,); gates in the order f, g, i, o.
 
-    table: Floats
-    rows: Ids
-    constant: Floats | None
-    mask: Mask | None
-    first: LSTMState | None
-    steps: Floats
+        hs, last, cache = lstm.forward(xs)          xs (N, T, D) -> hs (N, T, H)
+        dxs, dfirst, _ = lstm.backward(dhs, cache)
 
+    At every step t, with x = xs[:, t] and then hs[:, t] = h:
 
-class TimeLSTM(Recurrent[LSTMState, LSTMCache]):
-    """An LSTM with weights Wx (C + D, 4H), Wh (H, 4H), b (4H,); gates in the order f, g, i, o."""
+        [f, g, i, o] = x Wx + h Wh + b, through a sigmoid, and g through a tanh
+        c = f * c + g * i
+        h = o * tanh(c)
+
+    x Wx + b is taken here, for all steps together; the loop over the steps is in kernels/reference/lstm.py.
+    """
+
+    GATES, KEPT = 4, 6
 
     def state(self, h: Floats) -> LSTMState:
         """Make a state of a hidden state (N, H), with an empty cell."""
         return LSTMState(h, np.zeros_like(h))
 
-    def forward_table(
+    def run(
         self,
-        table: Floats,
+        products: Floats,
         rows: Ids,
-        first: LSTMState | None = None,
-        mask: Mask | None = None,
-        constant: Floats | None = None,
-    ) -> tuple[Floats, LSTMState, LSTMCache]:
-        """Run over xs = table[rows], with table (R, D) and rows (N, T), as `forward` does over xs.
-
-        The input product is taken once for each row of the table, not once for each position.
-        """
-        N, T = rows.shape
-        H = self.Wh.value.shape[0]
-        dtype = self.Wh.value.dtype
-        input_products, context = self.products(table, constant)
-        hs, c = empty((N, T, H), dtype), np.empty((N, H), dtype)
-        steps = empty((N, T, 6 * kernels.cache_width(H)), dtype)
+        context: Floats | None,
+        first: LSTMState | None,
+        mask: Mask | None,
+        hs: Floats,
+        steps: Floats,
+    ) -> LSTMState:
+        """Take the steps, each of input products[rows[:, t]] + context; write hs and steps; return the last state."""
+        N, T, H = hs.shape
         h0, c0 = (None, None) if first is None else first
-        kernels.lstm_forward(input_products, rows, context, self.Wh.value, mask, h0, c0, hs, c, steps)
-        h = hs[:, -1] if T > 0 else np.zeros((N, H), dtype) if h0 is None else h0
-        return hs, LSTMState(h, c), LSTMCache(table, rows, constant, mask, first, steps)
+        c = np.empty((N, H), hs.dtype)
+        kernels.lstm_forward(products, rows, context, self.Wh.value, mask, h0, c0, hs, c, steps)
+        h = hs[:, -1] if T > 0 else np.zeros((N, H), hs.dtype) if h0 is None else h0
+        return LSTMState(h, c)
 
-    def backward_table(
-        self, dhs: Floats | None, cache: LSTMCache, dlast: LSTMState | None = None
-    ) -> tuple[Floats, LSTMState, Floats | None]:
-        """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
-        table, rows, constant, mask, first, steps = cache
+    def run_backward(
+        self,
+        dproducts: Floats,
+        dcontext: Floats | None,
+        cache: GatedCache[LSTMState],
+        dhs: Floats | None,
+        dlast: LSTMState | None,
+    ) -> LSTMState:
+        """Take the steps back; add to dproducts, dcontext and the gradient of Wh; return dfirst."""
+        _, rows, _, mask, first, steps = cache
         h0, c0 = (None, None) if first is None else first
-        dh, dc = (
-            map(np.array, dlast) if dlast is not None else np.zeros((2, len(rows), len(self.Wh.value)), steps.dtype)
-        )
-        dproducts, dcontext = self.zeros(table, constant)
-        kernels.lstm_backward(
-            dproducts, rows, dcontext, self.Wh.value, mask, h0, c0, steps, dhs, dh, dc, self.Wh.gradient
-        )
-        dtable, dconstant = self.products_backward(dproducts, dcontext, table, constant)
-        return dtable, LSTMState(dh, dc), dconstant
+        Wh = self.Wh.value
+        dh, dc = map(np.array, dlast) if dlast is not None else np.zeros((2, len(rows), len(Wh)), steps.dtype)
+        kernels.lstm_backward(dproducts, rows, dcontext, Wh, mask, h0, c0, steps, dhs, dh, dc, self.Wh.gradient)
+        return LSTMState(dh, dc)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, empty
+from doldari.layers.arguments import DTYPES, check_dtype, check_rng, check_shape, described
 
 
 class Parameter:
@@ -20,6 +21,8 @@ class Parameter:
     __slots__ = ("gradient", "value")
 
     def __init__(self, value: Floats) -> None:
+        if not isinstance(value, np.ndarray) or value.dtype not in DTYPES:
+            raise TypeError(f"Parameter: value must be an array of float32 or float64, got {described(value)}")
         self.value = value
         self.gradient = np.zeros_like(value, order="C")  # as the kernels write it
 
@@ -28,11 +31,14 @@ class Parameter:
         cls, rng: np.random.Generator, shape: tuple[int, ...], scale: float, dtype: DTypeLike = np.float32
     ) -> Self:
         """Draw from the normal distribution with standard deviation `scale`; the same draw in every dtype."""
+        check_rng("Parameter.normal", rng)
+        check_dtype("Parameter.normal", dtype)
         return cls((rng.standard_normal(shape) * scale).astype(dtype))
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Self:
         """Start from zeros."""
+        check_dtype("Parameter.zeros", dtype)
         return cls(np.zeros(shape, dtype=dtype))
 
 
@@ -96,6 +102,22 @@ def joined(arrays: Sequence[Floats]) -> Floats:
     """Copy the numbers of arrays one after another into a vector, which begins with a cache line if it is large."""
     vector = empty((sum(array.size for array in arrays),), arrays[0].dtype)
     return np.concatenate([array.ravel() for array in arrays], out=vector)
+
+
+def check_parameters(owner: str, named: Mapping[str, tuple[object, str]]) -> None:
+    """Refuse what are no parameters of one dtype and of the shapes said, such as {"Wh": (Wh, "(H, 4H)")}."""
+    parameters: dict[str, Parameter] = {}
+    for name, (parameter, shape) in named.items():
+        if not isinstance(parameter, Parameter):
+            raise TypeError(f"{owner}: {name} must be a Parameter of shape {shape}, got {described(parameter)}")
+        parameters[name] = parameter
+    sizes: dict[str, int] = {}
+    first, *_ = parameters
+    for name, parameter in parameters.items():
+        check_shape(owner, name, parameter.value.shape, named[name][1], sizes)
+        dtype, expected = parameter.value.dtype, parameters[first].value.dtype
+        if dtype != expected:
+            raise TypeError(f"{owner}: {name} must be of {expected}, as {first} is, got {dtype}")
 
 
 def prefixed(prefix: str, named: Mapping[str, Parameter]) -> dict[str, Parameter]:

@@ -1,11 +1,20 @@
-"""What the LSTM and the GRU share: their weights, the vectors' form, and the product of the inputs."""
+"""What every recurrent layer is to others: vectors in, hidden states out, and the way back.
+
+`forward(xs)` and `backward(dhs)` are the simple path, and all that a layer is for.
+
+The table form, `forward_table(table, rows)`, runs over xs = table[rows] without making xs.  It exists for one reason:
+a text has few different symbols.  With 13 of them and a batch of 128 questions of 7 symbols, the input product xs Wx
+is taken for 13 vectors rather than 896, and its gradient likewise; a row of the table is shared by all positions that
+read it.  `TimeEmbedding.forward_table` makes the table (R, D) and its rows (N, T).  Arbitrary vectors have a row for
+each position, which is how the simple path runs.
+"""
 
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
+from doldari.layers.arguments import check_floats
 from doldari.layers.parameters import Parameter
 
 
@@ -21,19 +30,16 @@ State = TypeVar("State")
 Cache = TypeVar("Cache", bound=HasRows)
 
 
-class Recurrent(Generic[State, Cache]):
-    """Weights Wx (C + D, G), Wh (H, G), b (G,), where G is the gates' width: 4H in an LSTM, 3H in a GRU.
-
-    The input of a step is [constant, x]: a vector of size C that is the same at every step (what a peeky decoder
-    looks at; none and C = 0 otherwise), and the step's own of size D.
-    """
-
-    def __init__(self, Wx: Parameter, Wh: Parameter, b: Parameter) -> None:
-        self.Wx, self.Wh, self.b = Wx, Wh, b
+class RecurrentLayer(Generic[State, Cache]):
+    """A recurrent layer.  Its state is a named tuple of arrays (N, H), the hidden state h first."""
 
     def parameters(self) -> dict[str, Parameter]:
         """Name every parameter."""
-        return {"Wx": self.Wx, "Wh": self.Wh, "b": self.b}
+        raise NotImplementedError
+
+    def state(self, h: Floats) -> State:
+        """Make a state of a hidden state (N, H), with nothing in its cell."""
+        raise NotImplementedError
 
     def forward(
         self,
@@ -44,11 +50,13 @@ class Recurrent(Generic[State, Cache]):
     ) -> tuple[Floats, State, Cache]:
         """Run over time.  xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state, cache.
 
-        mask (N, T) is False at padding, through which the state passes unchanged.  constant is (N, C).
+        mask (N, T) is False at padding, through which the state passes unchanged.  constant (N, C) is what is put
+        before x at every step: a peeky decoder's h.
         """
+        self.check_inputs(xs, first, mask, constant)
         N, T, D = xs.shape
-        rows = np.arange(N * T, dtype=np.int32).reshape(N, T)
-        return self.forward_table(xs.reshape(N * T, D), rows, first, mask, constant)
+        table, rows = xs.reshape(N * T, D), np.arange(N * T, dtype=np.int32).reshape(N, T)
+        return self.forward_table(table, rows, first, mask, constant)
 
     def backward(
         self, dhs: Floats | None, cache: Cache, dlast: State | None = None
@@ -59,8 +67,13 @@ class Recurrent(Generic[State, Cache]):
         dhs (N, T, H) and dlast are the gradients of what `forward` gave; None stands for zeros.
         """
         N, T = cache.rows.shape
+        if dhs is not None:
+            check_floats(f"{type(self).__name__}.backward", "dhs", dhs, "(N, T, H)", {"N": N, "T": T})
         dtable, dfirst, dconstant = self.backward_table(dhs, cache, dlast)
         return dtable.reshape(N, T, dtable.shape[1]), dfirst, dconstant
+
+    def check_inputs(self, xs: Floats, first: State | None, mask: Mask | None, constant: Floats | None) -> None:
+        """Refuse, by name, what `forward` cannot run over."""
 
     def forward_table(
         self,
@@ -78,32 +91,3 @@ class Recurrent(Generic[State, Cache]):
     ) -> tuple[Floats, State, Floats | None]:
         """Run `forward_table` backwards: dtable (R, D), dfirst, dconstant; otherwise as `backward`."""
         raise NotImplementedError
-
-    def products(self, table: Floats, constant: Floats | None) -> tuple[Floats, Floats | None]:
-        """Take the input products of table (R, D), with the bias, (R, G), and of constant (N, C), (N, G)."""
-        Wx = self.Wx.value
-        C = Wx.shape[0] - table.shape[1]
-        context = None if constant is None else kernels.product(constant, Wx[:C])
-        return kernels.product(table, Wx[C:], self.b.value), context
-
-    def zeros(self, table: Floats, constant: Floats | None) -> tuple[Floats, Floats | None]:
-        """Make zeros of the shapes of what `products` gives, to which a kernel adds its gradients."""
-        G, dtype = self.Wh.value.shape[1], self.Wh.value.dtype
-        return np.zeros((len(table), G), dtype), None if constant is None else np.zeros((len(constant), G), dtype)
-
-    def products_backward(
-        self, dproducts: Floats, dcontext: Floats | None, table: Floats, constant: Floats | None
-    ) -> tuple[Floats, Floats | None]:
-        """Add to the gradients of Wx and b; return dtable (R, D), dconstant (N, C) or None.
-
-        dproducts (R, G) and dcontext (N, G) are the gradients of what `products` gave.
-        """
-        Wx, dWx = self.Wx.value, self.Wx.gradient
-        C = Wx.shape[0] - table.shape[1]
-        kernels.add_product(table.T, dproducts, dWx[C:])
-        self.b.gradient += dproducts.sum(axis=0)
-        dtable = kernels.product(dproducts, Wx[C:].T)
-        if constant is None or dcontext is None:
-            return dtable, None
-        kernels.add_product(constant.T, dcontext, dWx[:C])
-        return dtable, kernels.product(dcontext, Wx[:C].T)

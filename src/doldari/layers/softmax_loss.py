@@ -6,6 +6,7 @@ import numpy as np
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
+from doldari.layers.arguments import check_array, check_floats, check_mask, check_rate
 
 
 class LossCache(NamedTuple):
@@ -22,6 +23,7 @@ class TimeSoftmaxWithLoss:
     """
 
     def __init__(self, smoothing: float = 0.0) -> None:
+        check_rate("TimeSoftmaxWithLoss", "smoothing", smoothing)
         self.smoothing = smoothing
 
     def forward(self, scores: Floats, targets: Ids, mask: Mask | None = None) -> tuple[float, LossCache]:
@@ -29,6 +31,11 @@ class TimeSoftmaxWithLoss:
 
         mask (N, T) is False where a position does not count.  The loss is 0 where none counts.
         """
+        owner = "TimeSoftmaxWithLoss.forward"
+        sizes: dict[str, int] = {}
+        check_floats(owner, "scores", scores, "(N, T, V)", sizes)
+        check_array(owner, "targets", targets, "(N, T)", sizes, np.int32)
+        check_mask(owner, mask, "(N, T)", sizes)
         dscores = empty(scores.shape, scores.dtype)
         return kernels.softmax_loss(scores, targets, mask, self.smoothing, dscores), LossCache(dscores)
 

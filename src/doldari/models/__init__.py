@@ -1,6 +1,7 @@
 """Encoder, decoders and the models joined from them."""
 
-from doldari.models.decoder import AttentionDecoder, Decoder, DotAttentionDecoder, PeekyDecoder
+from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder
+from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 

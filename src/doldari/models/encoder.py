@@ -12,7 +12,7 @@ from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeEmbedding
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
-from doldari.models.recurrent import recurrent_stack
+from doldari.models.recurrent import check_settings, recurrent_stack
 
 
 class Encoded(NamedTuple):
@@ -57,6 +57,8 @@ class Encoder:
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        sizes = {"vocab_size": vocab_size, "wordvec_size": wordvec_size, "hidden_size": hidden_size, "layers": layers}
+        check_settings(type(self).__name__, sizes, cell, bidirectional, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
         self.cell = cell
         self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))

@@ -19,6 +19,8 @@ class Ensemble:
 
     def __init__(self, members: Sequence[Seq2seq]) -> None:
         self.members = list(members)
+        if not self.members:
+            raise ValueError("Ensemble: members must be at least one model, got none")
         self.pad_id = self.members[0].pad_id
 
     def weights(self) -> dict[str, Parameter]:

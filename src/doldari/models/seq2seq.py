@@ -8,20 +8,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
+from doldari.layers.arguments import check_flag, check_rate, check_size, described
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.decoder import (
-    AttentionDecoder,
-    Decoder,
-    DecoderCache,
-    DecoderState,
-    DotAttentionDecoder,
-    LookCache,
-    PeekyDecoder,
-)
+from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder, LookCache
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
-from doldari.models.recurrent import CELLS
+from doldari.models.recurrent import check_settings
 
 
 class Seq2seqCache(NamedTuple):
@@ -65,16 +59,15 @@ class Seq2seq:
         dtype: DTypeLike = np.float32,
     ) -> None:
         target_vocab_size = vocab_size if target_vocab_size is None else target_vocab_size
-        sizes = (vocab_size, wordvec_size, hidden_size, target_vocab_size, layers)
-        if min(sizes) < 1:
-            raise ValueError(f"sizes {sizes}: must be at least 1")
-        if cell not in CELLS:
-            raise ValueError(f"cell={cell!r}: must be one of {', '.join(CELLS)}")
-        if pad_id is not None and not 0 <= pad_id < min(vocab_size, target_vocab_size):
-            raise ValueError(f"pad_id={pad_id}: is the id of no symbol")
-        if not (0.0 <= dropout < 1.0 and 0.0 <= label_smoothing < 1.0):
-            raise ValueError(f"dropout={dropout}, label_smoothing={label_smoothing}: must be in [0, 1)")
         rng = np.random.default_rng() if rng is None else rng
+        owner = type(self).__name__
+        sizes = {"vocab_size": vocab_size, "wordvec_size": wordvec_size, "hidden_size": hidden_size, "layers": layers}
+        sizes["target_vocab_size"] = target_vocab_size
+        check_settings(owner, sizes, cell, bidirectional, dropout, rng, dtype)
+        check_rate(owner, "label_smoothing", label_smoothing)
+        check_flag(owner, "tie", tie)
+        if pad_id is not None:
+            check_id(f"{owner}: pad_id", pad_id, min(vocab_size, target_vocab_size))
         self.pad_id = pad_id
         self.vocab_size = vocab_size
         self.target_vocab_size = target_vocab_size
@@ -168,8 +161,9 @@ class Seq2seq:
 
         Ids of `never` are not written.  With pad_id set, an answer ends at its first padding, and padding follows.
         """
-        if not 0 <= start_id < self.target_vocab_size:
-            raise ValueError(f"start_id={start_id}: is the id of no symbol")
+        owner = f"{type(self).__name__}.generate"
+        check_id(f"{owner}: start_id", start_id, self.target_vocab_size)
+        check_size(owner, "sample_size", sample_size, least=0)
         state = self.encode(xs)
         answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size, never)
         if answers is None:
@@ -200,6 +194,14 @@ class Seq2seq:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
+
+
+def check_id(name: str, id: object, vocab_size: int) -> None:
+    """Refuse what is no id below vocab_size."""
+    if isinstance(id, bool) or not isinstance(id, int | np.integer):
+        raise TypeError(f"{name} must be the id of a symbol, got {described(id)}")
+    if not 0 <= id < vocab_size:
+        raise ValueError(f"{name}={id} is the id of no symbol: must be from 0 to {vocab_size - 1}")
 
 
 def check_ids(name: str, ids: ArrayLike, vocab_size: int) -> Ids:

@@ -2,7 +2,8 @@
 
 #pragma once
 
-#include "product.hpp"
+#include "kernels.hpp"
+#include "tile.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {

@@ -8,6 +8,7 @@
 #include "likeliest.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
+#include "product.hpp"
 
 namespace doldari::DOLDARI_ISA {
 

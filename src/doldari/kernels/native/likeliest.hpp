@@ -2,7 +2,9 @@
 
 #pragma once
 
-#include "product.hpp"
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "vector.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {

@@ -2,7 +2,11 @@
 
 #pragma once
 
-#include "product.hpp"
+#include <cstring>
+
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "vector.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {

@@ -3,7 +3,10 @@
 
 #pragma once
 
-#include "product.hpp"
+#include <cstring>
+
+#include "kernels.hpp"
+#include "tile.hpp"
 
 namespace doldari::DOLDARI_ISA {
 namespace {

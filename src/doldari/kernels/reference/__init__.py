@@ -1,8 +1,11 @@
 """The hot loops in NumPy: the definition that every other implementation is checked against.
 
-Arrays are allocated by the caller and written in place; nothing here keeps state.  Shapes: N batch, T time,
-H hidden size, R rows of the input table, V vocabulary.  Gates stand side by side: an LSTM's in the order f, g, i, o,
-a GRU's in the order r, z, n.
+Written as the papers' equations, to be read; begin with `lstm_step` in lstm.py.  To see a change here, run with
+DOLDARI_KERNELS=reference (CONTRIBUTING.md).
+
+The caller allocates what a function writes to, since the native kernels are the same functions; nothing here keeps
+state.  Shapes: N batch, T time, H hidden size, R rows of the input table, V vocabulary.  Gates stand side by side: an
+LSTM's in the order f, g, i, o, a GRU's in the order r, z, n.
 
 The input at a position is a row of a table of ready input products, `table[rows[n, t]]`.  With ids over
 a small vocabulary the table has a row for each symbol; with arbitrary vectors it has a row for each position.
@@ -13,10 +16,11 @@ vector that is kept of a position.  How it lies there is each implementation's o
 
 from doldari.kernels.reference.adam import adam, clip_gradients
 from doldari.kernels.reference.attention import attend, attend_backward
-from doldari.kernels.reference.cache import cache_width as cache_width
+from doldari.kernels.reference.greedy import lstm_greedy
 from doldari.kernels.reference.gru import gru_backward, gru_forward
-from doldari.kernels.reference.lstm import lstm_backward, lstm_forward, lstm_greedy
+from doldari.kernels.reference.lstm import lstm_backward, lstm_forward
 from doldari.kernels.reference.products import add_product, affine, scatter_rows
+from doldari.kernels.reference.recurrent import cache_width as cache_width
 from doldari.kernels.reference.scores import likeliest, softmax_loss
 
 __all__ = [

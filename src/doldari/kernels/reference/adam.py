@@ -17,30 +17,30 @@ def adam(
     step: int,
     max_grad: float | None,
 ) -> float:
-    """Clip the gradient to norm `max_grad` (Pascanu et al. 2013) and take one Adam step, number `step` >= 1.
+    """Clip the gradient to norm `max_grad` and take Adam step number `step` >= 1 (Kingma & Ba 2015, Algorithm 1).
 
-    Kingma & Ba 2015, Algorithm 1.  values, gradients, m and v are flat and of one length; values, m and v are
-    updated, gradients are scaled.  Returns the gradient's norm before clipping.
+        m = beta1 m + (1 - beta1) gradient
+        v = beta2 v + (1 - beta2) gradient^2
+        m_hat = m / (1 - beta1^step);  v_hat = v / (1 - beta2^step)
+        value = value - learning_rate m_hat / (sqrt(v_hat) + eps)
+
+    values, gradients, m and v are flat and of one length; values, m and v are updated, gradients are scaled.
+    Returns the gradient's norm before clipping.
     """
     norm = clip_gradients(gradients, max_grad)
-    scratch = gradients * (1 - beta1)
-    m *= beta1
-    m += scratch
-    np.multiply(gradients, gradients, out=scratch)
-    scratch *= 1 - beta2
-    v *= beta2
-    v += scratch
-    np.divide(v, 1 - beta2**step, out=scratch)
-    np.sqrt(scratch, out=scratch)
-    scratch += eps
-    np.divide(m, scratch, out=scratch)
-    scratch *= learning_rate / (1 - beta1**step)
-    values -= scratch
+    m[...] = beta1 * m + (1.0 - beta1) * gradients
+    v[...] = beta2 * v + (1.0 - beta2) * gradients**2
+    m_hat = m / (1.0 - beta1**step)
+    v_hat = v / (1.0 - beta2**step)
+    values -= learning_rate * m_hat / (np.sqrt(v_hat) + eps)
     return norm
 
 
 def clip_gradients(gradients: Floats, max_grad: float | None) -> float:
-    """Scale the flat gradient, in place, to a norm of at most `max_grad`; return the norm it had."""
+    """Scale the flat gradient, in place, to a norm of at most `max_grad`; return the norm it had.
+
+    As in Pascanu et al. 2013, Algorithm 1; None does not clip.
+    """
     norm = float(np.sqrt(np.dot(gradients, gradients)))
     if max_grad is not None and norm > max_grad:
         gradients *= max_grad / norm

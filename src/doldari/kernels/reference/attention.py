@@ -1,4 +1,4 @@
-"""Attention, forward and backward."""
+"""Attention, forward and backward, without a loop over the queries: p runs over them, s over positions."""
 
 import numpy as np
 
@@ -16,20 +16,20 @@ def attend(
 ) -> None:
     """Look for queries (P, H) among keys, and average the values found (Luong et al. 2015, equations 7 and 8).
 
-        weights[p] = softmax over s of queries[p] keys[rows[p], s]
+        scores[p, s] = queries[p] keys[rows[p], s]
+        weights[p] = softmax over s of scores[p]
         contexts[p] = sum over s of weights[p, s] values[rows[p], s]
 
     keys (Q, S, H), values (Q, S, M), rows (P,).  mask (Q, S) is False at padding, which gets a weight of exactly 0;
     None means no padding.  Where all is padding the context is 0.  Writes weights (P, S) and contexts (P, M).
     """
-    np.matmul(queries[:, None], keys[rows].swapaxes(1, 2), out=weights[:, None])
+    scores = np.einsum("ph,psh->ps", queries, keys[rows])
     if mask is not None:
-        np.copyto(weights, -np.inf, where=~mask[rows])
-    finite = np.finfo(weights.dtype)  # for rows of nothing but padding: all of their weights are 0
-    weights -= weights.max(axis=1, keepdims=True, initial=finite.min)
-    np.exp(weights, out=weights)
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), finite.tiny)
-    np.matmul(weights[:, None], values[rows], out=contexts[:, None])
+        scores = np.where(mask[rows], scores, -np.inf)
+    number = np.finfo(scores.dtype)  # its least and its smallest stand in where all is padding: e / sum is then 0
+    e = np.exp(scores - scores.max(axis=1, keepdims=True, initial=number.min))
+    weights[...] = e / np.maximum(e.sum(axis=1, keepdims=True), number.tiny)
+    contexts[...] = np.einsum("ps,psm->pm", weights, values[rows])
 
 
 def attend_backward(
@@ -48,10 +48,11 @@ def attend_backward(
 
     Writes dqueries (P, H), dkeys (Q, S, H), and dvalues (Q, S, M), 0 at padding.
     """
-    dscores = np.matmul(dcontexts[:, None], values[rows].swapaxes(1, 2))[:, 0]
-    dscores -= (dscores * weights).sum(axis=1, keepdims=True)
-    dscores *= weights
-    np.matmul(dscores[:, None], keys[rows], out=dqueries[:, None])
+    dweights = np.einsum("pm,psm->ps", dcontexts, values[rows])
+    # the softmax: dscores_s = weight_s (dweight_s - sum of all weight dweight)
+    dscores = weights * (dweights - (weights * dweights).sum(axis=1, keepdims=True))
+    dqueries[...] = np.einsum("ps,psh->ph", dscores, keys[rows])
     dkeys[...], dvalues[...] = 0.0, 0.0
-    np.add.at(dkeys, rows, dscores[:, :, None] * queries[:, None])
-    np.add.at(dvalues, rows, weights[:, :, None] * dcontexts[:, None])
+    for p, row in enumerate(rows):
+        dkeys[row] += np.outer(dscores[p], queries[p])
+        dvalues[row] += np.outer(weights[p], dcontexts[p])

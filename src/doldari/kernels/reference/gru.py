@@ -1,10 +1,65 @@
-"""The GRU over whole sequences, forward and backward."""
+"""The GRU: one step, its gradient, and both over whole sequences.
+
+The equations are those of Cho et al. 2014, with the reset gate after the recurrent product, as in cuDNN and PyTorch:
+
+    r = sigmoid(x_r + h Wh_r)       reset gate: how much of the past the new looks at
+    z = sigmoid(x_z + h Wh_z)       update gate: how much of h stays
+    u = h Wh_n
+    n = tanh(x_n + r * u)           what is new
+    h_next = (1 - z) * n + z * h
+
+x = [x_r, x_z, x_n] (N, 3H) is the step's input product with the bias; Wh = [Wh_r, Wh_z, Wh_n] is (H, 3H).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.kernels.reference.cache import zeros_for_none
 from doldari.kernels.reference.products import scatter_rows
+from doldari.kernels.reference.recurrent import divide_cache, real_steps, sigmoid, zeros_for_none
+
+
+class Gates(NamedTuple):
+    """The gates of one step and its u, each (N, H)."""
+
+    r: Floats
+    z: Floats
+    u: Floats
+    n: Floats
+
+
+def gru_step(x: Floats, h: Floats, Wh: Floats) -> tuple[Gates, Floats]:
+    """Take one step: x (N, 3H), h (N, H) -> gates, h_next (N, H)."""
+    x_r, x_z, x_n = np.split(x, 3, axis=1)
+    u_r, u_z, u = np.split(h @ Wh, 3, axis=1)
+    r = sigmoid(x_r + u_r)
+    z = sigmoid(x_z + u_z)
+    n = np.tanh(x_n + r * u)
+    h_next = (1.0 - z) * n + z * h
+    return Gates(r, z, u, n), h_next
+
+
+def gru_step_backward(dh_next: Floats, gates: Gates, h: Floats, Wh: Floats) -> tuple[Floats, Floats, Floats]:
+    """Go one step back: the gradient of h_next -> dx (N, 3H), dh (N, H), dWh (H, 3H); h is that before the step."""
+    r, z, u, n = gates
+    # h_next = (1 - z) * n + z * h
+    dn = dh_next * (1.0 - z)
+    dz = dh_next * (h - n)
+    dh = dh_next * z
+    # n = tanh(x_n + r * u)
+    dx_n = dn * (1.0 - n**2)
+    dr = dx_n * u
+    du = dx_n * r
+    # the slope of the sigmoid, s (1 - s)
+    dx_z = dz * z * (1.0 - z)
+    dx_r = dr * r * (1.0 - r)
+    # x, and h Wh, of which the last third is u
+    dx = np.concatenate([dx_r, dx_z, dx_n], axis=1)
+    dproduct = np.concatenate([dx_r, dx_z, du], axis=1)
+    dh = dh + dproduct @ Wh.T
+    dWh = h.T @ dproduct
+    return dx, dh, dWh
 
 
 def gru_forward(
@@ -17,41 +72,24 @@ def gru_forward(
     hs: Floats,
     cache: Floats,
 ) -> None:
-    """Run a GRU over time (Cho et al. 2014), with the reset gate after the recurrent product, as cuDNN and PyTorch.
+    """Take the steps one after another; the input of step t is table[rows[:, t]] + context.
 
-        x = table[rows[:, t]] + context
-        r, z = sigmoid(x_r + h Ur), sigmoid(x_z + h Uz)
-        u = h Un;  n = tanh(x_n + r * u)
-        h = (1 - z) * n + z * h
-
-    table (R, 3H), rows (N, T), context (N, 3H) or None, Wh = [Ur, Uz, Un] (H, 3H), h0 (N, H) or None for zeros.
+    table (R, 3H), rows (N, T), context (N, 3H) or None, Wh (H, 3H), h0 (N, H) or None for zeros.
     mask (N, T) is False at padding, where h passes through unchanged; None means no padding.
     Writes hs (N, T, H), and what `gru_backward` needs: cache (N, T, 5 * cache_width(H)).
     """
     N, T = rows.shape
     H = Wh.shape[0]
-    gates, hs_kept = gru_cache(cache, H)
+    real = real_steps(mask, N, T)
+    kept = divide_cache(cache, 5, H)
     h = zeros_for_none(h0, (N, H), Wh)
     for t in range(T):
-        x = table[rows[:, t]]
-        if context is not None:
-            x += context
-        r, z, u, n = np.split(gates[:, t], 4, axis=1)
-        products = h @ Wh
-        u[:] = products[:, 2 * H :]
-        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
-            gates[:, t, : 2 * H] = 1.0 / (1.0 + np.exp(-(x + products)[:, : 2 * H]))
-        np.tanh(x[:, 2 * H :] + r * u, out=n)
-        h_next = n + z * (h - n)
-        if mask is not None:
-            padding = ~mask[:, t]
-            h_next[padding] = h[padding]
-        hs[:, t] = hs_kept[:, t] = h = h_next
-
-
-def gru_cache(cache: Floats, H: int) -> tuple[Floats, Floats]:
-    """Divide it into r, z, u and n (N, T, 4H), of no meaning at padding, and hs (N, T, H)."""
-    return cache[..., : 4 * H], cache[..., 4 * H : 5 * H]
+        x = table[rows[:, t]] if context is None else table[rows[:, t]] + context
+        gates, h_next = gru_step(x, h, Wh)
+        h = np.where(real[t], h_next, h)
+        hs[:, t] = h
+        for array, value in zip(kept, (*gates, h), strict=True):
+            array[t] = value
 
 
 def gru_backward(
@@ -66,7 +104,7 @@ def gru_backward(
     dh: Floats,
     dWh: Floats,
 ) -> None:
-    """Run `gru_forward` backwards (backpropagation through time, Werbos 1990).
+    """Take the steps back, the last first (backpropagation through time, Werbos 1990).
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
     dh (N, H) comes in as the gradient of the last state and goes out as that of the first, which where h0 is None is
@@ -74,26 +112,20 @@ def gru_backward(
     """
     N, T = rows.shape
     H = Wh.shape[0]
-    gates, hs = gru_cache(cache, H)
-    h0 = zeros_for_none(h0, (N, H), Wh)
-    dgates = gates  # of r, z and n before activation, and of u, in the order r, z, u, n
-    WhT = np.ascontiguousarray(Wh.T)
+    real = real_steps(mask, N, T)
+    *kept_gates, hs = divide_cache(cache, 5, H)
+    dxs = np.empty((N, T, 3 * H), Wh.dtype)
     for t in reversed(range(T)):
-        r, z, u, n = np.split(gates[:, t], 4, axis=1)
-        h_previous = hs[:, t - 1] if t > 0 else h0
+        h = hs[t - 1] if t > 0 else zeros_for_none(h0, (N, H), Wh)
         if dhs is not None:
             dh += dhs[:, t]
-        da_n = dh * (1.0 - z) * (1.0 - n * n)
-        da_z = dh * (h_previous - n) * z * (1.0 - z)
-        da = np.concatenate([da_n * u * r * (1.0 - r), da_z, da_n * r, da_n], axis=1)
-        dh_next = dh * z + da[:, : 3 * H] @ WhT
-        if mask is not None:
-            padding = ~mask[:, t]
-            da[padding] = 0.0
-            dh_next[padding] = dh[padding]
-        dh[:], dgates[:, t] = dh_next, da
-        dWh += h_previous.T @ da[:, : 3 * H]
-    dinputs = dgates[:, :, [*range(2 * H), *range(3 * H, 4 * H)]]
-    scatter_rows(dtable, rows, dinputs)
+        # At padding the gradient goes past the step, as the state did: none of it goes in.
+        dh_next = np.where(real[t], dh, 0.0)
+        gates = Gates(*(gate[t] for gate in kept_gates))
+        dx, dh_step, dWh_step = gru_step_backward(dh_next, gates, h, Wh)
+        dh[...] = np.where(real[t], dh_step, dh)
+        dWh += dWh_step
+        dxs[:, t] = dx
+    scatter_rows(dtable, rows, dxs)
     if dcontext is not None:
-        dcontext += dinputs.sum(axis=1)
+        dcontext += dxs.sum(axis=1)

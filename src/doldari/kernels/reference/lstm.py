@@ -1,11 +1,74 @@
-"""The LSTM over whole sequences, forward, backward and writing greedily."""
+"""The LSTM: one step, its gradient, and both over whole sequences.
+
+The chapter's equations (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000):
+
+    f = sigmoid(x_f + h Wh_f)       forget gate: how much of the cell stays
+    g = tanh(x_g + h Wh_g)          what is new
+    i = sigmoid(x_i + h Wh_i)       input gate: how much of it is let in
+    o = sigmoid(x_o + h Wh_o)       output gate: how much of the cell shows
+    c_next = f * c + g * i
+    h_next = o * tanh(c_next)
+
+x = [x_f, x_g, x_i, x_o] (N, 4H) is the step's input product with the bias, x Wx + b in the book; Wh is (H, 4H).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from doldari.arrays import Floats, Ids, Mask, empty
-from doldari.kernels.reference.attention import attend
-from doldari.kernels.reference.cache import cache_width, zeros_for_none
+from doldari.arrays import Floats, Ids, Mask
 from doldari.kernels.reference.products import scatter_rows
+from doldari.kernels.reference.recurrent import divide_cache, real_steps, sigmoid, zeros_for_none
+
+
+class Gates(NamedTuple):
+    """The gates of one step, each (N, H)."""
+
+    f: Floats
+    g: Floats
+    i: Floats
+    o: Floats
+
+
+def lstm_step(x: Floats, h: Floats, c: Floats, Wh: Floats) -> tuple[Gates, Floats, Floats]:
+    """Take one step: x (N, 4H), h and c (N, H) -> gates, h_next, c_next (N, H)."""
+    x_f, x_g, x_i, x_o = np.split(x + h @ Wh, 4, axis=1)
+    f = sigmoid(x_f)
+    g = np.tanh(x_g)
+    i = sigmoid(x_i)
+    o = sigmoid(x_o)
+    c_next = f * c + g * i
+    h_next = o * np.tanh(c_next)
+    return Gates(f, g, i, o), h_next, c_next
+
+
+def lstm_step_backward(
+    dh_next: Floats, dc_next: Floats, gates: Gates, h: Floats, c: Floats, c_next: Floats, Wh: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Go one step back: the gradients of h_next and c_next -> dx (N, 4H), dh (N, H), dc (N, H), dWh (H, 4H).
+
+    h and c are those before the step, c_next that after it.
+    """
+    f, g, i, o = gates
+    tanh_c = np.tanh(c_next)
+    # h_next = o * tanh(c_next)
+    do = dh_next * tanh_c
+    dc_next = dc_next + dh_next * o * (1.0 - tanh_c**2)
+    # c_next = f * c + g * i
+    df = dc_next * c
+    dc = dc_next * f
+    dg = dc_next * i
+    di = dc_next * g
+    # the slopes of sigmoid and tanh, s (1 - s) and 1 - g^2
+    dx_f = df * f * (1.0 - f)
+    dx_g = dg * (1.0 - g**2)
+    dx_i = di * i * (1.0 - i)
+    dx_o = do * o * (1.0 - o)
+    # x + h Wh
+    dx = np.concatenate([dx_f, dx_g, dx_i, dx_o], axis=1)
+    dh = dx @ Wh.T
+    dWh = h.T @ dx
+    return dx, dh, dc, dWh
 
 
 def lstm_forward(
@@ -20,11 +83,7 @@ def lstm_forward(
     c: Floats,
     cache: Floats,
 ) -> None:
-    """Run an LSTM over time (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-
-        a = table[rows[:, t]] + context + h Wh
-        f, i, o = sigmoid(a_f), sigmoid(a_i), sigmoid(a_o);  g = tanh(a_g)
-        c = f * c + i * g;  h = o * tanh(c)
+    """Take the steps one after another; the input of step t is table[rows[:, t]] + context.
 
     table (R, 4H), rows (N, T), context (N, 4H) or None, Wh (H, 4H), h0 and c0 (N, H) or None for zeros.
     mask (N, T) is False at padding, where h and c pass through unchanged; None means no padding.
@@ -32,42 +91,18 @@ def lstm_forward(
     """
     N, T = rows.shape
     H = Wh.shape[0]
-    gates, cs, hs_kept = lstm_cache(cache, H)
-    # One sigmoid serves all four gates: tanh(x) = 2 sigmoid(2x) - 1.  The factors make it 1 / (1 + exp(factor x)).
-    factor = np.full(4 * H, -1.0, Wh.dtype)
-    factor[H : 2 * H] = -2.0
-    np.take(table * factor, rows, axis=0, out=gates, mode="clip")
-    if context is not None:
-        gates += (context * factor)[:, None]
-    Wh = Wh * factor
-    a = empty((N, 4 * H), Wh.dtype)
-    f, g, i, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
-    h, c_here = zeros_for_none(h0, (N, H), Wh), zeros_for_none(c0, (N, H), Wh)
+    real = real_steps(mask, N, T)
+    kept = divide_cache(cache, 6, H)
+    h = zeros_for_none(h0, (N, H), Wh)
+    c[...] = zeros_for_none(c0, (N, H), Wh)
     for t in range(T):
-        np.matmul(h, Wh, out=a)
-        a += gates[:, t]
-        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is meant
-            np.exp(a, out=a)
-        a += 1.0
-        np.reciprocal(a, out=a)
-        g *= 2.0
-        g -= 1.0
-        c_next = f * c_here
-        c_next += i * g
-        h_next = np.tanh(c_next)
-        h_next *= o
-        if mask is not None:
-            padding = ~mask[:, t]
-            c_next[padding] = c_here[padding]
-            h_next[padding] = h[padding]
-        h, c_here = h_next, c_next
-        gates[:, t], hs[:, t], hs_kept[:, t], cs[:, t] = a, h, h, c_here
-    c[...] = c_here
-
-
-def lstm_cache(cache: Floats, H: int) -> tuple[Floats, Floats, Floats]:
-    """Divide it into the activated gates (N, T, 4H), of no meaning at padding, and the cells and hs (N, T, H)."""
-    return cache[..., : 4 * H], cache[..., 4 * H : 5 * H], cache[..., 5 * H : 6 * H]
+        x = table[rows[:, t]] if context is None else table[rows[:, t]] + context
+        gates, h_next, c_next = lstm_step(x, h, c, Wh)
+        h = np.where(real[t], h_next, h)
+        c[...] = np.where(real[t], c_next, c)
+        hs[:, t] = h
+        for array, value in zip(kept, (*gates, h, c), strict=True):
+            array[t] = value
 
 
 def lstm_backward(
@@ -84,7 +119,7 @@ def lstm_backward(
     dc: Floats,
     dWh: Floats,
 ) -> None:
-    """Run `lstm_forward` backwards (backpropagation through time, Werbos 1990).
+    """Take the steps back, the last first (backpropagation through time, Werbos 1990).
 
     dhs (N, T, H) is the gradient of every step's h, or None where only the last state is used.
     dh and dc (N, H) come in as the gradient of the last state and go out as that of the first, which where h0 and c0
@@ -93,100 +128,22 @@ def lstm_backward(
     """
     N, T = rows.shape
     H = Wh.shape[0]
-    gates, cs, hs = lstm_cache(cache, H)
-    h0, c0 = zeros_for_none(h0, (N, H), Wh), zeros_for_none(c0, (N, H), Wh)
-    dgates = gates  # each step's takes the place of what was read for it
-    WhT = np.ascontiguousarray(Wh.T)  # the products below take two thirds of the time with it
-    da = empty((N, 4 * H), Wh.dtype)
+    real = real_steps(mask, N, T)
+    *kept_gates, hs, cs = divide_cache(cache, 6, H)
+    dxs = np.empty((N, T, 4 * H), Wh.dtype)
     for t in reversed(range(T)):
-        a = gates[:, t]
-        f, g, i, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
-        c_previous = cs[:, t - 1] if t > 0 else c0
-        tanh_c = np.tanh(cs[:, t])
+        h = hs[t - 1] if t > 0 else zeros_for_none(h0, (N, H), Wh)
+        c = cs[t - 1] if t > 0 else zeros_for_none(c0, (N, H), Wh)
         if dhs is not None:
             dh += dhs[:, t]
-
-        dc_here = tanh_c * tanh_c  # dc + dh o (1 - tanh(c)^2)
-        np.subtract(1.0, dc_here, out=dc_here)
-        dc_here *= o
-        dc_here *= dh
-        dc_here += dc
-
-        np.subtract(1.0, a, out=da)  # the slopes: s (1 - s) of a sigmoid, 1 - g^2 of the tanh
-        da[:, H : 2 * H] += g * da[:, H : 2 * H]
-        da[:, :H] *= f
-        da[:, 2 * H :] *= a[:, 2 * H :]
-        da[:, :H] *= dc_here
-        da[:, :H] *= c_previous
-        da[:, H : 2 * H] *= dc_here
-        da[:, H : 2 * H] *= i
-        da[:, 2 * H : 3 * H] *= dc_here
-        da[:, 2 * H : 3 * H] *= g
-        da[:, 3 * H :] *= dh
-        da[:, 3 * H :] *= tanh_c
-
-        if mask is None:
-            np.multiply(dc_here, f, out=dc)
-            np.matmul(da, WhT, out=dh)
-        else:
-            real = mask[:, t]
-            da[~real] = 0.0
-            dc[real] = (dc_here * f)[real]
-            dh[real] = (da @ WhT)[real]
-        dgates[:, t] = da
-    hs_previous = empty((N, T, H), Wh.dtype)
-    hs_previous[:, :1], hs_previous[:, 1:] = h0[:, None], hs[:, :-1]
-    dWh += hs_previous.reshape(N * T, H).T @ dgates.reshape(N * T, 4 * H)
-    scatter_rows(dtable, rows, dgates)
+        # At padding the gradient goes past the step, as the state did: none of it goes in.
+        dh_next, dc_next = np.where(real[t], dh, 0.0), np.where(real[t], dc, 0.0)
+        gates = Gates(*(gate[t] for gate in kept_gates))
+        dx, dh_step, dc_step, dWh_step = lstm_step_backward(dh_next, dc_next, gates, h, c, cs[t], Wh)
+        dh[...] = np.where(real[t], dh_step, dh)
+        dc[...] = np.where(real[t], dc_step, dc)
+        dWh += dWh_step
+        dxs[:, t] = dx
+    scatter_rows(dtable, rows, dxs)
     if dcontext is not None:
-        dcontext += dgates.sum(axis=1)
-
-
-def lstm_greedy(
-    table: Floats,
-    context: Floats | None,
-    Wh: Floats,
-    keys: Floats | None,
-    values: Floats | None,
-    mask: Mask | None,
-    Wq: Floats | None,
-    bq: Floats | None,
-    W: Floats,
-    bias: Floats,
-    h0: Floats,
-    c0: Floats,
-    start_id: int,
-    pad_id: int | None,
-    answers: Ids,
-) -> None:
-    """Let an LSTM decoder write, at each step the id with the highest score (the lowest such id on a tie).
-
-    table (V, 4H) holds the input product of every id; context, Wh, h0, c0 are as in `lstm_forward`; a step's
-    scores are h W + bias, with W (H, V) and bias (N, V).  With attention, keys (N, S, H), values (N, S, M) and mask
-    (N, S), each row's its own as in `attend`, they are tanh(found + h Wq + bq) W + bias, where found (N, M) is what h
-    finds there, Wq (H, M), bq (M,) and W (M, V).  The first id read is start_id.
-    Writes answers (N, T).  An answer ends at its first pad_id, and padding follows; with None it never ends.
-    """
-    N, T = answers.shape
-    H = Wh.shape[0]
-    cache = empty((N, 1, 6 * cache_width(H)), Wh.dtype)
-    h, c = h0, c0
-    ids = np.full(N, start_id, np.int32)
-    ended = np.zeros(N, np.bool_)
-    for t in range(T):
-        hs, c_next = np.empty((N, 1, H), Wh.dtype), np.empty((N, H), Wh.dtype)
-        lstm_forward(table, ids[:, None], context, Wh, None, h, c, hs, c_next, cache)
-        h, c = hs[:, 0], c_next
-        features = h
-        if keys is not None and values is not None and Wq is not None and bq is not None:
-            weights, features = empty(keys.shape[:2], Wh.dtype), empty((N, values.shape[2]), Wh.dtype)
-            attend(keys, values, mask, h, np.arange(N, dtype=np.int32), weights, features)
-            features = np.tanh(features + h @ Wq + bq)
-        ids = (features @ W + bias).argmax(axis=1).astype(np.int32)
-        if pad_id is not None:
-            ids[ended] = pad_id
-            ended |= ids == pad_id
-        answers[:, t] = ids
-        if ended.all():
-            answers[:, t:] = ids[:, None]
-            break
+        dcontext += dxs.sum(axis=1)

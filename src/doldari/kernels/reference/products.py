@@ -12,7 +12,7 @@ def add_product(a: Floats, b: Floats, out: Floats) -> None:
 
 def affine(a: Floats, b: Floats, bias: Floats | None, out: Floats) -> None:
     """Write a b + bias to out: a (M, K) and b (K, N) with any strides, bias (N,) or None for zeros, out (M, N)."""
-    np.matmul(a, b, out=out)
+    out[...] = a @ b
     if bias is not None:
         out += bias
 
@@ -22,12 +22,6 @@ def scatter_rows(dtable: Floats, rows: Ids, dxs: Floats) -> None:
 
     rows (N, T), dxs (N, T, K); adds to dtable (R, K).
     """
-    R, K = dtable.shape
-    flat_rows, flat_dxs = rows.ravel(), dxs.reshape(rows.size, K)
-    if R <= 256:  # one product, faster than sorting
-        dtable += (np.arange(R)[:, None] == flat_rows).astype(dtable.dtype) @ flat_dxs
-    elif flat_rows.size > 0:
-        order = np.argsort(flat_rows, kind="stable")
-        ordered = flat_rows[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        dtable[ordered[starts]] += np.add.reduceat(flat_dxs[order], starts, axis=0)
+    N, T = rows.shape
+    for n, t in np.ndindex(N, T):
+        dtable[rows[n, t]] += dxs[n, t]

@@ -9,29 +9,29 @@ from doldari.arrays import Floats, Ids, Mask
 def softmax_loss(scores: Floats, targets: Ids, mask: Mask | None, smoothing: float, dscores: Floats) -> float:
     """Softmax and cross-entropy with label smoothing, the mean over the positions that count.
 
-    scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.  Of the probability asked
-    for the target gets 1 - smoothing, and all V ids share the rest.
-    Writes dscores (N, T, V), the gradient of the mean: (softmax - asked for) / positions, exactly 0 where masked.
-    Returns the mean loss in nats, 0 where nothing counts.
+        p = softmax(scores)
+        wanted = smoothing / V for every id, and 1 - smoothing more for the target
+        loss = mean over positions of -sum of wanted log(p)
+        dscores = (p - wanted) / positions
+
+    scores (N, T, V), targets (N, T); mask (N, T) is False where a position does not count.
+    Writes dscores (N, T, V), exactly 0 where masked.  Returns the mean loss in nats, 0 where nothing counts.
     """
     N, T, V = scores.shape
     n, t = np.ogrid[:N, :T]
-    positions = max(targets.size if mask is None else int(mask.sum()), 1)
-    np.subtract(scores, scores.max(axis=2, keepdims=True), out=dscores)
-    asked = dscores[n, t, targets]
+    counts = np.ones((N, T), np.bool_) if mask is None else mask
+    positions = max(int(counts.sum()), 1)
+
+    exponents = scores - scores.max(axis=2, keepdims=True)  # the softmax is the same, and exp does not overflow
+    log_p = exponents - np.log(np.exp(exponents).sum(axis=2, keepdims=True))
+    loss = -(1.0 - smoothing) * log_p[n, t, targets]
     if smoothing > 0.0:
-        asked = (1 - smoothing) * asked + smoothing * dscores.mean(axis=2)
-    np.exp(dscores, out=dscores)
-    total = dscores.sum(axis=2)
-    loss = np.log(total) - asked
-    dscores /= total[:, :, None]
-    dscores -= smoothing / V
-    dscores[n, t, targets] -= 1 - smoothing
-    dscores /= positions
-    if mask is not None:
-        loss[~mask] = 0.0
-        dscores[~mask] = 0.0
-    return float(loss.sum(dtype=np.float64)) / positions
+        loss = loss - smoothing * log_p.mean(axis=2)
+
+    wanted = np.full_like(scores, smoothing / V)
+    wanted[n, t, targets] += 1.0 - smoothing
+    dscores[...] = np.where(counts[:, :, None], np.exp(log_p) - wanted, 0.0) / positions
+    return float(np.where(counts, loss, 0.0).sum(dtype=np.float64)) / positions
 
 
 def likeliest(scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.float64]) -> None:
@@ -41,11 +41,10 @@ def likeliest(scores: Floats, allowed: Mask | None, ids: Ids, logs: NDArray[np.f
     Writes ids and logs (N, K), the best first, of equals the lowest id; where there are not so many, -inf and any id.
     """
     K, V = ids.shape[1], scores.shape[1]
-    all_logs = scores.astype(np.float64)
-    all_logs -= all_logs.max(axis=1, keepdims=True, initial=-np.inf)
-    all_logs -= np.log(np.exp(all_logs).sum(axis=1, keepdims=True))
+    exponents = scores.astype(np.float64) - scores.max(axis=1, keepdims=True, initial=-np.inf)
+    log_p = exponents - np.log(np.exp(exponents).sum(axis=1, keepdims=True))
     if allowed is not None:
-        all_logs[~allowed] = -np.inf
-    best = np.argsort(-all_logs, axis=1, kind="stable")[:, :K]
+        log_p[~allowed] = -np.inf
+    best = np.argsort(-log_p, axis=1, kind="stable")[:, :K]
     ids[...], logs[...] = 0, -np.inf
-    ids[:, :V], logs[:, :V] = best, np.take_along_axis(all_logs, best, axis=1)
+    ids[:, :V], logs[:, :V] = best, np.take_along_axis(log_p, best, axis=1)
