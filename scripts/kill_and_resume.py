@@ -36,6 +36,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "doldari", "train", *arguments]
 
 
+def heed_interrupts() -> None:
+    """Let SIGINT interrupt, which a process that was started in the background ignores."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def kill_and_resume(directory: Path, options: list[str], kills: int, rng: random.Random) -> str:
     """Train with interruptions, in directory / "broken": the SHA-256 of the weights at its end."""
     start = time.monotonic()
@@ -46,7 +51,7 @@ def kill_and_resume(directory: Path, options: list[str], kills: int, rng: random
     for kill in range(kills):
         resume = ["--resume", str(run)] if (run / "run.json").exists() else [*options, "--out", str(run)]
         with subprocess.Popen(
-            command(*resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command(*resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
         ) as training:
             number = SIGNALS[kill % len(SIGNALS)]
             time.sleep(rng.uniform(0.0, seconds if first else min(seconds, 2.0)))

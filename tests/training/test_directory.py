@@ -46,6 +46,11 @@ class AtStep(Observer):
             self.function(run)
 
 
+def heed_interrupts():
+    """Let Ctrl-C interrupt a process that tests in the background start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_two_trainings_never_share_a_directory(tmp_path):
     with claim(tmp_path / "a" / "run"):
         for options in ({}, {"overwrite": True}, {"resume": True}):
@@ -201,7 +206,9 @@ def test_ctrl_c_at_any_moment_is_one_line(tmp_path):
     """While Python imports, while data are made, in the first steps; once, or several times in a row."""
     command = [sys.executable, "-m", "doldari", "train", "copy", "--epochs", "50", "--hidden-size", "8"]
     for number, delay in enumerate([0.08, 0.15, 0.3, 0.6, 1.2, 2.0]):
-        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as training:
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+        ) as training:
             time.sleep(delay)
             for _ in range(1 + 2 * (number % 2)):
                 training.send_signal(signal.SIGINT)

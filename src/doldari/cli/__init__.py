@@ -6,22 +6,19 @@ What takes long to import is imported by the command that needs it, so that `--h
 import io
 import sys
 import warnings
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 import doldari
 from doldari.cli.asking import attend, predict, score
-from doldari.cli.console import fail, stderr, warn
+from doldari.cli.console import UsageError, fail, stderr, warn
 from doldari.cli.evaluation import evaluate
 from doldari.cli.join import join
 from doldari.cli.show import show
 from doldari.cli.tasks import generate
 from doldari.cli.training import compare, train
 from doldari.errors import DoldariError
-
-# What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
-UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     help="Train sequence-to-sequence models on pairs of texts, and ask them.",

@@ -5,10 +5,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
+import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.text import Text
+
+# What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
 class Results(Console):

@@ -28,8 +28,6 @@ def describe(run: "Run") -> None:
         stderr.print(f"tip: {tip}")
     if run.new_symbols is not None:
         tell("new rows: {:,} for source symbols, {:,} for target symbols".format(*run.new_symbols))
-    if run.position.steps > 0:
-        tell(f"resumed at step {run.position.steps:,}, in epoch {len(run.history) + 1} of {run.epochs}")
     if run.budget is not None:
         tell(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 

@@ -19,7 +19,7 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
 )
-from doldari.cli.console import stderr, tell
+from doldari.cli.console import UsageError, stderr, tell
 from doldari.cli.describing import asking
 from doldari.cli.settings import with_settings
 from doldari.errors import ConfigError, TrainingError
@@ -96,7 +96,7 @@ def train(
             )
         return
     if data is None:
-        raise typer.BadParameter("Missing argument 'DATA'", ctx=context)
+        raise UsageError("Missing argument 'DATA'", ctx=context)
     with claim(Path("runs") / Path(data).stem if out is None else out, overwrite=overwrite) as directory:
         plan = new_plan(
             data,
@@ -127,7 +127,10 @@ def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop", resume: b
     from doldari.training.train import train
 
     with CommandLineDisplay(plan, stop) as display:
-        return train(plan, directory, display, stop, resume=resume)
+        trained = train(plan, directory, display, stop, resume=resume)
+    if not display.has_begun:
+        tell(f"nothing left to train: all {trained.runs[-1].epochs} epochs are done; give more with --epochs")
+    return trained
 
 
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:

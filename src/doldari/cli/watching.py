@@ -19,6 +19,7 @@ class CommandLineDisplay(TrainingDisplay):
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
         self.members, self.repeated, self.stop = plan.config.model.ensemble, plan.data.repeated, stop
+        self.has_begun = False
 
     def started(self, run: Run) -> None:
         """Say what is about to be trained."""
@@ -28,6 +29,9 @@ class CommandLineDisplay(TrainingDisplay):
             describe(run)
         if self.members > 1:
             self.say(Text(f"model {run.member} of {self.members}", "bold"))
+        if run.position.steps > 0:
+            self.say(f"resumed at step {run.position.steps:,}, in epoch {len(run.history) + 1} of {run.epochs}")
+        self.has_begun = True
         super().started(run)
 
     def tell_or_stop(self, *objects: Any) -> None:

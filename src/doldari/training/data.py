@@ -131,6 +131,8 @@ def text_pairs(pairs: Iterable[tuple[str, ...]]) -> list[Pair]:
             texts = "two texts, source and target" if length == 2 else "three texts, source, target and features"
             raise DataError(f"pairs[{number}]={pair!r}: must be {texts}")
         source, target, *features = pair
+        if any("\ud800" <= char <= "\udfff" for char in "".join(pair)):
+            raise DataError(f"pairs[{number}]={pair!r}: has half a surrogate pair, which is no text")
         taken.append(Pair("\t".join([source, *features]), target))
     return taken
 

@@ -163,8 +163,9 @@ def claim(
         raise RunExistsError(
             f"{directory}: another training is writing there; wait, or give another --out"
         ) from error
-    except OSError as error:
-        raise RunExistsError(f"{directory}: cannot be made a directory for the run: {error.strerror}") from error
+    except (OSError, NotImplementedError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
+        raise RunExistsError(f"{directory}: cannot be made a directory for the run: {reason}") from error
     try:
         claimed = Claim(directory, parts)
         claimed.tidy()
@@ -177,7 +178,8 @@ def claim(
         claimed.beside_older = held is not None and overwrite
         yield RunDirectory(claimed)
     finally:
-        shutil.rmtree(directory / NEW, ignore_errors=True)
+        if not (directory / NEW / REPLACE_FILE).exists():  # else the next claim finishes what failed here
+            shutil.rmtree(directory / NEW, ignore_errors=True)
         (directory / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
         with suppress(OSError):

@@ -43,11 +43,11 @@ class EnsembleFiles:
         self.record = new_record(facts) if before is None else resumed_record(before, facts)
         self.before, self.start = self.record["seconds"], time.monotonic()
 
-    def started(self, run: Run) -> None:
-        """Write what is known when a member's training starts."""
-        if run.member == 1:
+    def started(self, runs: Sequence[Run]) -> None:
+        """Write what is known when the training of the last of these members starts."""
+        if len(runs) == 1:
             self.directory.write(CONFIG_FILE, self.config.to_toml().encode())
-        self.write_record([run], "running")
+        self.write_record(runs, "running")
 
     def first_epoch(self, predictor: Predictor) -> None:
         """Write a model as soon as there is one: that of the first member's first epoch."""
@@ -72,7 +72,7 @@ class EnsembleFiles:
     def write_record(self, runs: Sequence[Run], status: str) -> None:
         """Write what the ensemble was made of, and how it stands."""
         known = run_facts(runs[0])
-        best = self.record["best"] if len(runs) > 1 else known["best"]
+        best = self.record["best"] or known["best"]  # of all together, once there are several
         self.record |= known | {
             "status": status,
             "ended": None if status == "running" else now(),

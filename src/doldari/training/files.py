@@ -1,5 +1,6 @@
 """The files of a run while it trains: settings, record, history, the best epoch's model, and checkpoints."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,17 +34,18 @@ class RunFiles:
         self.before = self.record["seconds"]
         self.start = self.saved = time.monotonic()
         self.saved_steps = 0
+        self.every = math.inf, math.inf  # steps and seconds
 
     def started(self, run: Run) -> None:
         """Write what a run is made of, and its history anew: a crash may have left more of it than is resumed."""
         self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
-        self.saved_steps = run.position.steps
+        self.saved_steps, self.every = run.position.steps, steps_or_seconds(run.config.training.checkpoint_every)
         self.directory.write(HISTORY_FILE, history_lines(run.history))
         self.write_record(run, "running")
 
     def step(self, run: Run) -> None:
         """Write a checkpoint if one is due."""
-        steps, seconds = steps_or_seconds(run.config.training.checkpoint_every)
+        steps, seconds = self.every
         if run.position.steps - self.saved_steps >= steps or time.monotonic() - self.saved >= seconds:
             self.checkpoint(run)
 

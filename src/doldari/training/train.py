@@ -58,7 +58,7 @@ def train(
         if run.budget is None:
             run.plan()
         if ensemble is not None:
-            ensemble.started(run)
+            ensemble.started([*runs, run])
         first_epoch = ensemble.first_epoch if ensemble is not None and number == 1 else None
         files = RunFiles(place, facts._replace(members=1), read_record(place) if resume else None, first_epoch)
         error = train_one(run, files, observer, stop)
