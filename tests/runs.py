@@ -31,7 +31,7 @@ def train(run, path, after_step=None, after_epoch=None):
         files = RunFiles(directory, facts)
         finished = False
         try:
-            finished = loop.train(run, files, watching, watching.stop)
+            finished = loop.train_run(run, files, watching, watching.stop)
         finally:
             files.ended(run, "finished" if finished else "stopped")
     return finished

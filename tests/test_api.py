@@ -13,7 +13,7 @@ from doldari.data.copying import reverse_pairs
 from doldari.models.ensemble import Ensemble
 from doldari.training import loop
 from doldari.training.learner import Learner
-from doldari.training.loop import train
+from doldari.training.loop import train_run
 
 SMALL = {"hidden_size": 16, "wordvec_size": 8, "epochs": 2, "batch_size": 16}
 
@@ -38,9 +38,9 @@ def test_an_ensemble_from_pairs():
 def test_an_interruption_keeps_the_best_so_far(monkeypatch):
     def interrupted(run, files, observer, stop):
         stop.signal = signal.SIGINT
-        return train(run, files, observer, stop)
+        return train_run(run, files, observer, stop)
 
-    monkeypatch.setattr(loop, "train", interrupted)
+    monkeypatch.setattr(loop, "train_run", interrupted)
     assert isinstance(doldari.train(reverse_pairs(50), progress=False, **SMALL), doldari.Predictor)
 
 
@@ -64,9 +64,9 @@ def test_an_interrupted_member_without_an_epoch_is_left_out(monkeypatch):
         if runs:
             stop.signal = signal.SIGINT
         runs.append(run)
-        return train(run, files, observer, stop)
+        return train_run(run, files, observer, stop)
 
-    monkeypatch.setattr(loop, "train", interrupted)
+    monkeypatch.setattr(loop, "train_run", interrupted)
     model = doldari.train(reverse_pairs(50), ensemble=2, progress=False, **SMALL)
     assert len(runs) == 2
     assert model.text_model.model is runs[0].learner.model

@@ -1,7 +1,6 @@
 """Ensembles: the same model trained from several seeds, each in a directory of its own, and joined into one."""
 
 import dataclasses
-import time
 from collections.abc import Iterator, Sequence
 
 from doldari.config import Config
@@ -11,8 +10,8 @@ from doldari.inference.scores import scores
 from doldari.models.joining import join
 from doldari.models.model_file import model_bytes
 from doldari.settings import seconds
-from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
-from doldari.training.record import Facts, new_record, now, read_record, record_bytes, resumed_record, run_facts
+from doldari.training.directory import CONFIG_FILE, RunDirectory
+from doldari.training.record import Facts, Record, run_facts
 from doldari.training.run import Run
 
 
@@ -39,9 +38,7 @@ class EnsembleFiles:
 
     def __init__(self, directory: RunDirectory, config: Config, facts: Facts, resume: bool) -> None:
         self.directory, self.config = directory, config
-        before = read_record(directory) if resume else None
-        self.record = new_record(facts) if before is None else resumed_record(before, facts)
-        self.before, self.start = self.record["seconds"], time.monotonic()
+        self.record = Record(directory, facts, resume=resume)
 
     def started(self, runs: Sequence[Run]) -> None:
         """Write what is known when the training of the last of these members starts."""
@@ -65,20 +62,16 @@ class EnsembleFiles:
             evaluation = evaluate(predictor, runs[0].validation, unknown="unknown")
             accuracy = evaluation.accuracy
             measured = {name: dataclasses.asdict(score) for name, score in scores(evaluation).items()}
-            self.record["best"] = {"accuracy": accuracy, "scores": measured}
+            self.record.content["best"] = {"accuracy": accuracy, "scores": measured}
         self.write_record(runs, "finished" if is_whole else "stopped")
         return accuracy
 
     def write_record(self, runs: Sequence[Run], status: str) -> None:
         """Write what the ensemble was made of, and how it stands."""
         known = run_facts(runs[0])
-        best = self.record["best"] or known["best"]  # of all together, once there are several
-        self.record |= known | {
-            "status": status,
-            "ended": None if status == "running" else now(),
-            "seconds": round(self.before + time.monotonic() - self.start, 3),
+        sums = {
             "weights": sum(len(run.learner.values) for run in runs),
             "steps": sum(run.position.steps for run in runs),
-            "best": best,
+            "best": self.record.content["best"] or known["best"],  # of all together, once there are several
         }
-        self.directory.write(RECORD_FILE, record_bytes(self.record))
+        self.record.write(known | sums, status)

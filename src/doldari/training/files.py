@@ -3,37 +3,34 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 from doldari.inference.predictor import MODEL_FILE, Predictor
 from doldari.models.model_file import model_bytes
 from doldari.settings import steps_or_seconds
 from doldari.training.checkpoint import checkpoint_bytes
-from doldari.training.directory import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, RECORD_FILE, RunDirectory
+from doldari.training.directory import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, RunDirectory
 from doldari.training.history import history_lines
-from doldari.training.record import Facts, new_record, now, record_bytes, resumed_record, run_facts
+from doldari.training.record import Facts, Record, run_facts
 from doldari.training.run import Run
 
 
 class RunFiles:
     """Writes a run's files, each whole or not at all, as its training goes on.
 
-    record is that of the run as it was before, if it is resumed; first_epoch is called when the first epoch's model
-    is written.
+    first_epoch is called when the first epoch's model is written.
     """
 
     def __init__(
         self,
         directory: RunDirectory,
         facts: Facts,
-        record: dict[str, Any] | None = None,
+        *,
+        resume: bool = False,
         first_epoch: Callable[[Predictor], None] | None = None,
     ) -> None:
         self.directory, self.first_epoch = directory, first_epoch
-        self.record = new_record(facts) if record is None else resumed_record(record, facts)
-        self.before = self.record["seconds"]
-        self.start = self.saved = time.monotonic()
-        self.saved_steps = 0
+        self.record = Record(directory, facts, resume=resume)
+        self.saved, self.saved_steps = time.monotonic(), 0
         self.every = math.inf, math.inf  # steps and seconds
 
     def started(self, run: Run) -> None:
@@ -73,10 +70,5 @@ class RunFiles:
 
     def write_record(self, run: Run, status: str) -> None:
         """Write what the run was made of, and how it stands."""
-        self.record["data"][1]["unknown"] = len(run.validation) - len(run.spelled)
-        self.record |= run_facts(run) | {
-            "status": status,
-            "ended": None if status == "running" else now(),
-            "seconds": round(self.before + time.monotonic() - self.start, 3),
-        }
-        self.directory.write(RECORD_FILE, record_bytes(self.record))
+        self.record.content["data"][1]["unknown"] = len(run.validation) - len(run.spelled)
+        self.record.write(run_facts(run), status)

@@ -18,7 +18,7 @@ from doldari.training.validation import mean_loss
 HARDLY = 0.1  # a learning rate, or what weight decay takes in a step, above which it is the likely cause of ruin
 
 
-def train(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool:
+def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool:
     """Train a run to its end; the files, and at the end the run, hold the model of the best epoch.
 
     If it was stopped before, False is returned, and a model that has not seen one whole epoch is kept as it stands.

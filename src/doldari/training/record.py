@@ -4,6 +4,7 @@ import dataclasses
 import json
 import platform
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -28,8 +29,28 @@ class Facts(NamedTuple):
     members: int = 1
 
 
+class Record:
+    """The record of a run in its directory, begun now, or gone on with if the run is resumed."""
+
+    def __init__(self, directory: RunDirectory, facts: Facts, *, resume: bool) -> None:
+        self.directory, self.start = directory, time.monotonic()
+        before = read_record(directory) if resume else None
+        self.content = new_record(facts) if before is None else resumed_record(before, facts)
+        self.seconds_before = self.content["seconds"]
+
+    def write(self, known: dict[str, Any], status: str) -> None:
+        """Write it, with what is known by now; status is running, stopped or finished."""
+        self.content |= known | {
+            "status": status,
+            "ended": None if status == "running" else now(),
+            "seconds": round(self.seconds_before + time.monotonic() - self.start, 3),
+        }
+        text = json.dumps(self.content, ensure_ascii=False, indent=1) + "\n"
+        self.directory.write(RECORD_FILE, text.encode("utf-8", "backslashreplace"))
+
+
 def new_record(facts: Facts) -> dict[str, Any]:
-    """Begin the record of a run that starts now."""
+    """Say what a run that starts now is made of, and what it runs on."""
     return {
         "format": FORMAT,
         "status": "running",
@@ -57,12 +78,8 @@ def new_record(facts: Facts) -> dict[str, Any]:
 
 def resumed_record(record: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Go on with the record of a run that was stopped: what it runs on may be another machine now."""
-    kept = ("started", "seconds", "command", "from", "best")
-    return (
-        new_record(facts)
-        | {name: record[name] for name in kept if name in record}
-        | {"resumes": record.get("resumes", 0) + 1}
-    )
+    kept = {name: record[name] for name in ("started", "seconds", "command", "from", "best") if name in record}
+    return new_record(facts) | kept | {"resumes": record.get("resumes", 0) + 1}
 
 
 def read_record(directory: RunDirectory) -> dict[str, Any] | None:
@@ -72,11 +89,6 @@ def read_record(directory: RunDirectory) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None
-
-
-def record_bytes(record: dict[str, Any]) -> bytes:
-    """Write a record as JSON, for people too."""
-    return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace")
 
 
 def now() -> str:

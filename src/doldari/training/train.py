@@ -16,7 +16,7 @@ from doldari.training.ensemble import EnsembleFiles, joined, member_configs
 from doldari.training.files import RunFiles
 from doldari.training.observer import Observer, Stop, stop_on_signals
 from doldari.training.plan import Plan
-from doldari.training.record import Facts, read_record
+from doldari.training.record import Facts
 from doldari.training.run import Run
 from doldari.training.start import Start, start_of
 
@@ -29,11 +29,6 @@ class Trained(NamedTuple):
     stopped_by: int | None = None
     error: TrainingError | None = None
     together: float | None = None  # the accuracy of an ensemble of several members
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it was trained to its end."""
-        return self.stopped_by is None and self.error is None
 
 
 def train(
@@ -60,7 +55,7 @@ def train(
         if ensemble is not None:
             ensemble.started([*runs, run])
         first_epoch = ensemble.first_epoch if ensemble is not None and number == 1 else None
-        files = RunFiles(place, facts._replace(members=1), read_record(place) if resume else None, first_epoch)
+        files = RunFiles(place, facts._replace(members=1), resume=resume, first_epoch=first_epoch)
         error = train_one(run, files, observer, stop)
         if run.best is not None or not runs:
             runs.append(run)
@@ -68,10 +63,11 @@ def train(
                 ensemble.member_trained(runs)
         if stop.signal is not None or error is not None:
             break
-    trained = Trained(joined(runs), runs, stop.signal, error)
+    is_whole = error is None and run.over and run.member == len(configs)
+    trained = Trained(joined(runs), runs, None if is_whole else stop.signal, error)
     if ensemble is None:
         return trained
-    return trained._replace(together=ensemble.ended(trained.predictor, runs, trained.is_whole))
+    return trained._replace(together=ensemble.ended(trained.predictor, runs, is_whole))
 
 
 def prepare(plan: Plan, config: Config, resumed: RunDirectory | None) -> Run:
@@ -102,7 +98,7 @@ def train_one(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> Trai
     finished, error = False, None
     with stop_on_signals(stop):
         try:
-            finished = loop.train(run, files, observer, stop)
+            finished = loop.train_run(run, files, observer, stop)
         except TrainingError as no_number:
             error = no_number
         files.ended(run, "finished" if finished else "stopped")
