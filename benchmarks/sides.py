@@ -9,7 +9,7 @@ import numpy as np
 from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer, kernels
 from doldari.arrays import Ids
 from doldari.data.addition import addition_pairs
-from doldari.data.pairs import chapter_lines
+from doldari.data.formats import chapter_lines
 from doldari.kernels import reference
 
 Step = Callable[[Ids, Ids], object]

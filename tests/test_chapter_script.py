@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from doldari.data.addition import addition_pairs
-from doldari.data.pairs import chapter_lines
+from doldari.data.formats import chapter_lines
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "chapter.py"
 

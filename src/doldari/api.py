@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from doldari.data.pairs import choose_columns
+from doldari.data.formats import choose_columns
 from doldari.display import draw_run, run_curves
 from doldari.errors import ConfigError, level_of_caller
 from doldari.inference.metrics import Evaluation

@@ -63,6 +63,11 @@ def brief(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:40]}...{text[-17:]}"
 
 
+def quoted(text: str, most: int = 80) -> str:
+    """Write a text as a message shows it: in quotes, control characters escaped, cut to so many characters."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r} ... ({len(text):,} characters)"
+
+
 def level_of_caller() -> int:
     """Find the `stacklevel` by which a warning of the caller points at the line outside doldari that led to it."""
     frame: FrameType | None = sys._getframe()

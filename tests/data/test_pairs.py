@@ -3,9 +3,10 @@ import unicodedata
 import pytest
 
 from doldari import DataError
-from doldari.data import load_pairs, place
+from doldari.data import load_pairs
+from doldari.data.formats import Columns, chapter_lines, read_pairs
 from doldari.data.leaks import find_leaks
-from doldari.data.pairs import Columns, Pair, chapter_lines, read_pairs, split_pairs
+from doldari.data.pairs import Pair, split_pairs
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_two_columns(write):
 
 def test_chapter_lines(write):
     path = write("16+75  _91  \nseptember 27, 1994    _1994-09-27\n")
-    assert read_pairs(path) == [Pair("16+75", "91"), Pair("september 27, 1994", "1994-09-27")]
+    assert read_pairs(path, format="chapter") == [Pair("16+75", "91"), Pair("september 27, 1994", "1994-09-27")]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_chapter_lines(write):
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
         ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2; say which are what: --source-column 1"),
-        ("1+1_2\n1+2\n", "pairs.tsv:2: no tab, and no _"),
+        ("1+1_2\n1+2\n", "pairs.tsv:1: no tab, and not the chapter's file: line 2 is not as long"),
         ("just words\n", "pairs.tsv:1: no tab"),
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
@@ -73,8 +74,10 @@ def test_bad_columns(write, content, columns, message):
 
 def test_where_a_pair_stands(write):
     path = write("a\tb\n\n \nc\td\n")
-    assert [place(str(path), index) for index in (0, 1)] == [f"{path}:1", f"{path}:4"]
-    assert place("copy", 7) == "copy"
+    pairs = load_pairs(str(path))
+    assert [pairs.place(index) for index in (0, 1)] == [f"{path}:1", f"{path}:4"]
+    assert pairs[::-1].place(0) == f"{path}:4"
+    assert load_pairs("copy").place(7) == "copy"
 
 
 def test_directory_and_missing(tmp_path):
@@ -115,3 +118,10 @@ def test_chapter_lines_there_and_back(write):
     lines = list(chapter_lines(pairs))
     assert lines == ["16+75  _91  ", "628+521_1149"]
     assert read_pairs(write("\n".join(lines))) == pairs
+
+
+def test_the_split_is_what_it_always_was():
+    pairs = [Pair(str(n % 50), str(n)) for n in range(70)]
+    training, held_out = split_pairs(pairs)
+    assert [int(pair.target) for pair in held_out] == [49, 27, 39, 43, 46]
+    assert [int(pair.target) for pair in training[:12]] == [62, 64, 19, 1, 59, 14, 53, 6, 8, 28, 54, 56]

@@ -4,7 +4,7 @@ import pytest
 from doldari import DataError
 from doldari.data import sequence
 from doldari.data.addition import addition_pairs
-from doldari.data.pairs import chapter_lines
+from doldari.data.formats import chapter_lines
 
 
 @pytest.fixture

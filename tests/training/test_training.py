@@ -116,7 +116,7 @@ def test_sides_are_normalised_and_rare_symbols_learnt_as_unknown():
     assert len(run.predictor.text_model.source.symbols) == 3
     assert run.predictor.text_model.longest_source == 5
     assert run.predictor.text_model.longer == 0
-    assert run.t.tolist() == [[START, 3, UNKNOWN, 0]] * 2
+    assert run.t.padded(0, keep=1).tolist() == [[START, 3, UNKNOWN, 0]] * 2
 
 
 def test_features_belong_to_sources():
@@ -213,12 +213,14 @@ def test_what_a_run_learns_from():
     config = SMALL.replace(reverse=True)
     held_out = [Pair("c", "z"), Pair("cd", "z"), Pair("b", "zx")]
     run = Run.prepare(config, [Pair("abc", "xy"), Pair("b", "z")], held_out)
-    assert run.x.tolist() == [[5, 4, 3], [4, 0, 0]]
-    assert run.t.tolist() == [[1, 3, 4, 0], [1, 5, 0, 0]]
+    assert run.x.padded(0).tolist() == [[5, 4, 3], [4, 0, 0]]
+    assert run.t.padded(0, keep=1).tolist() == [[1, 3, 4, 0], [1, 5, 0, 0]]
     assert run.spelled == [held_out[0], held_out[2]]
-    assert [array.tolist() for array in run.validation_arrays] == [[[5], [4]], [[1, 5, 0, 0], [1, 5, 3, 0]]]
+    x, t = run.validation_arrays
+    assert x.padded(0).tolist() == [[5], [4]]
+    assert t.padded(0, keep=1).tolist() == [[1, 5, 0, 0], [1, 5, 3, 0]]
     straight = Run.prepare(SMALL.replace(reverse=False), [Pair("abc", "xy"), Pair("b", "z")], held_out)
-    assert straight.x.tolist() == [[3, 4, 5], [4, 0, 0]]
+    assert straight.x.padded(0).tolist() == [[3, 4, 5], [4, 0, 0]]
 
 
 def test_a_run_follows_its_settings(tmp_path, monkeypatch):

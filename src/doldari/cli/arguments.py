@@ -8,7 +8,8 @@ import typer
 from doldari.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from doldari.data.pairs import Columns, Pair
+    from doldari.data.formats import Columns
+    from doldari.data.pairs import Pairs
     from doldari.inference.predictor import Predictor
 
 UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
@@ -70,7 +71,7 @@ def features_column_of(predictor: "Predictor", model: Path, given: int | None) -
 
 def load_split(
     data: str, columns: "Columns | None" = None, count: int | None = None, digits: int | None = None
-) -> "tuple[list[Pair], list[Pair]]":
+) -> "tuple[Pairs, Pairs]":
     """Load pairs, as `load_pairs`, and split them into those to train on and those to validate with."""
     from doldari.data import load_pairs
     from doldari.data.pairs import split_pairs

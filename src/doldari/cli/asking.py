@@ -57,7 +57,7 @@ def predict(
     A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
     reason on standard error.
     """
-    from doldari.data.pairs import read_lines
+    from doldari.data.lines import read_lines
     from doldari.inference.predictor import Answer, check_beam, load
 
     if sample and (beam > 1 or n_best is not None):
@@ -159,8 +159,8 @@ def score(
     unknown: UnknownOption = "error",
 ) -> None:
     """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
-    from doldari.data import load_pairs, place
-    from doldari.data.pairs import choose_columns
+    from doldari.data import load_pairs
+    from doldari.data.formats import choose_columns
     from doldari.inference.predictor import load
 
     predictor = load(model)
@@ -172,7 +172,7 @@ def score(
             predictor.text_model.target.encode(target, unknown != "error")
         except UnknownSymbolError as error:
             hint = UNKNOWN_HINT if unknown == "error" else ""
-            raise UnknownSymbolError(f"{place(data, index)}: {error}{hint}") from error
+            raise UnknownSymbolError(f"{pairs.place(index)}: {error}{hint}") from error
     for start in range(0, len(pairs), CHUNK):
         some = pairs[start : start + CHUNK]
         for (source, target), value in zip(some, predictor.score(some, unknown=unknown), strict=True):

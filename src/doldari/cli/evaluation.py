@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,7 @@ from doldari.errors import ConfigError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.data.leaks import Leaks
-    from doldari.data.pairs import Pair
+    from doldari.data.pairs import Pairs
     from doldari.data.vocabulary import Unknown
     from doldari.inference.metrics import Evaluation
     from doldari.inference.predictor import Predictor
@@ -61,8 +61,8 @@ def evaluate(
     intervals are of 95 %, by bootstrap.  Of a built-in task, the tenth that training holds out is used.
     """
     from doldari.data import TASKS, load_pairs
+    from doldari.data.formats import choose_columns, read_pairs
     from doldari.data.leaks import find_leaks
-    from doldari.data.pairs import choose_columns, read_pairs
     from doldari.display import SAMPLES, samples, score_table
     from doldari.files import write_whole
     from doldari.inference import metrics
@@ -76,7 +76,7 @@ def evaluate(
     columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
     which = data, columns, count, digits
     pairs = load_split(*which)[1] if data in TASKS else load_pairs(*which)
-    check_symbols(predictor, data, pairs, unknown)
+    check_symbols(predictor, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
     leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
@@ -109,10 +109,8 @@ def as_object(evaluation: "Evaluation", measured: "Mapping[str, Score]", leaks: 
     return result
 
 
-def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", unknown: "Unknown") -> None:
+def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown") -> None:
     """Refuse, by file and line, the first source with unknown symbols; or warn of those that have no others."""
-    from doldari.data import place
-
     refused = []
     for index, pair in enumerate(pairs):
         try:
@@ -123,5 +121,5 @@ def check_symbols(predictor: "Predictor", data: str, pairs: "Sequence[Pair]", un
         index, reason = refused[0]
         more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
         if unknown == "error":
-            raise UnknownSymbolError(f"{place(data, index)}: {reason}{more}{UNKNOWN_HINT}")
-        warn(f"{place(data, index)}: {reason}{more}; counted as wrong")
+            raise UnknownSymbolError(f"{pairs.place(index)}: {reason}{more}{UNKNOWN_HINT}")
+        warn(f"{pairs.place(index)}: {reason}{more}; counted as wrong")

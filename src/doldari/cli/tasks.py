@@ -16,7 +16,7 @@ def generate(
 ) -> None:
     """Print the pairs of a built-in task, one a line."""
     from doldari.data import task_pairs
-    from doldari.data.pairs import chapter_lines
+    from doldari.data.formats import chapter_lines
 
     pairs = task_pairs(task, count, digits, seed)
     for line in chapter_lines(pairs) if format == "chapter" else ("\t".join(pair) for pair in pairs):

@@ -78,7 +78,7 @@ def train(
     its settings (config.toml), what it was made of (run.json), history.jsonl, a checkpoint, and the picture
     accuracy.png.  Ctrl-C stops and keeps the best so far; `doldari train --resume RUN` goes on.
     """
-    from doldari.data.pairs import choose_columns
+    from doldari.data.formats import choose_columns
     from doldari.training.directory import claim
     from doldari.training.plan import new_plan, resumed_plan
 
@@ -180,7 +180,7 @@ def compare(
 
     The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
     """
-    from doldari.data.pairs import choose_columns
+    from doldari.data.formats import choose_columns
     from doldari.report.curves import draw_accuracy
     from doldari.training.data import read_training_data
     from doldari.training.directory import PICTURE_FILE, claim

@@ -1,13 +1,16 @@
 """Text in, arrays out."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from doldari.data.addition import addition_pairs
 from doldari.data.copying import copy_pairs, reverse_pairs
 from doldari.data.dates import date_pairs
-from doldari.data.pairs import Columns, Pair, read_lines, read_pairs
+from doldari.data.formats import Columns, Format, read_pairs, read_parallel
+from doldari.data.opening import printable_name
+from doldari.data.pairs import Pair, Pairs
 from doldari.errors import ConfigError, DataError
 
 
@@ -40,27 +43,35 @@ def task_pairs(task: str, count: int | None = None, digits: int | None = None, s
 
 
 def load_pairs(
-    data: str, columns: Columns | None = None, count: int | None = None, digits: int | None = None
-) -> list[Pair]:
-    """Read the pairs of a file; or, if `data` is the name of a built-in task, make its pairs as `task_pairs` does."""
-    if data in TASKS and columns is not None:
-        raise ConfigError(f"{data}: a built-in task, which has no columns to choose from")
-    if data in TASKS:
-        return task_pairs(data, count, digits)
-    path = Path(data)
-    if not path.exists():
-        nearest = difflib.get_close_matches(data, TASKS, 1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise DataError(f"{data}: no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}")
-    for name, value in (("count", count), ("digits", digits)):
-        if value is not None:
-            raise ConfigError(f"{name}={value}: only a built-in task has it, not the file {data}")
-    return read_pairs(path, columns)
+    data: str | Sequence[str],
+    columns: Columns | None = None,
+    count: int | None = None,
+    digits: int | None = None,
+    format: Format | None = None,
+) -> Pairs:
+    """Read the pairs of a file, of `-` (standard input), or of two parallel files; or make those of a built-in task.
 
-
-def place(data: str, index: int) -> str:
-    """Say where the pair of that index, from 0, stands: `pairs.tsv:3`, or just the name of a built-in task."""
-    if data in TASKS:
-        return data
-    number = [number for number, _ in read_lines(Path(data))][index]
-    return f"{data}:{number}"
+    The latter is what the name of a task asks for, as `task_pairs`.
+    """
+    names = [data] if isinstance(data, str) else list(data)
+    if len(names) > 2:
+        raise ConfigError(f"{len(names)} files: give one of pairs, or two parallel ones, of sources and of targets")
+    if names[0] in TASKS and len(names) == 1:
+        for name, value in (("columns", columns), ("format", format)):
+            if value is not None:
+                raise ConfigError(f"{names[0]}: a built-in task, which has no {name} to choose")
+        return Pairs.of(task_pairs(names[0], count, digits), names[0])
+    for name in names:
+        if name != "-" and not Path(name).exists():
+            nearest = difflib.get_close_matches(name, TASKS, 1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            what = f"no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}"
+            raise DataError(f"{printable_name(name)}: {what}")
+    for setting, number in (("count", count), ("digits", digits)):
+        if number is not None:
+            raise ConfigError(f"{setting}={number}: only a built-in task has it, not the file {names[0]}")
+    if len(names) == 1:
+        return read_pairs(Path(names[0]), columns, format)
+    if columns is not None or format is not None:
+        raise ConfigError(f"{' and '.join(names)}: parallel files have no columns and no format to choose")
+    return read_parallel(Path(names[0]), Path(names[1]))

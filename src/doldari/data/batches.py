@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doldari.arrays import Ids
+from doldari.data.ragged import Examples, Ragged
 
 POOL = 16  # batches whose examples bucketing sorts by length; it left a fifth of the padding of Korean words
+# One long text must not pad a whole batch: where padded ids would come to more than MOST_PADDED, a text that is LONG
+# times as long as its batch's median is a batch of its own.
+MOST_PADDED, LONG = 1 << 20, 8
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int, width: int | None = None) -> Ids:
@@ -29,7 +34,12 @@ def without_common_padding(ids: Ids, pad_id: int | None, keep: int = 0) -> Ids:
 
 
 def shuffled_batches(
-    x: Ids, t: Ids, batch_size: int, pad_id: int | None, rng: np.random.Generator, bucketing: bool = False
+    x: Examples,
+    t: Examples,
+    batch_size: int,
+    pad_id: int | None,
+    rng: np.random.Generator,
+    bucketing: bool = False,
 ) -> Iterator[tuple[Ids, Ids]]:
     """Yield questions x (N, S) with answers t (N, T) in random batches, each example once, one batch smaller.
 
@@ -47,9 +57,44 @@ def shuffled_batches(
     if bucketing:
         rng.shuffle(batches)
     for chosen in batches:
-        yield without_common_padding(x[chosen], pad_id), without_common_padding(t[chosen], pad_id, keep=1)
+        yield from padded_batches(x, t, chosen, pad_id)
 
 
-def lengths(ids: Ids, pad_id: int | None) -> NDArray[np.int64]:
+def ordered_batches(x: Examples, t: Examples, batch_size: int, pad_id: int | None) -> Iterator[tuple[Ids, Ids]]:
+    """Yield questions x (N, S) with answers t (N, T) in batches, in their order."""
+    for start in range(0, len(x), batch_size):
+        yield from padded_batches(x, t, np.arange(start, min(start + batch_size, len(x))), pad_id)
+
+
+def padded_batches(x: Examples, t: Examples, chosen: NDArray[Any], pad_id: int | None) -> Iterator[tuple[Ids, Ids]]:
+    """Yield the chosen examples as a batch, without padding that all have; long ones may be batches of their own."""
+    for part in parts(x, t, chosen):
+        yield taken(x, part, pad_id), taken(t, part, pad_id, keep=1)
+
+
+def parts(x: Examples, t: Examples, chosen: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Set those examples of a batch apart that would pad the others to more than MOST_PADDED ids, as said there."""
+    if isinstance(x, Ragged) and isinstance(t, Ragged):
+        size = x.lengths_of(chosen) + t.lengths_of(chosen)
+        if len(chosen) * size.max(initial=0) > MOST_PADDED:
+            is_long = size > LONG * np.median(size)
+            yield from (chosen[[index]] for index in np.flatnonzero(is_long))
+            chosen = chosen[~is_long]
+    if len(chosen) > 0:
+        yield chosen
+
+
+def taken(ids: Examples, rows: NDArray[Any], pad_id: int | None, keep: int = 0) -> Ids:
+    """Take rows without padding that they have in common, but `keep` columns of it at the end."""
+    if isinstance(ids, Ragged):
+        if pad_id is None:
+            raise ValueError("sequences of different lengths need a pad_id")
+        return ids.padded(pad_id, rows, keep)
+    return without_common_padding(ids[rows], pad_id, keep)
+
+
+def lengths(ids: Examples, pad_id: int | None) -> NDArray[np.int64]:
     """Count the symbols of each row of ids (N, T) that are not padding: (N,)."""
+    if isinstance(ids, Ragged):
+        return ids.lengths
     return np.count_nonzero(ids != pad_id, axis=1) if pad_id is not None else np.full(len(ids), ids.shape[1])

@@ -1,6 +1,6 @@
 """Leaks: held-out pairs that a model has seen in training, whole or their source with another target."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from doldari.data.pairs import Pair
@@ -14,14 +14,17 @@ class Leaks(NamedTuple):
     sources: list[tuple[Pair, str]]
 
 
-def find_leaks(training: Sequence[Pair], held_out: Sequence[Pair]) -> Leaks:
+def find_leaks(training: Iterable[Pair], held_out: Sequence[Pair]) -> Leaks:
     """Look held-out pairs up among the training pairs; canonically equal texts are the same."""
-    seen: dict[str, dict[str, str]] = {}
+    # Of the training pairs only those are kept whose source is held out too: there may be millions of others.
+    seen: dict[str, dict[str, str]] = {normalize(pair.source, "NFC"): {} for pair in held_out}
     for source, target in training:
-        seen.setdefault(normalize(source, "NFC"), {})[normalize(target, "NFC")] = target
+        targets = seen.get(normalize(source, "NFC"))
+        if targets is not None:
+            targets[normalize(target, "NFC")] = target
     leaks = Leaks([], [])
     for pair in held_out:
-        targets = seen.get(normalize(pair.source, "NFC"), {})
+        targets = seen[normalize(pair.source, "NFC")]
         if normalize(pair.target, "NFC") in targets:
             leaks.pairs.append(pair)
         elif targets:

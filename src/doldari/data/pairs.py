@@ -1,12 +1,21 @@
-"""Pairs of texts from files: columns with a tab between them, or the chapter's `question_answer` lines."""
+"""Pairs of texts, many of them in little memory: texts side by side as UTF-8, and where each of them ends."""
 
+import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
+from doldari.data.opening import Origin
 from doldari.data.symbols import normalize
-from doldari.errors import ConfigError, DataError
+from doldari.errors import DataError
+
+CHUNK = 4096  # pairs whose places are looked up at a time
+
+Rows = NDArray[Any]  # whole numbers, or of a selection also booleans
 
 
 class Pair(NamedTuple):
@@ -16,113 +25,180 @@ class Pair(NamedTuple):
     target: str
 
 
-class Columns(NamedTuple):
-    """Which columns of a file are what, counted from 1; features is 0 where there are none."""
+class Pairs(Sequence[Pair]):
+    """Pairs as one can index and slice them, or select them by an array of indices or of booleans.
 
-    source: int = 1
-    target: int = 2
-    features: int = 0
-
-
-def choose_columns(source: int | None, target: int | None, features: int | None) -> Columns | None:
-    """Take the columns that were given; None where none was."""
-    if source is target is features is None:
-        return None
-    columns = Columns(source or 1, target or 2, features or 0)
-    if len(set(columns)) < len(columns):
-        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
-        raise ConfigError(f"{chosen}: must be different columns")
-    return columns
-
-
-def read_pairs(path: Path, columns: Columns | None = None) -> list[Pair]:
-    """Read all pairs of a UTF-8 file; blank lines are passed over.
-
-    With `columns` a line may have others besides; without, it has two.  Then a file without any tab is read as the
-    chapter's: the answer follows the first `_`, and blanks around question and answer are padding.  Lines that hold
-    no pair are refused, the first named by its number.
+    texts holds source and target of one pair after the other; bounds (2N + 1,) is where each text begins and the last
+    ends; lines (N,) is the number of the line that each stood on.  A selection shares all of these and has rows (n,)
+    of its own, so that it takes 4 bytes a pair.  has_features: whether a tab in a source stands before its features;
+    otherwise a tab is text.
     """
-    lines = list(read_lines(path))
-    chapter = columns is None and not any("\t" in text for _, text in lines) and any("_" in text for _, text in lines)
-    pairs, bad = [], []
-    for number, text in lines:
-        cells = [part.strip(" ") for part in text.split("_", 1)] if chapter else text.split("\t")
-        reason = fault(cells, columns, chapter)
-        if reason:
-            bad.append((number, reason))
-        else:
-            pairs.append(pair_of(cells, columns or Columns()))
-    if bad:
-        number, reason = bad[0]
-        more = f" (and {len(bad) - 1:,} more such lines)" if len(bad) > 1 else ""
-        hint = "; every line is: source, tab, target" if columns is None else ""
-        raise DataError(f"{path}:{number}: {reason}{more}{hint}")
-    if not pairs:
-        raise DataError(f"{path}: no pairs in it: the file is empty")
-    return pairs
+
+    def __init__(
+        self,
+        texts: bytearray,
+        bounds: Rows,
+        lines: Rows,
+        rows: Rows,
+        origins: tuple[Origin, ...],
+        has_features: bool,
+    ) -> None:
+        self.texts, self.bounds, self.lines, self.rows = texts, bounds, lines, rows
+        self.origins, self.has_features = origins, has_features
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]], name: str = "pairs") -> "Pairs":
+        """Take pairs of a built-in task or from Python; a tab in any source says that sources have features."""
+        builder = PairsBuilder()
+        has_features = False
+        for number, (source, target) in enumerate(pairs, start=1):
+            has_features = has_features or "\t" in source
+            try:
+                builder.add(source, target, number)
+            except UnicodeEncodeError as error:
+                raise DataError(f"{name}: pair {number}: half a character in it (a lone surrogate)") from error
+        made = builder.pairs((), has_features)
+        made.origins = (Origin(name, None, None, digest(made)),)
+        return made
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice | Rows) -> "Pairs": ...
+
+    def __getitem__(self, index: Any) -> "Pair | Pairs":
+        if isinstance(index, (slice, np.ndarray)):
+            return Pairs(self.texts, self.bounds, self.lines, self.rows[index], self.origins, self.has_features)
+        start, middle, end = self._places(self.rows[[index]])[0]
+        return Pair(self.texts[start:middle].decode(), self.texts[middle:end].decode())
+
+    def __iter__(self) -> Iterator[Pair]:
+        for first in range(0, len(self.rows), CHUNK):
+            for start, middle, end in self._places(self.rows[first : first + CHUNK]):
+                yield Pair(self.texts[start:middle].decode(), self.texts[middle:end].decode())
+
+    def _places(self, rows: Rows) -> list[list[int]]:
+        """Find where the texts of some rows begin, part and end."""
+        at = 2 * rows.astype(np.int64)
+        places: list[list[int]] = np.stack([self.bounds[at], self.bounds[at + 1], self.bounds[at + 2]], 1).tolist()
+        return places
+
+    def __eq__(self, other: object) -> bool:
+        """Compare pair by pair with pairs of any kind."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(ours == theirs for ours, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} pairs of {' and '.join(origin.name for origin in self.origins)}>"
+
+    def place(self, index: int) -> str:
+        """Say where a pair stood: `pairs.tsv:3`; of two files that of the sources; or just a built-in task's name."""
+        name, path, size, _ = self.origins[0]
+        return name if path is None and size is None else f"{name}:{self.line(index)}"
+
+    def line(self, index: int) -> int:
+        """Tell the number of a pair's line."""
+        return int(self.lines[self.rows[index]])
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes of memory they take, what is shared with others included."""
+        return len(self.texts) + self.bounds.nbytes + self.lines.nbytes + self.rows.nbytes
 
 
-def pair_of(cells: Sequence[str], columns: Columns) -> Pair:
-    """Take a pair from a line's cells."""
-    source, target = cells[columns.source - 1], cells[columns.target - 1]
-    return Pair(f"{source}\t{cells[columns.features - 1]}" if columns.features else source, target)
+class PairsBuilder:
+    """Takes pairs one after the other."""
+
+    def __init__(self) -> None:
+        self.texts, self.lengths, self.lines = bytearray(), array("I"), array("I")
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def add(self, source: str, target: str, line: int) -> None:
+        """Take a pair; UnicodeEncodeError, and nothing taken, where a text has half a surrogate pair in it."""
+        source_bytes, target_bytes = source.encode(), target.encode()
+        self.texts += source_bytes
+        self.texts += target_bytes
+        self.lengths.append(len(source_bytes))
+        self.lengths.append(len(target_bytes))
+        self.lines.append(line)
+
+    def pairs(self, origins: tuple[Origin, ...], has_features: bool) -> Pairs:
+        """Put together what was taken."""
+        bounds = np.zeros(len(self.lengths) + 1, np.uint32 if len(self.texts) < 1 << 32 else np.uint64)
+        np.cumsum(np.frombuffer(self.lengths, np.uint32), out=bounds[1:])
+        lines = np.frombuffer(self.lines, np.uint32)
+        rows = np.arange(len(lines), dtype=np.uint32)
+        return Pairs(self.texts, bounds, lines, rows, origins, has_features)
 
 
-def fault(cells: Sequence[str], columns: Columns | None, chapter: bool) -> str:
-    """Say why a line's cells are not a pair; nothing if they are."""
-    if columns is None:
-        if len(cells) == 1:
-            return "no tab, and no _ as in the chapter's file" if chapter else "no tab"
-        if len(cells) > 2:
-            return f"{len(cells)} columns, expected 2; say which are what: --source-column 1 --target-column 2 ..."
-    for name, column in (columns or Columns())._asdict().items():
-        if column > len(cells):
-            return f"no column {column} for the {name}, only {len(cells)}"
-        if column and not cells[column - 1].strip(" ;" if name == "features" else None):
-            return f"the {name} {'are' if name == 'features' else 'is'} empty"
-    return ""
+@overload
+def selected(pairs: Pairs, rows: Rows) -> Pairs: ...
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number, from 1, and the text of each line of a UTF-8 file that is not blank."""
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: is a directory; give a file of pairs") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            text = line.decode("utf-8").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            byte = line[error.start]
-            raise DataError(
-                f"{path}:{number}: not UTF-8 (byte 0x{byte:02x} at {error.start + 1}); save it as UTF-8"
-            ) from error
-        if text.strip(" "):
-            yield number, text
+@overload
+def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]: ...
 
 
-def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[list[Pair], list[Pair]]:
+def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]:
+    """Select pairs by an array of indices: a list of a list."""
+    return pairs[rows] if isinstance(pairs, Pairs) else [pairs[int(row)] for row in rows]
+
+
+def have_features(pairs: Sequence[Pair]) -> bool:
+    """Say whether a tab in a source stands before its features: of pairs from Python if there is any."""
+    return pairs.has_features if isinstance(pairs, Pairs) else any("\t" in pair.source for pair in pairs)
+
+
+def digest(pairs: Iterable[Pair]) -> str:
+    """Compute the SHA-256 of pairs' texts, written as `source TAB target NEWLINE` each."""
+    sha256 = hashlib.sha256()
+    for source, target in pairs:
+        sha256.update(f"{source}\t{target}\n".encode())
+    return sha256.hexdigest()
+
+
+@overload
+def split_pairs(pairs: Pairs, seed: int = 1984) -> tuple[Pairs, Pairs]: ...
+
+
+@overload
+def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]: ...
+
+
+def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """Shuffle and split into pairs to train on and, a tenth of the different sources with all of their pairs, others
     to validate with.  Canonically equal sources are the same.
     """
-    shuffled = list(pairs)
-    random.Random(seed).shuffle(shuffled)
-    sources_of_pairs = [normalize(pair.source, "NFC") for pair in shuffled]
-    sources = list(dict.fromkeys(sources_of_pairs))
-    if len(sources) < 2:
-        raise DataError("one source only: two are needed, one to train on and one to validate with")
-    held_out = set(sources[-max(1, len(sources) // 10) :])
-    return (
-        [pair for pair, source in zip(shuffled, sources_of_pairs, strict=True) if source not in held_out],
-        [pair for pair, source in zip(shuffled, sources_of_pairs, strict=True) if source in held_out],
+    order = array("I", range(len(pairs)))
+    random.Random(seed).shuffle(order)
+    shuffled = np.frombuffer(order, np.uint32)
+    # Of each source its number in the order in which sources first come in the shuffled pairs.
+    _, first, source = np.unique(
+        text_hashes(pair.source for pair in pairs)[shuffled], return_index=True, return_inverse=True
     )
+    if len(first) < 2:
+        raise DataError("one source only: two are needed, one to train on and one to validate with")
+    last = np.sort(first)[-max(1, len(first) // 10)]
+    held_out = first[source] >= last
+    return selected(pairs, shuffled[~held_out]), selected(pairs, shuffled[held_out])
 
 
-def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest."""
-    source_width = max(len(pair.source) for pair in pairs)
-    target_width = max(len(pair.target) for pair in pairs)
-    for source, target in pairs:
-        yield f"{source:<{source_width}}_{target:<{target_width}}"
+def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """Compute a number of 64 bits of each text, the same of canonically equal texts (N,).
+
+    It stands for the text where many are compared: among 10 million different ones two share theirs by a chance of
+    3 in a million.
+    """
+    hashes = bytearray()
+    for text in texts:
+        hashes += hashlib.blake2b(normalize(text, "NFC").encode(), digest_size=8).digest()
+    return np.frombuffer(bytes(hashes), np.uint64)

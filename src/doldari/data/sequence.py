@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from doldari.arrays import Ids
-from doldari.data.pairs import read_lines
+from doldari.data.lines import read_lines
 from doldari.errors import DataError
 
 _char_to_id: dict[str, int] = {}

@@ -19,11 +19,11 @@ def train_subwords(texts: Iterable[str], size: int, min_count: int) -> str:
     """Learn at most `size` subwords of texts: the tokenizer as JSON.
 
     Characters that stand in the texts fewer than min_count times stay unknown, and no rarer pair is joined.  A space
-    becomes ▁ at the start of the word behind it, so that a text can be put together again.
+    becomes ▁ at the start of the word behind it, so that a text can be put together again.  Texts are gone through
+    twice.
     """
     library = load_library()
-    texts = [" ".join(text.split()) for text in texts]
-    counts = Counter(char for text in texts for char in text if char != " ")
+    counts = Counter(char for text in texts for char in text if not char.isspace())
     frequent = sum(count >= min_count for count in counts.values())
     tokenizer = library.Tokenizer(library.models.BPE(unk_token=UNSEEN))
     tokenizer.pre_tokenizer = library.pre_tokenizers.Metaspace()
@@ -34,7 +34,7 @@ def train_subwords(texts: Iterable[str], size: int, min_count: int) -> str:
         special_tokens=[UNSEEN],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((" ".join(text.split()) for text in texts), trainer)
     return str(tokenizer.to_str())
 
 

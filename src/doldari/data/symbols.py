@@ -10,7 +10,7 @@ What a grapheme cluster is, and what belongs to a word, is as in the Unicode tab
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import regex
@@ -27,8 +27,11 @@ def normalize(text: str, form: str) -> str:
     return text if form == "none" else unicodedata.normalize(form, text)  # type: ignore[arg-type]
 
 
-def written_form(texts: Sequence[str]) -> Literal["NFC", "NFD"]:
-    """Say in which form texts are written: NFD if all are and some are not NFC, otherwise NFC."""
+def written_form(texts: Iterable[str]) -> Literal["NFC", "NFD"]:
+    """Say in which form texts are written: NFD if all are and some are not NFC, otherwise NFC.
+
+    They are gone through twice.
+    """
     if all(unicodedata.is_normalized("NFC", text) for text in texts):
         return "NFC"
     return "NFD" if all(unicodedata.is_normalized("NFD", text) for text in texts) else "NFC"

@@ -5,14 +5,14 @@ semicolons between them, `walk TAB V;PST`.  They are symbols of their own kind: 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from doldari.data.subwords import cut_subwords, load_subwords, subword_symbols, train_subwords
 from doldari.data.symbols import cut, join, normalize, written_form
-from doldari.errors import ConfigError, DataError, UnknownSymbolError
+from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -44,7 +44,7 @@ class Vocabulary:
     @classmethod
     def build(
         cls,
-        texts: Sequence[str],
+        texts: Iterable[str],
         kind: str,
         *,
         features: Iterable[Sequence[str]] = (),
@@ -54,15 +54,17 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Collect what is seen in texts and features at least min_count times, sorted: the texts' order is no matter.
 
-        Answers are written in NFC or NFD, as texts are, if these are normalised.
+        Answers are written in NFC or NFD, as texts are, if these are normalised.  Texts are gone through several
+        times, and kept only if they come from an iterator.
         """
+        texts = list(texts) if isinstance(texts, Iterator) else texts
         written = "none" if normalization == "none" else written_form(texts)
-        texts = [normalize(text, normalization) for text in texts]
-        subwords = train_subwords(texts, subword_count, min_count) if kind == "subwords" else ""
+        normalized = Normalized(texts, normalization)
+        subwords = train_subwords(normalized, subword_count, min_count) if kind == "subwords" else ""
         if subwords:
             symbols = subword_symbols(load_subwords(subwords))
         else:
-            symbols = frequent((symbol for text in texts for symbol in cut(text, kind)), min_count)
+            symbols = frequent((symbol for text in normalized for symbol in cut(text, kind)), min_count)
         return cls(
             kind,
             symbols,
@@ -91,7 +93,20 @@ class Vocabulary:
         return SPECIALS + len(self.symbols) + len(self.features)
 
     def cut(self, text: str) -> Sequence[str]:
-        """Normalise a text, without features, and cut it into symbols."""
+        """Normalise a text, without features, and cut it into symbols.
+
+        Where some are unknown and those of a canonically equal text, in NFC or NFD, are not, these are what is read.
+        """
+        symbols = self._cut(text)
+        if self.normalization == "none" and not self.ids.keys() >= set(symbols):
+            for form in ("NFC", "NFD"):
+                others = self._cut(normalize(text, form))
+                if self.ids.keys() >= set(others):
+                    return others
+        return symbols
+
+    def _cut(self, text: str) -> Sequence[str]:
+        """Normalise a text and cut it, whether its symbols are known or not."""
         text = normalize(text, self.normalization)
         return cut_subwords(text, self.tokenizer) if self.kind == "subwords" else cut(text, self.kind)
 
@@ -108,10 +123,13 @@ class Vocabulary:
         if not unknown and UNKNOWN in ids:
             index = ids.index(UNKNOWN)
             if index < len(features):
-                raise UnknownSymbolError(f"{text!r}: the feature {features[index]!r} was never seen in training")
+                feature = quoted(features[index])
+                raise UnknownSymbolError(f"{quoted(text)}: the feature {feature} was never seen in training")
             symbol = symbols[index - len(features)]
-            points = " ".join(f"U+{ord(char):04X}" for char in symbol)
-            raise UnknownSymbolError(f"{text!r}: the symbol {symbol!r} ({points}) was never seen in training")
+            points = " ".join(f"U+{ord(char):04X}" for char in symbol[:8]) + " ..." * (len(symbol) > 8)
+            raise UnknownSymbolError(
+                f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was never seen in training"
+            )
         return ids
 
     def spell(self, text: str) -> list[str]:
@@ -148,6 +166,16 @@ class Vocabulary:
         return (*[UNKNOWN_TEXT] * SPECIALS, *self.symbols, *self.features)
 
 
+class Normalized:
+    """Texts in a normalisation form, made anew whenever they are gone through."""
+
+    def __init__(self, texts: Iterable[str], form: str) -> None:
+        self.texts, self.form = texts, form
+
+    def __iter__(self) -> Iterator[str]:
+        return (normalize(text, self.form) for text in self.texts)
+
+
 def frequent(symbols: Iterable[str], min_count: int) -> tuple[str, ...]:
     """Sort the symbols that occur at least min_count times; ConfigError where all are rarer."""
     counts = Counter(symbols)
@@ -163,5 +191,5 @@ def split_features(source: str) -> tuple[str, list[str]]:
     text, _, column = source.partition("\t")
     features = [feature.strip() for feature in column.split(";") if feature.strip()]
     if not features:
-        raise DataError(f"{text!r}: no features; expected: text, tab, features with ; between them")
+        raise DataError(f"{quoted(text)}: no features; expected: text, tab, features with ; between them")
     return text, features

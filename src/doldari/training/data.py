@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from doldari.data import TASKS, load_pairs
 from doldari.data.leaks import find_leaks
-from doldari.data.pairs import Columns, Pair, split_pairs
+from doldari.data.formats import Columns
+from doldari.data.pairs import Pair, split_pairs
 from doldari.errors import ConfigError, DataError
 
 Texts = str | PathLike[str] | Iterable[tuple[str, ...]]  # a built-in task or a file, or the pairs themselves

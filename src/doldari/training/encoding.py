@@ -1,62 +1,73 @@
 """Pairs to vocabularies, and to the ids that are trained on and validated with."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from doldari.arrays import Ids
+import numpy as np
+
 from doldari.config import Config
-from doldari.data.batches import pad
-from doldari.data.pairs import Pair
-from doldari.data.vocabulary import PADDING, START, Vocabulary, split_features
+from doldari.data.pairs import Pair, have_features, selected
+from doldari.data.ragged import Ragged
+from doldari.data.vocabulary import START, Vocabulary, split_features
 from doldari.errors import UnknownSymbolError
+
+
+class Texts:
+    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
+
+    def __init__(self, pairs: Sequence[Pair], *sides: int) -> None:
+        self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)
+
+    def __iter__(self) -> Iterator[str]:
+        for side in self.sides:
+            for pair in self.pairs:
+                yield split_features(pair.source)[0] if side == 0 and self.have_features else pair[side]
 
 
 def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabulary, Vocabulary]:
     """Collect the symbols of each side, or of both sides for both, and the features of sources that have any."""
     model, settings = config.model, config.training
-    sources, targets = [pair.source for pair in training], [pair.target for pair in training]
-    features: list[list[str]] = []
-    if any("\t" in source for source in sources):
-        split = [split_features(source) for source in sources]
-        sources, features = [text for text, _ in split], [row for _, row in split]
+    features = (split_features(pair.source)[1] for pair in training) if have_features(training) else ()
     build = partial(Vocabulary.build, min_count=settings.min_count, subword_count=settings.subword_count)
     build_source = partial(build, kind=model.source_symbols, normalization=model.source_normalization)
     if model.shared_vocabulary:
-        source = build_source(sources + targets, features=features)
+        source = build_source(Texts(training, 0, 1), features=features)
         return source, dataclasses.replace(source, features=())
     return (
-        build_source(sources, features=features),
-        build(targets, kind=model.target_symbols, normalization=model.target_normalization),
+        build_source(Texts(training, 0), features=features),
+        build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization),
     )
 
 
-def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair]) -> list[Pair]:
+def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair]) -> Sequence[Pair]:
     """Find the pairs that have no symbol unknown to their side's vocabulary."""
     spelled = []
-    for pair in pairs:
+    for index, pair in enumerate(pairs):
         try:
             source.encode(pair.source)
             target.encode(pair.target)
         except UnknownSymbolError:
             continue
-        spelled.append(pair)
-    return spelled
+        spelled.append(index)
+    return selected(pairs, np.array(spelled, np.intp))
 
 
-def most_longer(x: Ids, t: Ids) -> int:
-    """Tell by how many symbols, at least 0, an answer of t (N, T) is longer than its question of x (N, S) at most."""
-    symbols = (t != PADDING).sum(axis=1) - 1  # without the start symbol
-    return max(0, int((symbols - (x != PADDING).sum(axis=1)).max()))
+def most_longer(x: Ragged, t: Ragged) -> int:
+    """Tell by how many symbols, at least 0, an answer of t is longer than its question of x at most."""
+    return max(0, int((t.lengths - 1 - x.lengths).max()))  # without the start symbol
 
 
-def encode_pairs(pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary, reverse: bool) -> tuple[Ids, Ids]:
-    """Turn pairs into questions x (N, S), backwards if `reverse`, and answers t (N, T), start symbol first.
+def encode_pairs(
+    pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary, reverse: bool
+) -> tuple[Ragged, Ragged]:
+    """Turn pairs into questions x, backwards if `reverse`, and answers t, start symbol first.
 
     A symbol not in its vocabulary becomes unknown.
     """
-    xs = [source.encode(pair.source, unknown=True) for pair in pairs]
-    ts = [[START, *target.encode(pair.target, unknown=True)] for pair in pairs]
-    if reverse:
-        xs = [ids[::-1] for ids in xs]
-    return pad(xs, PADDING), pad(ts, PADDING, max(map(len, ts)) + 1)
+    questions = (source.encode(pair.source, unknown=True) for pair in pairs)
+    answers = ([START, *target.encode(pair.target, unknown=True)] for pair in pairs)
+    return (
+        Ragged.of((ids[::-1] for ids in questions) if reverse else questions, len(source)),
+        Ragged.of(answers, len(target)),
+    )

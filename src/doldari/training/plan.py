@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from doldari.config import Config
-from doldari.data.pairs import Columns
+from doldari.data.formats import Columns
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
 from doldari.training.data import Texts, TrainingData, read_again, read_training_data

@@ -13,6 +13,7 @@ from doldari.arrays import Floats, Ids
 from doldari.config import Config
 from doldari.data.batches import shuffled_batches
 from doldari.data.pairs import Pair
+from doldari.data.ragged import Ragged
 from doldari.errors import ConfigError, DataError
 from doldari.inference.metrics import Evaluation, evaluate
 from doldari.inference.predictor import Predictor
@@ -51,11 +52,11 @@ class Run:
     config: Config
     predictor: Predictor
     learner: Learner
-    x: Ids
-    t: Ids
+    x: Ragged
+    t: Ragged
     validation: Sequence[Pair]
     spelled: Sequence[Pair]  # those to validate with that have no unknown symbol
-    validation_arrays: tuple[Ids, Ids]  # of those, or of all if there are none
+    validation_arrays: tuple[Ragged, Ragged]  # of those, or of all if there are none
     rng: np.random.Generator  # shuffles
     clock: Clock = time.perf_counter
     member: int = 1  # of an ensemble
@@ -99,7 +100,7 @@ class Run:
         start.write_weights(model)
         rate, decay = settings.learning_rate, settings.weight_decay
         spelled = spelled_pairs(source, target, validation)
-        longest = start.longest(x.shape[1], t.shape[1] - 2, most_longer(x, t))
+        longest = start.longest(x.longest, t.longest - 1, most_longer(x, t))
         warn_of_slow_kernels()
         return cls(
             config,

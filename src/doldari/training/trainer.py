@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
+from doldari.data.ragged import Examples
 from doldari.errors import TrainingError, level_of_caller
 from doldari.layers import Optimizer
 from doldari.training.learner import Trainable, train_step
@@ -86,7 +87,7 @@ class Trainer:
                     )
                     losses.clear()
 
-    def epoch(self, x: Ids, t: Ids, batch_size: int, max_grad: float | None = None) -> Iterator[float]:
+    def epoch(self, x: Examples, t: Examples, batch_size: int, max_grad: float | None = None) -> Iterator[float]:
         """Train on every example once, in random batches, yielding each batch's mean loss."""
         self.epochs += 1
         batches = shuffled_batches(x, t, batch_size, self.model.pad_id, self.rng, self.bucketing)
