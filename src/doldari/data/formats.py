@@ -199,7 +199,8 @@ def exact_rows(number: int, text: str, lines: Numbered) -> Rows:
             other = ""
         yield later, [line[:place].strip(" "), line[place + 1 :].strip(" ")]
     if other:
-        yield number, f"no tab, and not the chapter's file: {other} (--format chapter reads it as such)"
+        hint = "--format chapter reads it as such"
+        yield number, f"no tab{looks_like(text)}, and not the chapter's file: {other} ({hint})"
 
 
 def chapter_rows(lines: Numbered) -> Rows:

@@ -107,6 +107,11 @@ class Pairs(Sequence[Pair]):
         """Tell the number of a pair's line."""
         return int(self.lines[self.rows[index]])
 
+    def longest_bytes(self) -> NDArray[np.int64]:
+        """Tell how many bytes the longer text of each pair has, a source's features included: (n,)."""
+        lengths: NDArray[np.int64] = np.diff(self.bounds).reshape(-1, 2).max(axis=1)[self.rows].astype(np.int64)
+        return lengths
+
     @property
     def nbytes(self) -> int:
         """How many bytes of memory they take, what is shared with others included."""
@@ -156,6 +161,18 @@ def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]:
 def have_features(pairs: Sequence[Pair]) -> bool:
     """Say whether a tab in a source stands before its features: of pairs from Python if there is any."""
     return pairs.has_features if isinstance(pairs, Pairs) else any("\t" in pair.source for pair in pairs)
+
+
+class Texts:
+    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
+
+    def __init__(self, pairs: Sequence[Pair], *sides: int) -> None:
+        self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)
+
+    def __iter__(self) -> Iterator[str]:
+        for side in self.sides:
+            for pair in self.pairs:
+                yield pair.source.partition("\t")[0] if side == 0 and self.have_features else pair[side]
 
 
 def digest(pairs: Iterable[Pair]) -> str:

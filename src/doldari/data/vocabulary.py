@@ -132,6 +132,10 @@ class Vocabulary:
             )
         return ids
 
+    def is_blank(self, text: str) -> bool:
+        """Say whether a text has, beside its features, nothing but white space: nothing that could be answered."""
+        return not (text.partition("\t")[0] if self.features else text).strip()
+
     def spell(self, text: str) -> list[str]:
         """List the symbols that a text's ids stand for, features first."""
         text, features = split_features(text) if self.features else (text, [])

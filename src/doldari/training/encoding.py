@@ -1,28 +1,16 @@
 """Pairs to vocabularies, and to the ids that are trained on and validated with."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from doldari.config import Config
-from doldari.data.pairs import Pair, have_features, selected
+from doldari.data.pairs import Pair, Texts, have_features, selected
 from doldari.data.ragged import Ragged
 from doldari.data.vocabulary import START, Vocabulary, split_features
 from doldari.errors import UnknownSymbolError
-
-
-class Texts:
-    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
-
-    def __init__(self, pairs: Sequence[Pair], *sides: int) -> None:
-        self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)
-
-    def __iter__(self) -> Iterator[str]:
-        for side in self.sides:
-            for pair in self.pairs:
-                yield split_features(pair.source)[0] if side == 0 and self.have_features else pair[side]
 
 
 def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabulary, Vocabulary]:
