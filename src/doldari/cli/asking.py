@@ -1,13 +1,12 @@
 """doldari predict, score and attend: asking a trained model."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from doldari.cli.answering import Asked, lines_of, print_answers, refuse_long
 from doldari.cli.arguments import (
     UNKNOWN_HINT,
     BeamOption,
@@ -19,12 +18,8 @@ from doldari.cli.arguments import (
     UnknownOption,
     features_column_of,
 )
-from doldari.cli.console import complain, counting, stderr, stdout
+from doldari.cli.console import answers_in_utf8, stdout
 from doldari.errors import ConfigError, DataError, UnknownSymbolError
-
-if TYPE_CHECKING:
-    from doldari.data.vocabulary import Unknown
-    from doldari.inference.predictor import Answer, Predictor
 
 CHUNK = 5_000  # pairs that are scored and printed at a time
 
@@ -49,6 +44,9 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="Answer only with one of this file's lines.")
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Add a column: the answer's log-probability.")] = False,
+    input: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file with a source a line, compressed or not.")
+    ] = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Begin each line with a column: the source.")] = False,
     unknown: UnknownOption = "error",
 ) -> None:
@@ -58,6 +56,7 @@ def predict(
     reason on standard error.
     """
     from doldari.data.lines import read_lines
+    from doldari.data.opening import printable_name
     from doldari.inference.predictor import Answer, check_beam, load
 
     if sample and (beam > 1 or n_best is not None):
@@ -94,60 +93,12 @@ def predict(
         plain = predictor.predict(sources, beam=beam, unknown=unknown, allowed=allowed)
         return [[Answer(text, 0.0)] for text in plain]
 
-    chunks = [[os.fsencode(text) for text in texts]] if texts else stdin_lines()
-    if not print_answers(predictor, chunks, ask, unknown, scores, tsv):
+    if texts and input is not None:
+        raise ConfigError(f"{printable_name(input)}: texts are given too; give one of them")
+    chunks = [[os.fsencode(text) for text in texts]] if texts else lines_of(input)
+    answers_in_utf8()
+    if not print_answers(predictor, chunks, ask, Asked(unknown, beam), scores, tsv):
         raise typer.Exit(1)
-
-
-def print_answers(
-    predictor: "Predictor",
-    chunks: Iterable[list[bytes]],
-    ask: "Callable[[list[str], int], list[list[Answer]]]",
-    unknown: "Unknown",
-    scores: bool,
-    tsv: bool,
-) -> bool:
-    """Print the answers to lines, in order; False if there was a line that could not be answered.
-
-    ask answers texts, of which it is told how many lines came before.
-    """
-    number, failed = 0, False
-    with counting(stderr, stdout) as count:
-        for chunk in chunks:
-            sources = [readable(predictor, line, at, unknown) for at, line in enumerate(chunk, start=number + 1)]
-            failed = failed or None in sources
-            found = iter(ask([source for source in sources if source], number))
-            for line, source in zip(chunk, sources, strict=True):
-                shown = line.decode("utf-8", "backslashreplace").removesuffix("\r") if source is None else source
-                for answer in next(found) if source else [None]:
-                    print_answer(shown, answer, scores, tsv)
-            print(end="", flush=True)
-            number += len(chunk)
-            count(number)
-    return not failed
-
-
-def print_answer(source: str, answer: "Answer | None", scores: bool, tsv: bool) -> None:
-    """Print an answer's line, with the columns that are asked for; of None they are empty."""
-    text, score = ("", "") if answer is None else (answer.text, f"{answer.score:.4f}")
-    print("\t".join([source] * tsv + [text] + [score] * scores))
-
-
-def readable(predictor: "Predictor", line: bytes, number: int, unknown: "Unknown") -> str | None:
-    """Decode a line that the model can answer; complain of another, and return None."""
-    try:
-        text = line.decode("utf-8").removesuffix("\r")
-        source = predictor.text_model.source
-        if "\t" in text and not source.features and "\t" not in source.ids:
-            raise DataError(f"{text!r}: a tab in it, and the model has no features; give sources only, as by cut -f1")
-        if text:
-            predictor.encode(text, unknown)
-    except (UnicodeDecodeError, DataError) as error:
-        reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        hint = UNKNOWN_HINT if isinstance(error, UnknownSymbolError) and unknown == "error" else ""
-        complain(f"text {number}: {reason}{hint}")
-        return None
-    return text
 
 
 def score(
@@ -163,6 +114,7 @@ def score(
     from doldari.data.formats import choose_columns
     from doldari.inference.predictor import load
 
+    answers_in_utf8()
     predictor = load(model)
     features_column = features_column_of(predictor, model, features_column)
     pairs = load_pairs(data, choose_columns(source_column, target_column, features_column))
@@ -182,34 +134,18 @@ def score(
 def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
-    out: Annotated[Path, typer.Option(help="The picture's file: .png, .pdf or .svg.")] = Path("attention.png"),
+    out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
-    from doldari.report.pictures import picture_format
 
-    if not text:
+    predictor = load(model)
+    if predictor.text_model.source.is_blank(text):
         raise DataError("the text is empty: there is nothing to look at")
-    picture_format(out)  # refused before the model is read
-    attention = load(model).attention(text, unknown=unknown, beam=beam)
-    draw_attention(out, attention, f"{text} → {attention.text}")
+    refuse_long(predictor, len(predictor.encode(text, unknown)), beam)
+    attention = predictor.attention(text, unknown=unknown, beam=beam)
+    draw_attention(out, attention)
     stdout.print(f"{text} -> {attention.text}; the picture is in {out}")
-
-
-def stdin_lines() -> Iterator[list[bytes]]:
-    """Yield the lines of standard input, as many at a time as there are: who writes one line is answered."""
-    if sys.stdin is None:
-        raise DataError("standard input is closed; give texts as arguments")
-    stdin: Any = sys.stdin.buffer
-    rest = more = stdin.read1(1 << 16).removeprefix(b"\xef\xbb\xbf")
-    while more:
-        *lines, rest = rest.split(b"\n")
-        if lines:
-            yield lines
-        more = stdin.read1(1 << 16)
-        rest += more
-    if rest:
-        yield [rest]

@@ -1,6 +1,7 @@
 """Where commands print: results on stdout, progress, warnings and errors on stderr."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,12 @@ def counting(progress: Console, results: Console) -> Iterator[Callable[[int], No
     with Progress(columns, console=progress, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done: bar.update(task, completed=done)
+
+
+def answers_in_utf8() -> None:
+    """Let standard output be UTF-8 whatever the terminal says: what is printed is data, to be read by programs."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def fail(message: str, status: int = 1) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from doldari.cli.arguments import CountOption, DigitsOption
+from doldari.cli.console import answers_in_utf8
 
 
 def generate(
@@ -18,6 +19,7 @@ def generate(
     from doldari.data import task_pairs
     from doldari.data.formats import chapter_lines
 
+    answers_in_utf8()
     pairs = task_pairs(task, count, digits, seed)
     for line in chapter_lines(pairs) if format == "chapter" else ("\t".join(pair) for pair in pairs):
         print(line)

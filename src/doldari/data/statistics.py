@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doldari.data.pairs import Pair, Pairs, Texts, text_hashes
+from doldari.errors import quoted
 
 # A first row of such names is likely a header.
 HEADERS = {"source", "target", "src", "tgt", "trg", "input", "output", "text", "texts", "lemma", "form"}
@@ -119,7 +120,7 @@ def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
         return
     if is_likely_header(pairs):
         columns = "columns that are chosen by name (--source-column NAME) take it as one"
-        yield f"{pairs.place(0)}: likely a header, {pairs[0].source!r} and {pairs[0].target!r}; {columns}"
+        yield f"{pairs.place(0)}: likely a header, {quoted(pairs[0].source)} and {quoted(pairs[0].target)}; {columns}"
     several, other = several_shares(pairs)
     if several > 0.2 and other < 0.02:
         many = f"{several:.0%} of the sources have several targets, but {other:.0%} of the targets several sources"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
-from doldari.errors import ConfigError, MissingPackageError, level_of_caller
+from doldari.errors import ConfigError, MissingPackageError, level_of_caller, quoted
 from doldari.inference.arguments import checked_texts
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
@@ -102,7 +102,8 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
     if unspelled:
         others = f" (and {len(unspelled) - 1:,} others)" if len(unspelled) > 1 else ""
         symbol = next(symbol for symbol in vocabulary.cut(unspelled[0]) if symbol not in vocabulary.ids)
-        what = f"{unspelled[0]!r}{others} cannot be written: the symbol {symbol!r} was in no target in training"
+        why = f"the symbol {quoted(symbol)} was in no target in training"
+        what = f"{quoted(unspelled[0])}{others} cannot be written: {why}"
         if len(unspelled) == len(outputs):
             raise ConfigError(f"the list allows nothing: {what}")
         warnings.warn(f"of the {len(outputs):,} allowed answers {what}", stacklevel=level_of_caller())

@@ -9,7 +9,7 @@ import numpy as np
 from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
-from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError
+from doldari.errors import ConfigError, ModelFileError, UnknownSymbolError, quoted
 from doldari.inference.answers import END, Answer, Attention, different
 from doldari.inference.arguments import (
     LongSourceWarning,
@@ -222,7 +222,7 @@ class Predictor:
         check_text("text", text)
         ids = self.text_model.source.encode(text, unknown != "error")
         if ids and set(ids) == {UNKNOWN}:
-            raise UnknownSymbolError(f"{text!r}: none of its symbols was ever seen in training")
+            raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was ever seen in training")
         return ids
 
     def knows(self, text: str) -> bool:
