@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from doldari.data.formats import choose_columns
+from doldari.data.formats import Format, Reading, choose_columns
 from doldari.display import draw_run, run_curves
 from doldari.errors import ConfigError, level_of_caller
 from doldari.inference.metrics import Evaluation
@@ -33,9 +33,10 @@ def train(
     resume: str | PathLike[str] | None = None,
     start_from: str | PathLike[str] | None = None,
     recipe: str | None = None,
-    source_column: int | None = None,
-    target_column: int | None = None,
-    features_column: int | None = None,
+    source_column: int | str | None = None,
+    target_column: int | str | None = None,
+    features_column: int | str | None = None,
+    format: Format | None = None,
     count: int | None = None,
     digits: int | None = None,
     progress: bool = True,
@@ -44,9 +45,10 @@ def train(
 ) -> Predictor:
     """Train a model on pairs of texts and return it, as `doldari.load` would.
 
-    data are pairs, source and target, or triples with the source's features behind them; or a file's path, or a
-    built-in task's name.  Without `validation`, which is given likewise, a tenth of the sources is held out, with all
-    of their pairs.  settings are those of the command line, with underscores: `hidden_size=512`, `budget="5m"`.
+    data are pairs, source and target, or triples with the source's features behind them; or a file's path, two of
+    parallel files, or a built-in task's name.  Columns are numbers from 1, or names.  Without `validation`, which is
+    given likewise, a tenth of the sources is held out, with all of their pairs.  settings are those of the command
+    line, with underscores: `hidden_size=512`, `budget="5m"`.
 
     out is the run's directory, with the files that `doldari train` leaves; without it nothing is kept but the model.
     resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
@@ -60,6 +62,7 @@ def train(
     Raises ConfigError, DataError, RunExistsError, and TrainingError if the loss is no longer a number before an epoch
     is done; after that a warning, and the best model so far is returned.
     """
+    reading = Reading(choose_columns(source_column, target_column, features_column), format, count, digits)
     watcher = observer or (LiveCurve() if progress else Observer())
     with run_directory(out, resume, overwrite) as directory:
         command = ["doldari.train"]
@@ -74,9 +77,7 @@ def train(
                 settings=settings,
                 recipe=recipe,
                 start_from=start_from,
-                columns=choose_columns(source_column, target_column, features_column),
-                count=count,
-                digits=digits,
+                reading=reading,
                 command=command,
             )
         trained = train_by_plan(plan, directory, watcher, resume=resume is not None)

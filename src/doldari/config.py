@@ -109,6 +109,9 @@ class TrainingConfig:
     label_smoothing: float = setting(
         0.1, "How much probability all symbols share beside the right one.", at_least=0, below=1
     )
+    max_length: int | None = setting(
+        None, "Leave out pairs with more symbols in source or target; more than 5,000 are refused if not given."
+    )
     min_count: int = setting(1, "Symbols seen fewer times in training become unknown.")
     subword_count: int = setting(8_000, "The most subwords, where these are the symbols.")
     ema: float = setting(

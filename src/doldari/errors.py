@@ -54,6 +54,10 @@ class MissingPackageError(DoldariError):
     """An optional package that was asked for is not installed."""
 
 
+class DataWarning(UserWarning):
+    """Data look as if they were not what was meant, or cannot be learnt."""
+
+
 def brief(value: object) -> str:
     """Write a value for an error message: in one line, and not at length."""
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from doldari import ConfigError, DataError
 from doldari.data import load_pairs
-from doldari.data.formats import Columns, read_pairs, read_parallel
+from doldari.data.formats import Columns, Reading, read_pairs, read_parallel
 from doldari.data.pairs import Pair
 
 
@@ -115,7 +115,7 @@ def test_parallel_files(write):
     assert pairs == load_pairs([str(sources), str(targets)])
     assert not pairs.has_features
     assert pairs.place(1) == f"{sources}:3"
-    assert [origin.path for origin in pairs.origins] == [sources, targets]
+    assert [origin.path for origin in pairs.origins] == [str(sources), str(targets)]
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_parallel_files_that_do_not_fit(write, sources, targets, message):
     "arguments, message",
     [
         ((["a", "b", "c"],), "3 files: give one of pairs, or two parallel ones"),
-        ((["x.tsv", "x.tsv"], Columns(2, 1)), "parallel files have no columns and no format"),
-        (("x.tsv", None, None, None, "tvs"), "format=tvs: must be one of tsv, csv, jsonl, chapter"),
-        (("copy", None, None, None, "tsv"), "copy: a built-in task, which has no format to choose"),
+        ((["x.tsv", "x.tsv"], Reading(Columns(2, 1))), "parallel files have no columns and no format"),
+        (("x.tsv", Reading(format="tvs")), "format=tvs: must be one of tsv, csv, jsonl, chapter"),
+        (("copy", Reading(format="tsv")), "copy: a built-in task, which has no format to choose"),
     ],
 )
 def test_choices_that_make_no_sense(write, monkeypatch, tmp_path, arguments, message):

@@ -45,7 +45,7 @@ def test_what_is_compressed_is_told_by_its_content(write, compress, name):
     assert [pairs.line(index) for index in (0, 1)] == [1, 3]
     (origin,) = pairs.origins
     assert (origin.bytes, origin.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert origin.name == str(origin.path)
+    assert origin.name == origin.path
 
 
 def test_a_gzip_of_several_members_is_one_text(write):
@@ -122,6 +122,7 @@ def test_a_pipe_is_read_once(write):
     assert len(pairs) == 100_000
     assert pairs.place(41) == f"/dev/fd/{reading}:42"
     assert pairs.origins[0].sha256 == hashlib.sha256(content).hexdigest()
+    assert pairs.origins[0].path is None
 
 
 def test_standard_input(monkeypatch):
@@ -178,8 +179,8 @@ def test_pairs_are_a_sequence():
     assert pairs.origins[0][:3] == ("some", None, None)
     texts = b"".join(f"{source}\t{target}\n".encode() for source, target in PAIRS * 3000)
     assert pairs.origins[0].sha256 == hashlib.sha256(texts).hexdigest()
-    with pytest.raises(DataError, match="some: pair 2: half a character"):
-        Pairs.of([("a", "b"), ("\ud800", "b")], "some")
+    with pytest.raises(DataError, match=r"pairs\[1\]: half a character"):
+        Pairs.of([("a", "b"), ("\ud800", "b")])
 
 
 def test_the_split_is_that_of_a_list():

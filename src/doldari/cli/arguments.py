@@ -8,21 +8,20 @@ import typer
 from doldari.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from doldari.data.formats import Columns
+    from collections.abc import Sequence
+
+    from doldari.data.formats import Format, Reading
     from doldari.data.pairs import Pairs
     from doldari.inference.predictor import Predictor
 
 UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A UTF-8 file with a pair a line, source TAB target, or other columns by option; "
-        "or a task: addition, copy, dates, reverse.",
-    ),
-]
-OptionalDataArgument = Annotated[str | None, *DataArgument.__metadata__]
+DATA = (
+    "A file of pairs: source TAB target a line, CSV, or JSON lines, compressed or not, - for stdin; or two parallel "
+    "files, sources and targets line by line; or a task: addition, copy, dates, reverse."
+)
+DataArgument = Annotated[list[str], typer.Argument(metavar="DATA", help=DATA)]
+OptionalDataArgument = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=DATA)]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
 CountOption = Annotated[
     int | None, typer.Option(metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000")
@@ -30,19 +29,43 @@ CountOption = Annotated[
 DigitsOption = Annotated[
     int | None, typer.Option(metavar="N", help="The most a number has; of the task addition.", show_default="3")
 ]
+
+
+def column(text: str | None) -> str | None:
+    """Refuse a column 0."""
+    if text is not None and text.isdecimal() and int(text) < 1:
+        raise typer.BadParameter(f"{text} is not in the range x>=1")
+    return text
+
+
 SourceColumnOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="The column of the sources.", show_default="1")
+    str | None,
+    typer.Option(
+        callback=column, metavar="COLUMN", help="The sources: a number, or a name.", show_default="1, source"
+    ),
 ]
 TargetColumnOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="The column of the targets.", show_default="2")
+    str | None,
+    typer.Option(
+        callback=column, metavar="COLUMN", help="The targets: a number, or a name.", show_default="2, target"
+    ),
 ]
 FeaturesColumnOption = Annotated[
-    int | None,
+    str | None,
     typer.Option(
-        min=1,
-        metavar="N",
+        callback=column,
+        metavar="COLUMN",
         help="The column of the sources' features, such as V;PST, which become symbols of their own kind.",
         show_default="none; for a model with features 3",
+    ),
+]
+FormatOption = Annotated[
+    Literal["tsv", "csv", "jsonl", "chapter"] | None,
+    typer.Option(
+        help="Format of DATA. tsv: columns with tabs between them; csv: with commas, quoted; jsonl: a JSON object a "
+        "line; chapter: question_answer, padded with blanks.  Columns that are chosen by name have their names in "
+        "the first row, or in each JSON object.",
+        show_default="by the file's name",
     ),
 ]
 UnknownOption = Annotated[
@@ -61,23 +84,46 @@ ConfigOption = Annotated[
 ]
 
 
-def features_column_of(predictor: "Predictor", model: Path, given: int | None) -> int | None:
+def features_column_of(predictor: "Predictor", model: Path, given: str | None) -> str | None:
     """Take the features' column that was given, or of a model with features the third; refuse one without."""
     has_features = bool(predictor.text_model.source.features)
     if given and not has_features:
         raise ConfigError(f"--features-column {given}: {model} was trained without features")
-    return given or (3 if has_features else None)
+    return given or ("3" if has_features else None)
 
 
-def load_split(
-    data: str, columns: "Columns | None" = None, count: int | None = None, digits: int | None = None
-) -> "tuple[Pairs, Pairs]":
+def reading_of(
+    source: str | None,
+    target: str | None,
+    features: str | None,
+    format: "Format | None",
+    count: int | None = None,
+    digits: int | None = None,
+) -> "Reading":
+    """Say how data are read, as the options have it."""
+    from doldari.data.formats import Reading, choose_columns
+
+    columns = [int(one) if one is not None and one.isdecimal() else one for one in (source, target, features)]
+    return Reading(choose_columns(*columns), format, count, digits)
+
+
+def run_name(data: "Sequence[str]") -> str:
+    """Name a run after its data: `words` of words.tsv.gz, and `train` of train.de and train.en."""
+    from doldari.data.formats import PACKED
+
+    name = Path(data[0]).name
+    for ending in PACKED:
+        name = name.removesuffix(ending)
+    return "stdin" if name == "-" else Path(name).stem
+
+
+def load_split(data: "Sequence[str]", reading: "Reading") -> "tuple[Pairs, Pairs]":
     """Load pairs, as `load_pairs`, and split them into those to train on and those to validate with."""
     from doldari.data import load_pairs
     from doldari.data.pairs import split_pairs
 
-    pairs = load_pairs(data, columns, count, digits)
+    pairs = load_pairs(data, reading)
     try:
         return split_pairs(pairs)
     except DataError as error:
-        raise DataError(f"{data}: {error}") from error
+        raise DataError(f"{pairs.origins[0].name}: {error}") from error

@@ -12,11 +12,13 @@ from doldari.cli.arguments import (
     BeamOption,
     DataArgument,
     FeaturesColumnOption,
+    FormatOption,
     ModelArgument,
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
     features_column_of,
+    reading_of,
 )
 from doldari.cli.console import answers_in_utf8, stdout
 from doldari.errors import ConfigError, DataError, UnknownSymbolError
@@ -107,17 +109,17 @@ def score(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    format: FormatOption = None,
     unknown: UnknownOption = "error",
 ) -> None:
     """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
     from doldari.data import load_pairs
-    from doldari.data.formats import choose_columns
     from doldari.inference.predictor import load
 
     answers_in_utf8()
     predictor = load(model)
     features_column = features_column_of(predictor, model, features_column)
-    pairs = load_pairs(data, choose_columns(source_column, target_column, features_column))
+    pairs = load_pairs(data, reading_of(source_column, target_column, features_column, format))
     for index, (source, target) in enumerate(pairs):
         try:
             predictor.encode(source, unknown)
@@ -134,18 +136,20 @@ def score(
 def attend(
     model: ModelArgument,
     text: Annotated[str, typer.Argument(help="A source.")],
-    out: Annotated[Path, typer.Option(help="The picture's file.")] = Path("attention.png"),
+    out: Annotated[Path, typer.Option(help="The picture's file: .png, .pdf or .svg.")] = Path("attention.png"),
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
+    from doldari.report.pictures import picture_format
 
     predictor = load(model)
     if predictor.text_model.source.is_blank(text):
         raise DataError("the text is empty: there is nothing to look at")
     refuse_long(predictor, len(predictor.encode(text, unknown)), beam)
+    picture_format(out)  # refused before anything is computed
     attention = predictor.attention(text, unknown=unknown, beam=beam)
-    draw_attention(out, attention)
+    draw_attention(out, attention, f"{text} → {attention.text}")
     stdout.print(f"{text} -> {attention.text}; the picture is in {out}")

@@ -15,12 +15,14 @@ from doldari.cli.arguments import (
     DataArgument,
     DigitsOption,
     FeaturesColumnOption,
+    FormatOption,
     ModelArgument,
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
     features_column_of,
     load_split,
+    reading_of,
 )
 from doldari.cli.console import stdout, warn
 from doldari.errors import ConfigError, UnknownSymbolError
@@ -41,13 +43,18 @@ def evaluate(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
     training: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The training pairs: says how many of DATA, or of its sources, are in it."),
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="The training pairs, given twice where they are two parallel files: says how many of DATA, or of "
+            "its sources, are in them.",
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -61,8 +68,8 @@ def evaluate(
     intervals are of 95 %, by bootstrap.  Of a built-in task, the tenth that training holds out is used.
     """
     from doldari.data import TASKS, load_pairs
-    from doldari.data.formats import choose_columns, read_pairs
     from doldari.data.leaks import find_leaks
+    from doldari.data.opening import printable_name
     from doldari.display import SAMPLES, samples, score_table
     from doldari.files import write_whole
     from doldari.inference import metrics
@@ -73,15 +80,17 @@ def evaluate(
     if report is not None and report.is_dir():
         raise ConfigError(f"{report}: is a directory; give the name of a file for the report")
     predictor = load(model)
-    columns = choose_columns(source_column, target_column, features_column_of(predictor, model, features_column))
-    which = data, columns, count, digits
-    pairs = load_split(*which)[1] if data in TASKS else load_pairs(*which)
+    features = features_column_of(predictor, model, features_column)
+    reading = reading_of(source_column, target_column, features, format, count, digits)
+    pairs = load_split(data, reading)[1] if data[0] in TASKS else load_pairs(data, reading)
     check_symbols(predictor, pairs, unknown)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
-    leaks = None if training is None else find_leaks(read_pairs(training, columns), pairs)
+    leaks = None if training is None else find_leaks(load_pairs(training, reading), pairs)
     if report is not None:
-        page = evaluation_report(f"{model} on {data}", predictor, evaluation, measured, leaks, beam)
+        page = evaluation_report(
+            printable_name(f"{model} on {' and '.join(data)}"), predictor, evaluation, measured, leaks, beam
+        )
         write_whole(report, page.encode())
     if as_json:
         print(json.dumps(as_object(evaluation, measured, leaks)))
@@ -89,7 +98,7 @@ def evaluate(
     stdout.print(score_table(evaluation, measured))
     if leaks is not None:
         others = f"the sources of {len(leaks.sources):,} others, with another target"
-        stdout.print(f"also in {training}: {len(leaks.pairs):,} of the pairs, and {others}")
+        stdout.print(f"also in {' and '.join(training or [])}: {len(leaks.pairs):,} of the pairs, and {others}")
     wrong = [index for index, right in enumerate(evaluation.right) if not right]
     if wrong:
         stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")

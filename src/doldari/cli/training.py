@@ -14,10 +14,13 @@ from doldari.cli.arguments import (
     DataArgument,
     DigitsOption,
     FeaturesColumnOption,
+    FormatOption,
     OptionalDataArgument,
     OverwriteOption,
     SourceColumnOption,
     TargetColumnOption,
+    reading_of,
+    run_name,
 )
 from doldari.cli.console import UsageError, stderr, tell
 from doldari.cli.describing import asking
@@ -40,7 +43,12 @@ def train(
     data: OptionalDataArgument = None,
     out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="A file of pairs to validate with.", show_default="a tenth of DATA")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pairs to validate with; given twice where they are two parallel files.",
+            show_default="a tenth of DATA",
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
@@ -54,6 +62,7 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
     overwrite: OverwriteOption = False,
@@ -78,16 +87,15 @@ def train(
     its settings (config.toml), what it was made of (run.json), history.jsonl, a checkpoint, and the picture
     accuracy.png.  Ctrl-C stops and keeps the best so far; `doldari train --resume RUN` goes on.
     """
-    from doldari.data.formats import choose_columns
     from doldari.training.directory import claim
     from doldari.training.plan import new_plan, resumed_plan
 
     given = {name: value for name, value in settings.items() if value is not None}
     command = ["doldari", *sys.argv[1:]]
-    columns = choose_columns(source_column, target_column, features_column)
+    reading = reading_of(source_column, target_column, features_column, format, count, digits)
     if resume is not None:
-        fixed = {"out": out, "recipe": recipe, "config": config, "from": start_from, "count": count, "digits": digits}
-        for name, value in (fixed | {"columns": columns, "overwrite": overwrite or None}).items():
+        fixed = {"out": out, "recipe": recipe, "config": config, "from": start_from, "overwrite": overwrite or None}
+        for name, value in (fixed | vars(reading)).items():
             if value is not None:
                 raise ConfigError(f"{name}: cannot be given with --resume, which takes it from the run")
         with claim(resume, resume=True) as directory:
@@ -95,9 +103,9 @@ def train(
                 resumed_plan(directory, data, validation, settings=given, command=command), directory, True
             )
         return
-    if data is None:
+    if not data:
         raise UsageError("Missing argument 'DATA'", ctx=context)
-    with claim(Path("runs") / Path(data).stem if out is None else out, overwrite=overwrite) as directory:
+    with claim(Path("runs") / run_name(data) if out is None else out, overwrite=overwrite) as directory:
         plan = new_plan(
             data,
             validation,
@@ -105,9 +113,7 @@ def train(
             recipe=recipe,
             config_file=config,
             start_from=start_from,
-            columns=columns,
-            count=count,
-            digits=digits,
+            reading=reading,
             command=command,
         )
         train_and_tell(plan, directory, False)
@@ -174,20 +180,20 @@ def compare(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    format: FormatOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train the chapter's models and one with attention, and draw their accuracies in one picture.
 
     The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
     """
-    from doldari.data.formats import choose_columns
     from doldari.report.curves import draw_accuracy
     from doldari.training.data import read_training_data
     from doldari.training.directory import PICTURE_FILE, claim
     from doldari.training.observer import Stop
     from doldari.training.plan import Plan, choose_settings
 
-    name = Path(data).stem
+    name = run_name(data)
     out = Path("runs") / f"compare-{name}" if out is None else out
     variants = {
         "plain": {"reverse": False, "decoder": "plain"},
@@ -196,13 +202,14 @@ def compare(
         "reversed + attention": {"reverse": True, "decoder": "attention"},
     }
     if epochs is None:
-        epochs = 25 if data == "addition" else 5
+        epochs = 25 if data == ["addition"] else 5
     chapter = {"epochs": epochs, "learning_rate": learning_rate, "schedule": "constant", "seed": seed}
     settings = choose_settings(data, "chapter", None, chapter)
     places = {variant: variant.replace(" + ", "-") for variant in variants}
     curves, stop = {}, Stop()
     with claim(out, overwrite=overwrite, parts=tuple(places.values())) as directory:
-        texts = read_training_data(data, None, choose_columns(source_column, target_column, features_column))
+        reading = reading_of(source_column, target_column, features_column, format)
+        texts = read_training_data(data, None, reading)
         for variant, changes in variants.items():
             tell(Text(variant, "bold"))
             plan = Plan(settings.replace(**changes), texts, ["doldari", *sys.argv[1:]])

@@ -7,6 +7,7 @@ name; a file without a tab whose lines are equally long, with `_` at one and the
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -33,11 +34,24 @@ class Columns(NamedTuple):
     features: int | str = 0
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How pairs are read: columns and format of a file; of a built-in task how many, with numbers of how many digits.
+
+    None is what suits the file or the task.
+    """
+
+    columns: Columns | None = None
+    format: Format | None = None
+    count: int | None = None
+    digits: int | None = None
+
+
 def choose_columns(
-    source: int | str | None, target: int | str | None, features: int | str | None
+    source: int | str | None = None, target: int | str | None = None, features: int | str | None = None
 ) -> Columns | None:
     """Take the columns that were given; None where none was."""
-    if source is target is features is None:
+    if source is None and target is None and features is None:
         return None
     columns = Columns(source or 1, target or 2, features or 0)
     if len(set(columns)) < len(columns):

@@ -32,11 +32,12 @@ WIDE = {  # byte order marks; those of UTF-32 first, for one begins with UTF-16'
 class Origin(NamedTuple):
     """What was read: its name as it can be printed, and the number and SHA-256 of its bytes as they lay there.
 
-    path and bytes are None of what is no file: a built-in task, or pairs from Python; sha256 is then of their texts.
+    path is whole, and None of what cannot be read again, such as a pipe.  bytes is None of what is no file: of a
+    built-in task, or pairs from Python; sha256 is then of their texts.
     """
 
     name: str
-    path: Path | None
+    path: str | None
     bytes: int | None
     sha256: str
 
@@ -114,7 +115,7 @@ class Source:
 
     def origin(self) -> Origin:
         """Say what has been read."""
-        path = None if self.stdin else self.path
+        path = None if self.stdin or not self.path.is_file() else str(self.path.absolute())
         return Origin(self.name, path, self.raw.count, self.raw.sha256.hexdigest())
 
 

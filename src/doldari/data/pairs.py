@@ -13,6 +13,7 @@ from doldari.data.opening import Origin
 from doldari.data.symbols import normalize
 from doldari.errors import DataError
 
+PYTHON = "pairs"  # how pairs are called that come from Python
 CHUNK = 4096  # pairs whose places are looked up at a time
 
 Rows = NDArray[Any]  # whole numbers, or of a selection also booleans
@@ -47,7 +48,7 @@ class Pairs(Sequence[Pair]):
         self.origins, self.has_features = origins, has_features
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]], name: str = "pairs") -> "Pairs":
+    def of(cls, pairs: Iterable[tuple[str, str]], name: str = PYTHON) -> "Pairs":
         """Take pairs of a built-in task or from Python; a tab in any source says that sources have features."""
         builder = PairsBuilder()
         has_features = False
@@ -56,7 +57,8 @@ class Pairs(Sequence[Pair]):
             try:
                 builder.add(source, target, number)
             except UnicodeEncodeError as error:
-                raise DataError(f"{name}: pair {number}: half a character in it (a lone surrogate)") from error
+                place = f"{name}[{number - 1}]" if name == PYTHON else name
+                raise DataError(f"{place}: half a character in it (a lone surrogate)") from error
         made = builder.pairs((), has_features)
         made.origins = (Origin(name, None, None, digest(made)),)
         return made
@@ -99,9 +101,11 @@ class Pairs(Sequence[Pair]):
         return f"<{len(self):,} pairs of {' and '.join(origin.name for origin in self.origins)}>"
 
     def place(self, index: int) -> str:
-        """Say where a pair stood: `pairs.tsv:3`; of two files that of the sources; or just a built-in task's name."""
-        name, path, size, _ = self.origins[0]
-        return name if path is None and size is None else f"{name}:{self.line(index)}"
+        """Say where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
+        name, _, size, _ = self.origins[0]
+        if size is None:
+            return f"{name}[{self.line(index) - 1}]" if name == PYTHON else name
+        return f"{name}:{self.line(index)}"
 
     def line(self, index: int) -> int:
         """Tell the number of a pair's line."""

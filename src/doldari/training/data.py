@@ -1,37 +1,40 @@
 """The data of a training: pairs to train on and to validate with, what they were made of, how to read them again."""
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from doldari.data import TASKS, load_pairs
+from doldari.data.formats import Columns, Reading
 from doldari.data.leaks import find_leaks
-from doldari.data.formats import Columns
-from doldari.data.pairs import Pair, split_pairs
-from doldari.errors import ConfigError, DataError
+from doldari.data.opening import Origin
+from doldari.data.pairs import PYTHON, Pairs, split_pairs, text_hashes
+from doldari.data.statistics import column_warnings
+from doldari.errors import ConfigError, DataError, DataWarning, brief, level_of_caller
 
-Texts = str | PathLike[str] | Iterable[tuple[str, ...]]  # a built-in task or a file, or the pairs themselves
-
-
-class Origin(NamedTuple):
-    """Where pairs came from: what it is called, and of a file its path and size; sha256 is of the content."""
-
-    name: str
-    path: str | None
-    bytes: int | None
-    sha256: str
+File = str | PathLike[str]
+# A built-in task, a file, or two parallel ones; or the pairs themselves.
+Texts = File | Sequence[File] | Iterable[tuple[str, ...]]
 
 
 class TrainingData(NamedTuple):
-    """Pairs to train on and to validate with, where each came from, and what `read_training_data` read them by."""
+    """Pairs to train on and to validate with, and what `read_training_data` read them by."""
 
-    training: Sequence[Pair]
-    validation: Sequence[Pair]
-    origins: tuple[Origin, Origin]
+    training: Pairs
+    validation: Pairs
     reading: dict[str, Any]
     repeated: int = 0  # pairs to validate with that are trained on too
+
+    @property
+    def origins(self) -> tuple[Origin, Origin]:
+        """Where both came from; two parallel files are one."""
+        return origin_of(self.training), origin_of(self.validation)
 
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
@@ -58,35 +61,27 @@ class TrainingData(NamedTuple):
                 )
 
 
-def read_training_data(
-    data: Texts,
-    validation: Texts | None = None,
-    columns: Columns | None = None,
-    count: int | None = None,
-    digits: int | None = None,
-) -> TrainingData:
+def read_training_data(data: Texts, validation: Texts | None = None, reading: Reading | None = None) -> TrainingData:
     """Read pairs, and those to validate with; without any, hold out a tenth of the sources, with all of their pairs.
 
-    Both may be a file, a built-in task's name, or pairs of texts.  DataError and ConfigError as in `load_pairs`.
+    Both may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
+    `load_pairs`; a DataWarning where columns look swapped, or a first line like a header.
     """
-    pairs, origin = read_texts(data, columns, count, digits)
-    reading = {
+    reading = reading or Reading()
+    pairs = read_texts(data, reading)
+    record = {
         "data": place_of(data),
         "validation": None if validation is None else place_of(validation),
         "split": validation is None,
-        "columns": columns,
-        "count": count,
-        "digits": digits,
-    }
+    } | dataclasses.asdict(reading)
     if validation is None:
         try:
             training, held_out = split_pairs(pairs)
         except DataError as error:
-            raise DataError(f"{origin.name}: {error}") from error
-        return TrainingData(training, held_out, (origin, origin), reading)
-    held_out, held_out_origin = read_texts(validation, columns)
-    repeated = len(find_leaks(pairs, held_out).pairs)
-    return TrainingData(pairs, held_out, (origin, held_out_origin), reading, repeated)
+            raise DataError(f"{origin_of(pairs).name}: {error}") from error
+        return TrainingData(training, held_out, record)
+    held_out = read_texts(validation, dataclasses.replace(reading, count=None, digits=None))
+    return TrainingData(pairs, held_out, record, len(find_leaks(pairs, held_out).pairs))
 
 
 def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | None) -> TrainingData:
@@ -96,61 +91,79 @@ def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | 
     if texts is None or (held_out is None and not reading["split"]):
         raise ConfigError("the run was trained on pairs that are in no file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
-    return read_training_data(texts, held_out, columns, reading["count"], reading["digits"])
+    as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
+    return read_training_data(texts, held_out, as_then)
 
 
-def read_texts(
-    texts: Texts, columns: Columns | None, count: int | None = None, digits: int | None = None
-) -> tuple[list[Pair], Origin]:
-    """Read pairs from where they are."""
-    if not isinstance(texts, str | PathLike):
-        pairs = text_pairs(texts)
-        return pairs, Origin("pairs", None, None, pairs_sha256(pairs))
-    name = fspath(texts)
-    pairs = load_pairs(name, columns, count, digits)
-    if name in TASKS:
-        return pairs, Origin(name, None, None, pairs_sha256(pairs))
-    content = Path(name).read_bytes()
-    return pairs, Origin(name, str(Path(name).absolute()), len(content), hashlib.sha256(content).hexdigest())
+def read_texts(texts: Texts, reading: Reading) -> Pairs:
+    """Read pairs from where they are, and warn of what is odd about their columns."""
+    names = file_names(texts)
+    if names is None:
+        return text_pairs(texts)  # type: ignore[arg-type]
+    pairs = load_pairs(names, reading)
+    for warning in column_warnings(pairs):
+        warnings.warn(warning, DataWarning, stacklevel=level_of_caller())
+    return pairs
 
 
-def place_of(texts: Texts) -> str | None:
-    """Say where texts can be read again: a task's name, or a file's whole path; None of pairs that are in no file."""
-    if not isinstance(texts, str | PathLike):
+def file_names(texts: Texts) -> list[str] | None:
+    """Name the file, the two files, or the built-in task; None of pairs from Python."""
+    if isinstance(texts, str | PathLike):
+        return [fspath(texts)]
+    if isinstance(texts, Sequence) and texts and all(isinstance(name, str | PathLike) for name in texts):
+        return [fspath(name) for name in texts]
+    return None
+
+
+def place_of(texts: Texts) -> str | list[str] | None:
+    """Say where texts can be read again: a task's name or files' whole paths; None of pipes and Python's pairs."""
+    names = file_names(texts)
+    if names is None or any(name not in TASKS and not Path(name).is_file() for name in names):
         return None
-    return str(texts) if str(texts) in TASKS else str(Path(texts).absolute())
+    places = [name if name in TASKS else str(Path(name).absolute()) for name in names]
+    return places[0] if len(places) == 1 else places
 
 
-def text_pairs(pairs: Iterable[tuple[str, ...]]) -> list[Pair]:
+def text_pairs(pairs: Iterable[tuple[str, ...]]) -> Pairs:
     """Take pairs of texts, source and target, or triples with the source's features behind them."""
-    taken: list[Pair] = []
+    return Pairs.of(checked_pairs(pairs), PYTHON)
+
+
+def checked_pairs(pairs: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of texts; DataError for what is none, and where a source is empty but for white space."""
     length = 2
     for number, pair in enumerate(pairs):
         if number == 0 and not isinstance(pair, str) and len(pair) == 3:
             length = 3
         if isinstance(pair, str) or len(pair) != length or not all(isinstance(text, str) for text in pair):
             texts = "two texts, source and target" if length == 2 else "three texts, source, target and features"
-            raise DataError(f"pairs[{number}]={pair!r}: must be {texts}")
+            raise DataError(f"pairs[{number}]={brief(pair)}: must be {texts}")
         source, target, *features = pair
         if any("\ud800" <= char <= "\udfff" for char in "".join(pair)):
-            raise DataError(f"pairs[{number}]={pair!r}: has half a surrogate pair, which is no text")
-        taken.append(Pair("\t".join([source, *features]), target))
-    return taken
+            raise DataError(f"pairs[{number}]={brief(pair)}: has half a surrogate pair, which is no text")
+        if not source.partition("\t")[0].strip():
+            raise DataError(f"pairs[{number}]: the source is empty")
+        yield "\t".join([source, *features]), target
 
 
-def pairs_sha256(pairs: Iterable[Pair]) -> str:
-    """Compute the checksum of pairs that are in no file: of their lines, source TAB target, in UTF-8."""
-    digest = hashlib.sha256()
-    for source, target in pairs:
-        digest.update(f"{source}\t{target}\n".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+def origin_of(pairs: Pairs) -> Origin:
+    """Say where pairs came from; of two parallel files both names, all bytes, and the SHA-256 of both SHA-256s."""
+    first, *others = pairs.origins
+    for other in others:
+        both = hashlib.sha256((first.sha256 + other.sha256).encode()).hexdigest()
+        first = Origin(f"{first.name} and {other.name}", first.path, (first.bytes or 0) + (other.bytes or 0), both)
+    return first
 
 
-def counts(pairs: Sequence[Pair]) -> dict[str, int]:
+def counts(pairs: Pairs) -> dict[str, int]:
     """Count pairs, their different sources, and the characters of the longest source and target."""
-    return {
-        "pairs": len(pairs),
-        "sources": len({pair.source for pair in pairs}),
-        "longest_source": max((len(pair.source.partition("\t")[0]) for pair in pairs), default=0),
-        "longest_target": max((len(pair.target) for pair in pairs), default=0),
-    }
+    longest = [0, 0]
+
+    def sources() -> Iterator[str]:
+        for source, target in pairs:
+            text = source.partition("\t")[0] if pairs.has_features else source
+            longest[:] = max(longest[0], len(text)), max(longest[1], len(target))
+            yield source
+
+    different = len(np.unique(text_hashes(sources())))
+    return {"pairs": len(pairs), "sources": different, "longest_source": longest[0], "longest_target": longest[1]}

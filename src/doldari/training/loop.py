@@ -59,7 +59,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
     rate = make_schedule(settings, [epoch.score(settings.metric) for epoch in run.history])
     start = run.clock()
     for x, t in run.batches_left():
-        if position.batches > 0 and run.progress() >= 1:
+        if run.budget is not None and position.batches > 0 and run.progress() >= 1:
             break
         run.learner.optimizer.learning_rate = rate(run.progress())
         position.steps += 1

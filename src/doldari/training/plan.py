@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from doldari.config import Config
-from doldari.data.formats import Columns
+from doldari.data.formats import Reading
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
-from doldari.training.data import Texts, TrainingData, read_again, read_training_data
+from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
 from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
 from doldari.training.record import read_record
@@ -33,9 +33,7 @@ def new_plan(
     recipe: str | None = None,
     config_file: Path | None = None,
     start_from: str | PathLike[str] | None = None,
-    columns: Columns | None = None,
-    count: int | None = None,
-    digits: int | None = None,
+    reading: Reading | None = None,
     command: list[str],
 ) -> Plan:
     """Choose settings and read data: those of a recipe or a file, or that suit the data, changed by `settings`.
@@ -47,7 +45,7 @@ def new_plan(
     else:
         base = load_base(Path(start_from))
         config = with_model_of(base, choose_settings(data, recipe, config_file, settings_besides(base, settings)))
-    return Plan(config, read_training_data(data, validation, columns, count, digits), command, base)
+    return Plan(config, read_training_data(data, validation, reading), command, base)
 
 
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
@@ -57,7 +55,7 @@ def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings
     if path is not None:
         base = Config.from_toml(path)
     else:
-        base = load_recipe(recipe or (data if isinstance(data, str) and data in RECIPES else "general"))
+        base = load_recipe(recipe or next((name for name in file_names(data) or () if name in RECIPES), "general"))
     return base.replace(**settings)
 
 

@@ -168,7 +168,9 @@ class Run:
         """How much of the training is done, in [0, 1]: of the steps, or of the time if there is a budget."""
         if self.budget is not None:
             return self.budget.progress()
-        return self.position.steps / (self.epochs * self.steps_an_epoch)
+        # Of an epoch, what has a batch of its own for its length is beside the count.
+        steps = len(self.history) * self.steps_an_epoch + min(self.position.batches, self.steps_an_epoch)
+        return steps / (self.epochs * self.steps_an_epoch)
 
     @property
     def best(self) -> Epoch | None:

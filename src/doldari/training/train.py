@@ -19,6 +19,7 @@ from doldari.training.plan import Plan
 from doldari.training.record import Facts
 from doldari.training.run import Run
 from doldari.training.start import Start, start_of
+from doldari.training.suitability import warn_of_hopeless, warn_of_nothing_right, without_long
 
 
 class Trained(NamedTuple):
@@ -41,6 +42,7 @@ def train(
     where a file cannot be written.
     """
     stop = Stop() if stop is None else stop
+    plan = plan._replace(data=without_long(plan.data, plan.config))
     configs = list(member_configs(plan.config))
     facts = Facts(plan.command, plan.data, None if plan.base is None else plan.base.facts, len(configs))
     ensemble = EnsembleFiles(directory, plan.config, facts, resume) if len(configs) > 1 else None
@@ -50,6 +52,8 @@ def train(
         place = directory if ensemble is None else directory.part(f"member-{number}")
         run = prepare(plan, config, place if resume else None)
         run.member, run.directory = number, place
+        if number == 1:
+            warn_of_hopeless(run)
         if run.budget is None:
             run.plan()
         if ensemble is not None:
@@ -63,6 +67,7 @@ def train(
                 ensemble.member_trained(runs)
         if stop.signal is not None or error is not None:
             break
+    warn_of_nothing_right(runs[-1])
     is_whole = error is None and run.over and run.member == len(configs)
     trained = Trained(joined(runs), runs, None if is_whole else stop.signal, error)
     if ensemble is None:
