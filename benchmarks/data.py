@@ -1,0 +1,97 @@
+"""Memory and time of large data: pairs read, split, encoded, and trained on for 100 steps.
+
+python -m benchmarks.data               10 million pairs like those of a pronunciation dictionary
+python -m benchmarks.data --pairs 100_000 --symbols 100_000
+
+Each stage prints its seconds and the most memory that the process has had so far; the file is made beside it, in a
+directory that goes again.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+PHONES = ["p", "t", "k", "b", "d", "ɡ", "m", "n", "ŋ", "f", "v", "s", "z", "ʃ", "ʒ", "h", "l", "ɹ", "j", "w"]
+PHONES += ["iː", "ɪ", "ɛ", "æ", "ɑː", "ɔː", "ʊ", "uː", "ʌ", "ɜː", "ə", "eɪ", "aɪ", "ɔɪ", "oʊ", "aʊ", "tʃ", "dʒ"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+STEPS = 100
+
+
+def write_pairs(path: Path, count: int, symbols: int | None) -> None:
+    """Write words of 3 to 13 letters with about as many phones; or of that many different symbols."""
+    rng = np.random.default_rng(0)
+    letters = np.array(list(LETTERS)) if symbols is None else np.array([chr(0x4E00 + n) for n in range(symbols)])
+    phones = np.array(PHONES)
+    with path.open("w", encoding="utf-8") as file:
+        for start in range(0, count, 10_000):
+            lengths = rng.integers(3, 14, min(10_000, count - start))
+            extra = rng.integers(0, 3, len(lengths))
+            drawn = letters[rng.integers(len(letters), size=(len(lengths), 13))]
+            said = phones[rng.integers(len(phones), size=(len(lengths), 15))]
+            for word, sound, length, more in zip(drawn, said, lengths.tolist(), extra.tolist(), strict=True):
+                file.write(f"{''.join(word[:length])}\t{' '.join(sound[: length + more])}\n")
+
+
+def measure(path: Path) -> None:
+    """Read a file and train on it, printing what each stage took."""
+    from doldari.config import Config
+    from doldari.training.data import read_training_data
+    from doldari.training.encoding import encode_pairs
+    from doldari.training.run import Run
+
+    start = time.perf_counter()
+
+    def report(what: str, more: str = "") -> None:
+        nonlocal start
+        now = time.perf_counter()
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10)
+        print(f"{what:<32} {now - start:8.1f} s   {most:8,.0f} MiB   {more}", flush=True)
+        start = now
+
+    report("imports")
+    data = read_training_data(str(path))
+    pairs = len(data.training) + len(data.validation)
+    size = data.training.nbytes + data.validation.rows.nbytes
+    report(
+        "read and split",
+        f"{pairs:,} pairs, {path.stat().st_size / pairs:.1f} bytes each in the file, {size / pairs:.1f} in memory",
+    )
+    config = Config().replace(target_symbols="whitespace", reverse=False, hidden_size=128)
+    run = Run.prepare(config, data.training, data.validation)
+    ids = run.x.nbytes + run.t.nbytes
+    symbols = int(run.x.lengths.sum() + run.t.lengths.sum())
+    report(
+        "vocabularies, ids, model",
+        f"{ids / len(run.x):.1f} bytes of ids a pair, {ids / symbols:.2f} a symbol; "
+        f"{len(run.predictor.text_model.source.symbols):,} source symbols",
+    )
+    for x, t in islice(run.batches(run.rng), STEPS):
+        run.learner.step(x, t, 5.0)
+    report(f"{STEPS} steps")
+
+
+def main() -> None:
+    """Write a file, and measure in a process of its own what it takes to train on it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=10_000_000)
+    parser.add_argument("--symbols", type=int, help="different source symbols (26 letters)")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure is not None:
+        measure(arguments.measure)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "pairs.tsv"
+        write_pairs(path, arguments.pairs, arguments.symbols)
+        subprocess.run([sys.executable, "-m", "benchmarks.data", "--measure", str(path)], check=True)
+
+
+if __name__ == "__main__":
+    main()
