@@ -43,7 +43,6 @@ def measure(path: Path) -> None:
     """Read a file and train on it, printing what each stage took."""
     from doldari.config import Config
     from doldari.training.data import read_training_data
-    from doldari.training.encoding import encode_pairs
     from doldari.training.run import Run
 
     start = time.perf_counter()

@@ -116,9 +116,9 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
     width = max(map(cell_len, sources), default=0)
     lines = []
     for index, source in zip(indices, sources, strict=True):
-        answer, right = printable(evaluation.answers[index]), evaluation.right[index]
+        answer, right = with_blank_ends(evaluation.answers[index]), evaluation.right[index]
         mark = ("  ✓  ", "green") if right else ("  ✗  ", "red")
-        target = "" if right else f"   is {printable(evaluation.pairs[index].target)}"
+        target = "" if right else f"   is {with_blank_ends(evaluation.pairs[index].target)}"
         lines.append(Text.assemble(mark, source + " " * (width - cell_len(source) + 2), answer, (target, "dim")))
     return Text("\n").join(lines)
 
@@ -140,6 +140,13 @@ def score_table(evaluation: Evaluation, scores: Mapping[str, Score]) -> Text:
     if evaluation.kind in ("words", "subwords") and "BLEU" not in scores:
         lines.append(Text("BLEU and chrF need sacrebleu: pip install 'doldari[metrics]'"))
     return Text("\n").join(lines)
+
+
+def with_blank_ends(text: str) -> str:
+    """Write a text as `printable` does, and the blanks at its ends so that they are seen, for they count."""
+    inner = text.strip(" ")
+    at = text.find(inner) if inner else len(text)
+    return "␣" * at + printable(inner) + "␣" * (len(text) - at - len(inner))
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from doldari.inference.predictor import END, Predictor
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, build_model
 
-SOURCES = ["ab", "abba", "", "bcb", "aaabbb", "c"]
+SOURCES = ["ab", "abba", "ba", "bcb", "aaabbb", "c"]
 
 
 def make_predictor(ensemble=False, **settings):

@@ -16,6 +16,7 @@ from doldari.cli.console import UsageError, fail, stderr, warn
 from doldari.cli.evaluation import evaluate
 from doldari.cli.join import join
 from doldari.cli.show import show
+from doldari.cli.stats import stats
 from doldari.cli.tasks import generate
 from doldari.cli.training import compare, train
 from doldari.errors import DoldariError
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
-for command in (train, evaluate, predict, score, attend, show, compare, join, generate):
+for command in (train, evaluate, predict, score, attend, show, compare, join, stats, generate):
     app.command()(command)
 
 

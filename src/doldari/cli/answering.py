@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 NO_FEATURES = "the model has no features; give sources only, as by cut -f1"
 LONGEST_LINE = 1 << 22  # bytes of a line that is read as a source
-# Symbols of a source that is answered, by so many hypotheses at a time as the beam has, if there was none as long in
-# training: the time that attention takes grows with their square, to 6 s of 2,000 symbols with a beam of 5.
-LONGEST = 10_000
 
 
 class Asked(NamedTuple):
@@ -100,6 +97,7 @@ def print_answer(source: str, answer: "Answer | None", scores: bool, tsv: bool) 
 def readable(predictor: "Predictor", line: bytes, number: int, asked: Asked) -> str | None:
     """Decode a line that is blank or that the model can answer; complain of another, and return None."""
     from doldari.data.lines import LongLine
+    from doldari.inference.arguments import check_length
 
     source = predictor.text_model.source
     try:
@@ -110,7 +108,8 @@ def readable(predictor: "Predictor", line: bytes, number: int, asked: Asked) -> 
             return text
         if "\t" in text and not source.features and "\t" not in source.ids:
             raise DataError(f"{quoted(text)}: a tab in it, and {NO_FEATURES}")
-        refuse_long(predictor, len(predictor.encode(text, asked.unknown)), asked.beam)
+        ids = predictor.encode(text, asked.unknown)
+        check_length(len(ids), predictor.text_model.longest_source, asked.beam)
     except (UnicodeDecodeError, DataError) as error:
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
         hint = UNKNOWN_HINT if isinstance(error, UnknownSymbolError) and asked.unknown == "error" else ""
@@ -119,11 +118,3 @@ def readable(predictor: "Predictor", line: bytes, number: int, asked: Asked) -> 
         complain(f"text {number}: {reason}{hint}")
         return None
     return text
-
-
-def refuse_long(predictor: "Predictor", symbols: int, beam: int) -> None:
-    """Raise DataError for a source of so many symbols that its answer would take very long."""
-    most = max(LONGEST // beam, predictor.text_model.longest_source)
-    if symbols > most:
-        with_beam = f" with a beam of {beam}" if beam > 1 else ""
-        raise DataError(f"a source of {symbols:,} symbols; at most {most:,} are answered{with_beam}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from doldari.cli.answering import Asked, lines_of, print_answers, refuse_long
+from doldari.cli.answering import Asked, lines_of, print_answers
 from doldari.cli.arguments import (
     UNKNOWN_HINT,
     BeamOption,
@@ -141,6 +141,7 @@ def attend(
     unknown: UnknownOption = "error",
 ) -> None:
     """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
+    from doldari.inference.arguments import check_length
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
     from doldari.report.pictures import picture_format
@@ -148,7 +149,7 @@ def attend(
     predictor = load(model)
     if predictor.text_model.source.is_blank(text):
         raise DataError("the text is empty: there is nothing to look at")
-    refuse_long(predictor, len(predictor.encode(text, unknown)), beam)
+    check_length(len(predictor.encode(text, unknown)), predictor.text_model.longest_source, beam)
     picture_format(out)  # refused before anything is computed
     attention = predictor.attention(text, unknown=unknown, beam=beam)
     draw_attention(out, attention, f"{text} → {attention.text}")

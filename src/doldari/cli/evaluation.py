@@ -25,7 +25,7 @@ from doldari.cli.arguments import (
     reading_of,
 )
 from doldari.cli.console import stdout, warn
-from doldari.errors import ConfigError, UnknownSymbolError
+from doldari.errors import ConfigError, DataError, UnknownSymbolError
 
 if TYPE_CHECKING:
     from doldari.data.leaks import Leaks
@@ -70,6 +70,7 @@ def evaluate(
     from doldari.data import TASKS, load_pairs
     from doldari.data.leaks import find_leaks
     from doldari.data.opening import printable_name
+    from doldari.data.statistics import blank_ends_warning
     from doldari.display import SAMPLES, samples, score_table
     from doldari.files import write_whole
     from doldari.inference import metrics
@@ -83,7 +84,10 @@ def evaluate(
     features = features_column_of(predictor, model, features_column)
     reading = reading_of(source_column, target_column, features, format, count, digits)
     pairs = load_split(data, reading)[1] if data[0] in TASKS else load_pairs(data, reading)
-    check_symbols(predictor, pairs, unknown)
+    check_symbols(predictor, pairs, unknown, beam)
+    blanks = blank_ends_warning(pairs, predictor.text_model.target.kind)
+    if blanks:
+        warn(blanks)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
     leaks = None if training is None else find_leaks(load_pairs(training, reading), pairs)
@@ -118,14 +122,23 @@ def as_object(evaluation: "Evaluation", measured: "Mapping[str, Score]", leaks: 
     return result
 
 
-def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown") -> None:
-    """Refuse, by file and line, the first source with unknown symbols; or warn of those that have no others."""
+def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown", beam: int) -> None:
+    """Refuse, by file and line, the first source with unknown symbols, or that is too long; warn of those that have
+    no others.
+    """
+    from doldari.inference.arguments import check_length
+
     refused = []
     for index, pair in enumerate(pairs):
         try:
-            predictor.encode(pair.source, unknown)
+            ids = predictor.encode(pair.source, unknown)
         except UnknownSymbolError as error:
             refused.append((index, str(error)))
+            continue
+        try:
+            check_length(len(ids), predictor.text_model.longest_source, beam)
+        except DataError as error:
+            raise DataError(f"{pairs.place(index)}: {error}") from error
     if refused:
         index, reason = refused[0]
         more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""

@@ -127,6 +127,17 @@ def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"{pairs.origins[0].name}: {many}; are the columns swapped?"
 
 
+def blank_ends_warning(pairs: Pairs, kind: str) -> str:
+    """Warn of targets that begin or end with blanks, where these are symbols of their kind; empty if there are none."""
+    if kind not in ("characters", "graphemes"):
+        return ""
+    rows = [index for index, target in enumerate(Texts(pairs, 1)) if target != target.strip(" ")]
+    if not rows:
+        return ""
+    what = "target begins or ends" if len(rows) == 1 else "targets begin or end"
+    return f"{len(rows):,} {what} with blanks, the first at {pairs.place(rows[0])}; an answer is right only with them"
+
+
 def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:
     """Tell which share of the different sources has several targets, and of the targets several sources."""
     sources, targets = side_hashes(pairs)

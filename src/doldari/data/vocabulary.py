@@ -117,9 +117,12 @@ class Vocabulary:
         are expected and the text has none.
         """
         text, features = split_features(text) if self.features else (text, [])
-        symbols = self.cut(text)
-        ids = [self.feature_ids.get(feature, UNKNOWN) for feature in features]
-        ids += [self.ids.get(symbol, UNKNOWN) for symbol in symbols]
+        symbols = self._cut(text)
+        ids = [self.ids.get(symbol, UNKNOWN) for symbol in symbols]
+        if UNKNOWN in ids:
+            symbols = self.cut(text)
+            ids = [self.ids.get(symbol, UNKNOWN) for symbol in symbols]
+        ids = [self.feature_ids.get(feature, UNKNOWN) for feature in features] + ids
         if not unknown and UNKNOWN in ids:
             index = ids.index(UNKNOWN)
             if index < len(features):

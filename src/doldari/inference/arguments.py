@@ -14,6 +14,9 @@ from typing import Any, get_args
 from doldari.data.vocabulary import Unknown
 from doldari.errors import ConfigError, DataError, brief, level_of_caller
 
+# Symbols of a source that the command line answers, divided by the beam, if there was none as long in training:
+# attention takes time as the square of it, 6 s for 2,000 symbols with a beam of 5.
+LONGEST = 10_000
 WIDEST = 1_000_000  # beam; no computer follows so many answers
 
 
@@ -95,6 +98,14 @@ def warn_of_long(encoded: Sequence[Sequence[int]], seen: int) -> None:
         message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
         others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
         warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
+
+
+def check_length(symbols: int, seen: int, beam: int) -> None:
+    """Refuse a source of so many symbols that its answer would take very long; `seen` is the longest in training."""
+    most = max(LONGEST // beam, seen)
+    if symbols > most:
+        with_beam = f" with a beam of {beam}" if beam > 1 else ""
+        raise DataError(f"a source of {symbols:,} symbols; at most {most:,} are answered{with_beam}")
 
 
 def is_whole(value: object) -> bool:

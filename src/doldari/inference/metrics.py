@@ -48,10 +48,13 @@ def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "err
     """Ask every different source of pairs and compare with its targets; the options are as in `Predictor.predict`.
 
     A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.  DataError
-    where there are no pairs.
+    where there are no pairs, or a source is empty but for white space.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate with")
+    for number, (source, _) in enumerate(pairs):
+        if model.text_model.source.is_blank(source):
+            raise DataError(f"pairs[{number}]: the source is empty")
     sources: list[str] = []
     targets: dict[str, list[str]] = {}
     for pair in pairs:

@@ -9,6 +9,7 @@ import numpy as np
 
 from doldari.config import Config
 from doldari.data.pairs import Pair, Pairs
+from doldari.data.statistics import blank_ends_warning
 from doldari.data.symbols import cut, normalize
 from doldari.errors import DataError, DataWarning, level_of_caller
 from doldari.training.data import TrainingData
@@ -22,9 +23,12 @@ EPOCHS = 5  # as few as a training has if nobody says how many
 FEW = 20  # pairs, among which chance may look like anything
 
 
-def without_long(data: TrainingData, config: Config) -> TrainingData:
-    """Leave out the pairs that are longer than the settings say, as `within_length`, and warn of it."""
+def suitable(data: TrainingData, config: Config) -> TrainingData:
+    """Leave out the pairs that are longer than the settings say, as `within_length`; warn of targets with blank ends."""
     training, validation = (within_length(pairs, config) for pairs in (data.training, data.validation))
+    blanks = blank_ends_warning(training, config.model.target_symbols)
+    if blanks:
+        say(blanks)
     return data._replace(training=training, validation=validation)
 
 

@@ -19,7 +19,7 @@ from doldari.training.plan import Plan
 from doldari.training.record import Facts
 from doldari.training.run import Run
 from doldari.training.start import Start, start_of
-from doldari.training.suitability import warn_of_hopeless, warn_of_nothing_right, without_long
+from doldari.training.suitability import suitable, warn_of_hopeless, warn_of_nothing_right
 
 
 class Trained(NamedTuple):
@@ -42,7 +42,7 @@ def train(
     where a file cannot be written.
     """
     stop = Stop() if stop is None else stop
-    plan = plan._replace(data=without_long(plan.data, plan.config))
+    plan = plan._replace(data=suitable(plan.data, plan.config))
     configs = list(member_configs(plan.config))
     facts = Facts(plan.command, plan.data, None if plan.base is None else plan.base.facts, len(configs))
     ensemble = EnsembleFiles(directory, plan.config, facts, resume) if len(configs) > 1 else None

@@ -1,0 +1,139 @@
+"""doldari stats: what is in data, before anything is trained on them."""
+
+import unicodedata
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from doldari.cli.arguments import (
+    DataArgument,
+    FeaturesColumnOption,
+    FormatOption,
+    SourceColumnOption,
+    TargetColumnOption,
+    reading_of,
+)
+from doldari.cli.console import stdout, warn
+from doldari.percent import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doldari.data.pairs import Pairs
+    from doldari.data.statistics import Side, Statistics
+
+SHOWN = 60  # symbols of an alphabet
+
+
+def stats(
+    data: DataArgument,
+    validation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="Other pairs, to be looked up among DATA; two parallel files are given twice."
+        ),
+    ] = None,
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
+    features_column: FeaturesColumnOption = None,
+    format: FormatOption = None,
+) -> None:
+    """Count pairs, lengths and symbols, and point out what is odd: duplicates, leaks, blanks, swapped columns.
+
+    Lengths are in characters (code points), and in words, which stand between white space.
+    """
+    from doldari.data import load_pairs
+    from doldari.data.leaks import find_leaks
+    from doldari.data.statistics import column_warnings, statistics
+
+    reading = reading_of(source_column, target_column, features_column, format)
+    pairs = load_pairs(data, reading)
+    counted = statistics(pairs)
+    stdout.print(report(pairs, counted))
+    for warning in column_warnings(pairs):
+        warn(warning)
+    if validation is not None:
+        others = load_pairs(validation, reading)
+        other = statistics(others)
+        stdout.print("", report(others, other), sep="\n")
+        leaks = find_leaks(pairs, others)
+        with_other = f"the sources of {len(leaks.sources):,} others, with another target"
+        stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} of the pairs, and {with_other}")
+        for side in ("source", "target"):
+            new = sorted(getattr(other, side).symbols.keys() - getattr(counted, side).symbols.keys())
+            stdout.print(f"{side} symbols that {name_of(pairs)} does not have: {alphabet(new) or 'none'}")
+        for warning in column_warnings(others):
+            warn(warning)
+
+
+def name_of(pairs: "Pairs") -> str:
+    """Name the files that pairs are from."""
+    return " and ".join(origin.name for origin in pairs.origins)
+
+
+def report(pairs: "Pairs", counted: "Statistics") -> Group:
+    """Lay out what is in pairs."""
+    sides = counted.source, counted.target
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="")
+    table.add_column("")
+    for name in ("sources", "targets"):
+        table.add_column(name, justify="right")
+    table.add_row("different", *(f"{side.different:,}" for side in sides))
+    table.add_row("of them with several targets, sources", *(several(side) for side in sides))
+    table.add_row("characters", *(spread(side.lengths) for side in sides))
+    table.add_row("words", *(spread(side.words) for side in sides))
+    table.add_row("different symbols", *(f"{len(side.symbols):,}" for side in sides))
+    table.add_row("blanks at an end", *(first_at(pairs, *side.blank_ends) for side in sides))
+    table.add_row("not in Unicode's NFC", *(f"{side.decomposed:,}" for side in sides))
+    duplicates = f", {counted.duplicates:,} of them duplicates of others" if counted.duplicates else ""
+    lines = [f"{name} symbols: {frequent(side)}" for name, side in zip(("source", "target"), sides, strict=True)]
+    lines += [line for side in sides for line in odd_symbols(pairs, side)]
+    return Group(Text(f"{name_of(pairs)}: {counted.pairs:,} pairs{duplicates}"), table, Text("\n".join(lines)))
+
+
+def several(side: "Side") -> str:
+    """Say how many texts of a side have several on the other, and which share that is."""
+    return f"{side.several:,} ({percent(side.several / side.different, 1)})"
+
+
+def spread(lengths: tuple[int, float, int]) -> str:
+    """Write the least, the most and the mean."""
+    least, mean, most = lengths
+    return f"{least:,} to {most:,}, mean {mean:.1f}"
+
+
+def first_at(pairs: "Pairs", count: int, index: int) -> str:
+    """Write how many there are, and where the first is."""
+    return f"{count:,}, first in line {pairs.line(index):,}" if count else "0"
+
+
+def frequent(side: "Side") -> str:
+    """List symbols, the most frequent first, and how many stand there only once."""
+    symbols = [symbol for symbol, _ in side.symbols.most_common()]
+    once = sum(count == 1 for count in side.symbols.values())
+    return alphabet(symbols) + (f"; {once:,} of them only once" if once else "")
+
+
+def alphabet(symbols: list[str]) -> str:
+    """List symbols so that each is seen."""
+    shown = " ".join(visible(symbol) for symbol in symbols[:SHOWN])
+    return shown + (f" ... ({len(symbols):,})" if len(symbols) > SHOWN else "")
+
+
+def visible(symbol: str) -> str:
+    """Write a symbol: a blank as ␣, a mark on a circle, one that is not seen by its number."""
+    if symbol == " ":
+        return "␣"
+    if not symbol.isprintable():
+        return f"U+{ord(symbol):04X}"
+    return f"◌{symbol}" if unicodedata.category(symbol).startswith("M") else symbol
+
+
+def odd_symbols(pairs: "Pairs", side: "Side") -> "Iterator[str]":
+    """Name each odd symbol, and where it is first."""
+    for symbol, index in sorted(side.odd.items()):
+        name = unicodedata.name(symbol, "no name")
+        yield f"odd: U+{ord(symbol):04X} ({name}), {side.symbols[symbol]:,} times, first at {pairs.place(index)}"
