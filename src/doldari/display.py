@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from doldari.data.opening import printable_name
 from doldari.inference.metrics import Evaluation
 from doldari.inference.scores import Score
 from doldari.percent import percent
@@ -96,7 +97,7 @@ class TrainingDisplay(Observer):
 def draw_run(run: Run) -> None:
     """Draw how a run went into its directory, once there is an epoch."""
     if run.best is not None and run.directory is not None:
-        path, title = run.directory.path / PICTURE_FILE, run.directory.shown.name
+        path, title = run.directory.path / PICTURE_FILE, printable_name(run.directory.shown.name)
         curves.draw_run(path, *run_curves(run), title, best=run.best.epoch)
 
 

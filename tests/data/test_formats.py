@@ -38,7 +38,7 @@ def test_columns_by_name(write):
     with_features = read_pairs(write(content.replace(",", "\t"), "some.tsv"), Columns("word", 3, "tags"))
     assert with_features == [Pair("walk\tV", "w k"), Pair("go\tV;N", "g o")]
     assert (pairs.has_features, with_features.has_features) == (False, True)
-    with pytest.raises(ConfigError, match=r"some.csv:1: no column 'wrod' for the source; the first row has: id,"):
+    with pytest.raises(ConfigError, match=r"some.csv:1: no column 'wrod' for the source; the first row has 'id',"):
         read_pairs(write(content, "some.csv"), Columns("wrod", "phones"))
 
 
@@ -52,8 +52,11 @@ def test_json_lines(write):
         assert not pairs.has_features
     content = '{"en": "dog", "de": "Hund", "tags": "N"}\n'
     assert read_pairs(write(content, "x.ndjson"), Columns("en", "de", "tags")) == [Pair("dog\tN", "Hund")]
-    with pytest.raises(ConfigError, match="1: JSON lines have names for columns"):
-        read_pairs(write(content, "x.jsonl"), Columns())
+    assert read_pairs(write(content, "x.ndjson"), Columns("en", "de", "tags")).has_features
+    content = '{"source": "dog", "de": "Hund", "features": "N"}\n'
+    assert read_pairs(write(content, "x.ndjson"), Columns(1, "de", 3)) == [Pair("dog\tN", "Hund")]
+    with pytest.raises(ConfigError, match="4: JSON lines have names for columns"):
+        read_pairs(write(content, "x.jsonl"), Columns(1, 2, 4))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from doldari.cli.arguments import (
     reading_of,
 )
 from doldari.cli.console import answers_in_utf8, stdout
-from doldari.errors import ConfigError, DataError, UnknownSymbolError
+from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 
 CHUNK = 5_000  # pairs that are scored and printed at a time
 
@@ -146,10 +146,13 @@ def attend(
     from doldari.report.attention import draw_attention
     from doldari.report.pictures import picture_format
 
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # of an argument
+        raise DataError(f"{quoted(text)}: not UTF-8") from error
     predictor = load(model)
-    if predictor.text_model.source.is_blank(text):
-        raise DataError("the text is empty: there is nothing to look at")
-    check_length(len(predictor.encode(text, unknown)), predictor.text_model.longest_source, beam)
+    if not predictor.text_model.source.is_blank(text):  # which is refused later
+        check_length(len(predictor.encode(text, unknown)), predictor.text_model.longest_source, beam)
     picture_format(out)  # refused before anything is computed
     attention = predictor.attention(text, unknown=unknown, beam=beam)
     draw_attention(out, attention, f"{text} → {attention.text}")

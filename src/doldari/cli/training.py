@@ -187,6 +187,7 @@ def compare(
 
     The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
     """
+    from doldari.data.opening import printable_name
     from doldari.report.curves import draw_accuracy
     from doldari.training.data import read_training_data
     from doldari.training.directory import PICTURE_FILE, claim
@@ -215,7 +216,7 @@ def compare(
             plan = Plan(settings.replace(**changes), texts, ["doldari", *sys.argv[1:]])
             trained = train_shown(plan, directory.part(places[variant]), stop)
             curves[variant] = [epoch.accuracy for epoch in trained.runs[0].history]
-            draw_accuracy(directory.path / PICTURE_FILE, curves, name)
+            draw_accuracy(directory.path / PICTURE_FILE, curves, printable_name(name))
             if trained.error is not None:
                 raise trained.error
             if stop.signal is not None:

@@ -13,7 +13,7 @@ from doldari.data.ragged import Examples, Ragged
 POOL = 16  # batches whose examples bucketing sorts by length; it left a fifth of the padding of Korean words
 # One long text must not pad a whole batch: where padded ids would come to more than MOST_PADDED, a text that is LONG
 # times as long as its batch's median is a batch of its own.
-MOST_PADDED, LONG = 1 << 20, 8
+MOST_PADDED, LONG = 1 << 18, 8
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int, width: int | None = None) -> Ids:

@@ -4,26 +4,21 @@ Each format yields rows, of which the columns say what is what.  The format is t
 name; a file without a tab whose lines are equally long, with `_` at one and the same place, is the chapter's.
 """
 
-import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from doldari.data.lines import LONGEST, numbered_lines
+from doldari.data.lines import numbered_lines
 from doldari.data.opening import Source
 from doldari.data.pairs import Pair, Pairs, PairsBuilder
-from doldari.errors import ConfigError, DataError
+from doldari.data.rows import Rows, chapter_rows, csv_rows, jsonl_rows, listed, looks_like, tab_rows
+from doldari.errors import ConfigError, DataError, quoted
 
 Format = Literal["tsv", "csv", "jsonl", "chapter"]
 BY_NAME: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 PACKED = (".gz", ".bz2", ".xz", ".zst")
-
-Numbered = Iterator[tuple[int, str]]
-# A line's number and its cells; or, in place of these, why it holds none.
-Rows = Iterator[tuple[int, Sequence[str] | str]]
 
 
 class Columns(NamedTuple):
@@ -68,6 +63,19 @@ def format_of(path: Path) -> Format | None:
     return BY_NAME.get(Path(name).suffix)
 
 
+class Faults:
+    """Lines that hold no pair: how many there are, and the number of the first and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.count, self.first = 0, ""
+
+    def add(self, number: int, reason: str) -> None:
+        """Count another one."""
+        self.count += 1
+        if self.count == 1:
+            self.first = f"{number}: {reason}"
+
+
 def read_pairs(path: Path, columns: Columns | None = None, format: Format | None = None) -> Pairs:
     """Read all pairs of a file; blank lines are passed over.
 
@@ -82,11 +90,20 @@ def read_pairs(path: Path, columns: Columns | None = None, format: Format | None
         if chosen == "csv":
             return collect(csv_rows(lines), columns, source, "comma")
         if chosen == "jsonl":
-            names = columns or Columns("source", "target")
-            return collect(jsonl_rows(lines, names), Columns(1, 2, 3 if names.features else 0), source, "")
+            names = field_names(columns or Columns())
+            return collect(jsonl_rows(lines, names), Columns(1, 2, 3 if len(names) > 2 else 0), source, "")
         if chosen == "chapter":
             return collect(chapter_rows(lines), Columns(), source, "")
         return collect(tab_rows(lines, may_be_chapter=columns is None and chosen is None), columns, source, "tab")
+
+
+def field_names(columns: Columns) -> list[str]:
+    """Name the fields of JSON lines that are columns; 1, 2 and 3 stand for source, target and features."""
+    named = {1: "source", 2: "target", 3: "features"}
+    for column in columns:
+        if isinstance(column, int) and column > len(named):
+            raise ConfigError(f"{column}: JSON lines have names for columns: --source-column NAME ...")
+    return [named[column] if isinstance(column, int) else column for column in columns if column]
 
 
 def read_parallel(sources: Path, targets: Path) -> Pairs:
@@ -97,7 +114,7 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
     builder = PairsBuilder()
     with Source(sources) as first, Source(targets) as second:
         counts = [0, 0]
-        bad: list[tuple[int, str]] = []
+        bad = Faults()
         for one, other in zip_longest(numbered_lines(first), numbered_lines(second)):
             counts = [counts[0] if one is None else one[0], counts[1] if other is None else other[0]]
             if one is None or other is None:
@@ -106,7 +123,7 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
             if not source.strip() and not target.strip():
                 continue
             if not source.strip() or not target.strip():
-                bad.append((number, f"the {'target' if source.strip() else 'source'} is empty"))
+                bad.add(number, f"the {'target' if source.strip() else 'source'} is empty")
                 continue
             builder.add(source, target, number)
         if counts[0] != counts[1]:
@@ -119,8 +136,7 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
 
 def collect(rows: Rows, columns: Columns | None, source: Source, separator: str) -> Pairs:
     """Take the pairs of rows; the first row names the columns if these are asked for by name."""
-    builder = PairsBuilder()
-    bad: list[tuple[int, str]] = []
+    builder, bad = PairsBuilder(), Faults()
     places = columns or Columns()
     if any(isinstance(column, str) for column in places):
         number, header = next(rows, (0, ()))
@@ -128,25 +144,22 @@ def collect(rows: Rows, columns: Columns | None, source: Source, separator: str)
     for number, row in rows:
         pair = row if isinstance(row, str) else pair_of(row, places, columns is None, separator)
         if isinstance(pair, str):
-            bad.append((number, pair))
+            bad.add(number, pair)
             continue
         try:
             builder.add(*pair, number)
         except UnicodeEncodeError:
-            bad.append((number, "half a character in it (a lone surrogate)"))
+            bad.add(number, "half a character in it (a lone surrogate)")
     hint = f"; every line is: source, {separator}, target" if columns is None else ""
     return finished(builder, bad, (source,), bool(places.features), hint)
 
 
-def finished(
-    builder: PairsBuilder, bad: list[tuple[int, str]], sources: Sequence[Source], has_features: bool, hint: str
-) -> Pairs:
+def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_features: bool, hint: str) -> Pairs:
     """Make the pairs; or refuse lines that hold none, and files without any."""
     name = sources[0].name
-    if bad:
-        number, reason = bad[0]
-        more = f" (and {len(bad) - 1:,} more such lines)" if len(bad) > 1 else ""
-        raise DataError(f"{name}:{number}: {reason}{more}{hint}")
+    if bad.count:
+        more = f" (and {bad.count - 1:,} more such lines)" if bad.count > 1 else ""
+        raise DataError(f"{name}:{bad.first}{more}{hint}")
     if not builder:
         raise DataError(f"{name}: no pairs in it: the file is empty")
     return builder.pairs(tuple(source.origin() for source in sources), has_features)
@@ -158,7 +171,9 @@ def named_columns(place: str, columns: Columns, header: Sequence[str] | str) -> 
     numbers = []
     for what, column in columns._asdict().items():
         if isinstance(column, str) and column not in names:
-            raise ConfigError(f"{place}: no column {column!r} for the {what}; the first row has: {', '.join(names)}")
+            raise ConfigError(
+                f"{place}: no column {quoted(column)} for the {what}; the first row has {listed(names)}"
+            )
         numbers.append(names.index(column) + 1 if isinstance(column, str) else column)
     return Columns(*numbers)
 
@@ -185,94 +200,6 @@ def pair_of(cells: Sequence[str], columns: Columns, exact: bool, separator: str)
     if "\t" in source or "\t" in features:
         return "a tab in the source or its features, between which a tab stands"
     return Pair(f"{source}\t{features}", target)
-
-
-def tab_rows(lines: Numbered, may_be_chapter: bool) -> Rows:
-    """Yield the cells of lines, with tabs between them; or, if the first has none but a `_`, as `exact_rows`."""
-    for number, text in lines:
-        if not text.strip(" "):
-            continue
-        if may_be_chapter and "\t" not in text and "_" in text and not text.startswith("{"):
-            yield from exact_rows(number, text, lines)
-            return
-        may_be_chapter = False
-        yield number, text.split("\t")
-
-
-def exact_rows(number: int, text: str, lines: Numbered) -> Rows:
-    """Yield question and answer of the chapter's lines: several, of one width, with `_` at one place; else refuse."""
-    length, place = len(text), text.index("_")
-    other = "it has one line"
-    for later, line in chain([(number, text)], lines):
-        if not line.strip(" "):
-            continue
-        if len(line) != length or line.find("_") != place:
-            other = f"line {later} is not as long, or has its _ elsewhere"
-            break
-        if later > number:
-            other = ""
-        yield later, [line[:place].strip(" "), line[place + 1 :].strip(" ")]
-    if other:
-        hint = "--format chapter reads it as such"
-        yield number, f"no tab{looks_like(text)}, and not the chapter's file: {other} ({hint})"
-
-
-def chapter_rows(lines: Numbered) -> Rows:
-    """Yield what stands before and behind the first `_` of lines; blanks around question and answer are padding."""
-    for number, text in lines:
-        if text.strip(" "):
-            question, underscore, answer = text.partition("_")
-            yield number, [question.strip(" "), answer.strip(" ")] if underscore else "no _ as in the chapter's file"
-
-
-def csv_rows(lines: Numbered) -> Rows:
-    """Yield the cells of comma-separated values, quoted as in RFC 4180; a row is numbered by its first line."""
-    csv.field_size_limit(LONGEST)
-    reader = csv.reader((f"{text}\n" for _, text in lines), strict=True)
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield number, f"not CSV: {error}"
-            return
-        if any(cell.strip(" ") for cell in cells):
-            yield number, cells
-
-
-def jsonl_rows(lines: Numbered, columns: Columns) -> Rows:
-    """Yield, of an object a line, the fields that the columns name."""
-    names = [column for column in columns if column]
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{names[0]}: JSON lines have names for columns: --source-column source ...")
-    for number, text in lines:
-        if not text.strip():
-            continue
-        try:
-            fields: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            yield number, f"not JSON: {error}"
-            continue
-        if not isinstance(fields, dict):
-            yield number, 'not a JSON object, such as {"source": "...", "target": "..."}'
-            continue
-        wrong = next((name for name in names if not isinstance(fields.get(name), str)), None)
-        if wrong is not None:
-            there = "is not a text" if wrong in fields else f"is not there, only {', '.join(map(repr, fields))}"
-            yield number, f"the field {wrong!r} {there}"
-        else:
-            yield number, [fields[name] for name in names]
-
-
-def looks_like(text: str) -> str:
-    """Say what a line without the separator looks like, if it does."""
-    if text.lstrip().startswith("{") and text.rstrip().endswith("}"):
-        return " (JSON lines? --format jsonl)"
-    if "\t" in text:
-        return " (tabs? --format tsv)"
-    return " (CSV? --format csv)" if "," in text else ""
 
 
 def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:

@@ -128,7 +128,7 @@ def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def blank_ends_warning(pairs: Pairs, kind: str) -> str:
-    """Warn of targets that begin or end with blanks, where these are symbols of their kind; empty if there are none."""
+    """Warn of targets that begin or end with blanks, where these are symbols; empty if there are none."""
     if kind not in ("characters", "graphemes"):
         return ""
     rows = [index for index, target in enumerate(Texts(pairs, 1)) if target != target.strip(" ")]

@@ -24,7 +24,7 @@ FEW = 20  # pairs, among which chance may look like anything
 
 
 def suitable(data: TrainingData, config: Config) -> TrainingData:
-    """Leave out the pairs that are longer than the settings say, as `within_length`; warn of targets with blank ends."""
+    """Leave out pairs that are longer than the settings say; warn of them, and of targets with blanks at an end."""
     training, validation = (within_length(pairs, config) for pairs in (data.training, data.validation))
     blanks = blank_ends_warning(training, config.model.target_symbols)
     if blanks:
