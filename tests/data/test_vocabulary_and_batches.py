@@ -169,3 +169,37 @@ def test_bucketed_batches_are_random_and_follow_the_seed():
     widths = [batch_x.shape[1] for batch_x, _ in shuffled_batches(x, t, 16, 0, rng, bucketing=True)]
     assert widths != sorted(widths)
     assert not {tuple(sorted(batch)) for batch in first} & {tuple(sorted(batch)) for batch in second}
+
+
+@pytest.mark.parametrize("stored, other", [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("kind", ["characters", "graphemes", "whitespace", "words"])
+def test_a_canonical_equivalent_of_known_symbols_is_what_is_read(stored, other, kind):
+    texts = [unicodedata.normalize(stored, text) for text in ("más", "각 해")]
+    vocabulary = Vocabulary.build(texts, kind)
+    for text in texts:
+        given = unicodedata.normalize(other, text)
+        assert given != text
+        assert vocabulary.encode(given) == vocabulary.encode(text)
+        assert vocabulary.spell(given) == vocabulary.spell(text)
+        assert vocabulary.unknown_symbols(given) == []
+    mixed = Vocabulary.build(["más", "ma\u0301s"], "characters")
+    assert mixed.decode(mixed.encode("ma\u0301s")) == "ma\u0301s"
+    with pytest.raises(UnknownSymbolError, match="ñ"):
+        vocabulary.encode("ñ más")
+
+
+def test_blank_texts():
+    plain, with_features = (Vocabulary.build(["ab"], "characters", features=features) for features in ([], [["N"]]))
+    for text in ("", " ", "\u3000", "\t", " \r"):
+        assert plain.is_blank(text)
+    assert with_features.is_blank(" \tN")
+    assert not with_features.is_blank("a\tN")
+    assert not plain.is_blank("\tN")
+
+
+def test_messages_show_eighty_symbols_at_most():
+    vocabulary = Vocabulary.build(["ab"], "whitespace")
+    with pytest.raises(UnknownSymbolError) as caught:
+        vocabulary.encode("가" * 100_000)
+    assert len(str(caught.value)) < 400
+    assert "'" + "가" * 80 + "' ... (100,000 characters)" in str(caught.value)
