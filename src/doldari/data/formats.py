@@ -21,6 +21,9 @@ BY_NAME: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "json
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
+Places = tuple[int, int, int]  # of source, target and features among a row's cells, from 1; 0 of none
+
+
 class Columns(NamedTuple):
     """Which columns are what: numbers, from 1, or names, which then stand in the first row; features is 0 of none."""
 
@@ -137,10 +140,7 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
 def collect(rows: Rows, columns: Columns | None, source: Source, separator: str) -> Pairs:
     """Take the pairs of rows; the first row names the columns if these are asked for by name."""
     builder, bad = PairsBuilder(), Faults()
-    places = columns or Columns()
-    if any(isinstance(column, str) for column in places):
-        number, header = next(rows, (0, ()))
-        places = named_columns(f"{source.name}:{number}", places, header)
+    places = column_numbers(columns or Columns(), rows, source.name)
     for number, row in rows:
         pair = row if isinstance(row, str) else pair_of(row, places, columns is None, separator)
         if isinstance(pair, str):
@@ -151,7 +151,7 @@ def collect(rows: Rows, columns: Columns | None, source: Source, separator: str)
         except UnicodeEncodeError:
             bad.add(number, "half a character in it (a lone surrogate)")
     hint = f"; every line is: source, {separator}, target" if columns is None else ""
-    return finished(builder, bad, (source,), bool(places.features), hint)
+    return finished(builder, bad, (source,), bool(places[2]), hint)
 
 
 def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_features: bool, hint: str) -> Pairs:
@@ -165,40 +165,50 @@ def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_
     return builder.pairs(tuple(source.origin() for source in sources), has_features)
 
 
-def named_columns(place: str, columns: Columns, header: Sequence[str] | str) -> Columns:
-    """Find columns that are asked for by name in the first row; ConfigError where there is none of that name."""
-    names = [] if isinstance(header, str) else [name.strip() for name in header]
+def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
+    """Number the columns; of names that is where they stand in the first row, which is taken from rows.
+
+    ConfigError where one is not there.
+    """
+    names: list[str] = []
+    number = 0
+    if any(isinstance(column, str) for column in columns):
+        number, header = next(rows, (0, ""))
+        names = [] if isinstance(header, str) else [name.strip() for name in header]
     numbers = []
     for what, column in columns._asdict().items():
         if isinstance(column, str) and column not in names:
-            raise ConfigError(
-                f"{place}: no column {quoted(column)} for the {what}; the first row has {listed(names)}"
-            )
+            there = listed(names)
+            what = f"no column {quoted(column)} for the {what}"
+            raise ConfigError(f"{name}:{number}: {what}; the first row has {there}")
         numbers.append(names.index(column) + 1 if isinstance(column, str) else column)
-    return Columns(*numbers)
+    return numbers[0], numbers[1], numbers[2]
 
 
-def pair_of(cells: Sequence[str], columns: Columns, exact: bool, separator: str) -> Pair | str:
+def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
     """Take a pair from a row's cells, of which there are no others if `exact`; or say why there is none."""
-    if exact and len(cells) == 1:
-        return f"no {separator}{looks_like(cells[0])}"
-    if exact and len(cells) > 2:
-        return f"{len(cells)} columns, expected 2; say which are what: --source-column 1 --target-column 2 ..."
-    taken = []
-    for name, column in columns._asdict().items():
+    if exact and len(cells) != 2:
+        what = f"{len(cells)} columns, expected 2; say which are what: --source-column 1 --target-column 2 ..."
+        return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
+    source_at, target_at, features_at = places
+    for name, column in (("source", source_at), ("target", target_at), ("features", features_at)):
         if column > len(cells):
             return f"no column {column} for the {name}, only {len(cells)}"
-        cell = cells[column - 1] if column else ""
-        if column and not cell.strip(" ;\t" if name == "features" else None):
-            return f"the {name} {'are' if name == 'features' else 'is'} empty"
-        if "\n" in cell:
-            return f"a line break in the {name}; a text is one line"
-        taken.append(cell)
-    source, target, features = taken
-    if not columns.features:
+    source, target = cells[source_at - 1], cells[target_at - 1]
+    if not source.strip():
+        return "the source is empty"
+    if not target.strip():
+        return "the target is empty"
+    if "\n" in source or "\n" in target:
+        where = "source" if "\n" in source else "target"
+        return f"a line break in the {where}; a text is one line"
+    if not features_at:
         return Pair(source, target)
-    if "\t" in source or "\t" in features:
-        return "a tab in the source or its features, between which a tab stands"
+    features = cells[features_at - 1]
+    if not features.strip(" ;\t"):
+        return "the features are empty"
+    if any(symbol in features for symbol in "\t\n") or "\t" in source:
+        return "a tab in the source or its features, between which a tab stands, or a line break"
     return Pair(f"{source}\t{features}", target)
 
 

@@ -18,6 +18,7 @@ HEADERS |= {"word", "words", "inflection"}
 HEADERS |= {"grapheme", "graphemes", "spelling", "phone", "phones", "phoneme", "phonemes", "pronunciation", "ipa"}
 HEADERS |= {"question", "answer", "translation", "transcription", "sentence", "sentences", "features", "tags"}
 HEADERS |= {"english", "german", "french", "spanish", "korean", "japanese", "en", "de", "fr", "es", "ko", "ja"}
+LOOKED_AT = 100_000  # pairs that tell whether columns are swapped
 FEW = 20  # pairs, among which chance may look like anything
 ODD = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode categories: controls, invisible ones, not assigned ones
 
@@ -121,7 +122,7 @@ def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
     if is_likely_header(pairs):
         columns = "columns that are chosen by name (--source-column NAME) take it as one"
         yield f"{pairs.place(0)}: likely a header, {quoted(pairs[0].source)} and {quoted(pairs[0].target)}; {columns}"
-    several, other = several_shares(pairs)
+    several, other = several_shares(pairs[:LOOKED_AT])
     if several > 0.2 and other < 0.02:
         many = f"{several:.0%} of the sources have several targets, but {other:.0%} of the targets several sources"
         yield f"{pairs.origins[0].name}: {many}; are the columns swapped?"

@@ -59,11 +59,15 @@ def task_sources(name: str | None) -> list[str]:
 
 def lines(path: Path) -> list[str]:
     """Read the first whole lines of a file, if it is still there."""
+    from doldari.data.opening import Source
+    from doldari.errors import DoldariError
+
     try:
-        with path.open("rb") as file:
-            return file.read(LOOKED_AT).decode("utf-8-sig", "replace").split("\n")[:-1]
-    except OSError:
+        with Source(path) as source:
+            first = next(source.blocks(), b"")
+    except DoldariError:
         return []
+    return first[:LOOKED_AT].decode("utf-8-sig", "replace").split("\n")[:-1]
 
 
 def known_source(line: str, vocabulary: "Vocabulary") -> str | None:
