@@ -11,6 +11,7 @@ A setting is said once, below: its type, default, help text and range.  The comm
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,7 +19,16 @@ from typing import Any, Literal, Self
 import tomli_w
 
 from doldari.errors import ConfigError
-from doldari.settings import check, from_table, read_toml, require_known, seconds, setting, steps_or_seconds
+from doldari.settings import (
+    check,
+    from_table,
+    read_toml,
+    require_known,
+    seconds,
+    setting,
+    steps_or_seconds,
+    written,
+)
 
 __all__ = ["Config", "ModelConfig", "Normalization", "Symbols", "TrainingConfig", "from_table", "seconds", "setting"]
 
@@ -127,6 +137,18 @@ class TrainingConfig:
     )
     patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
+    engine: Literal["numpy", "torch"] = setting(
+        "numpy", "What computes: numpy, on this machine's CPU; torch (PyTorch), on GPUs and many machines too."
+    )
+    device: str = setting(
+        "auto", "Where torch computes: cpu, cuda, cuda:1 (the second GPU), mps; auto is a GPU if there is one."
+    )
+    precision: Literal["float32", "bf16"] = setting(
+        "float32", "Number format of torch's products; bf16 is faster on GPUs that have it."
+    )
+    accumulate: int = setting(
+        1, "Compute each batch in this many parts (gradient accumulation): the same step in less memory."
+    )
     checkpoint_every: str = setting(
         "1m",
         "How often a checkpoint is written, by which an interrupted training can go on: 90s, 5m, or 500 (steps).",
@@ -135,6 +157,13 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check(self)
         steps_or_seconds(self.checkpoint_every)
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", self.device):
+            raise ConfigError(f"device={written(self.device)}: must be auto, cpu, cuda, cuda:N or mps")
+        if self.engine == "numpy":
+            given = {"device": self.device not in ("auto", "cpu"), "precision": self.precision != "float32"}
+            for name, needs_torch in (given | {"accumulate": self.accumulate > 1}).items():
+                if needs_torch:
+                    raise ConfigError(f"{name}={getattr(self, name)}: needs engine=torch")
         if self.epochs is not None and self.budget is not None:
             raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
         if self.budget is not None:

@@ -1,0 +1,43 @@
+"""What computes training steps and searches: `numpy`, which is the default, and `torch`.
+
+Training, search, checkpoints and model files know no more of how numbers are made than `Learner` says (learner.py).
+Both engines have the same weights by the same names and shapes, so that a run begun on one goes on with the other.
+"""
+
+import os
+from importlib.util import find_spec
+
+import numpy as np
+
+from doldari.config import TrainingConfig
+from doldari.engines.averaging import MovingAverage
+from doldari.engines.learner import Learner
+from doldari.engines.numpy import NumpyLearner
+from doldari.engines.optimizers import Adam, AdamW
+from doldari.errors import ConfigError, MissingPackageError
+from doldari.models import Seq2seq
+
+
+def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.random.Generator) -> Learner:
+    """Make what trains a model as the settings say; ConfigError where this machine cannot."""
+    if settings.engine == "torch":
+        require_torch()
+        from doldari.engines.torch.learner import TorchLearner
+        from doldari.engines.torch.processes import this_process
+
+        return TorchLearner(model, settings, dropout_rng, this_process())
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("engine=numpy: trains in one process, not under torchrun; give --engine torch")
+    rate, decay = settings.learning_rate, settings.weight_decay
+    return NumpyLearner(
+        model,
+        AdamW(rate, weight_decay=decay) if decay else Adam(rate),
+        dropout_rng=dropout_rng,
+        average=MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
+    )
+
+
+def require_torch() -> None:
+    """Refuse, in one line, where PyTorch is not installed."""
+    if find_spec("torch") is None:
+        raise MissingPackageError("engine=torch: needs PyTorch; install it with: pip install 'doldari[torch]'")

@@ -1,0 +1,118 @@
+"""All that knows of processes, ranks and devices.
+
+`torchrun` starts the processes and tells each its rank by environment variables.  Each computes the same steps on its
+share of every batch; the sum of the gradients is all that they exchange, with what was found in validation.  The
+first, rank 0, alone prints and writes.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+
+from doldari.errors import ConfigError
+
+PATIENCE = timedelta(minutes=10)  # for the others at a meeting, before a process gives up
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together: how many, this one's rank, and its rank on its own machine."""
+
+    count: int = 1
+    rank: int = 0
+    local_rank: int = 0
+    on_machine: int = 1
+
+    def share(self, N: int) -> NDArray[np.intp]:
+        """Give the rows of a batch of N that are this process's."""
+        return np.arange(self.rank, N, self.count)
+
+    def sum(self, gradients: Tensor, loss: Tensor) -> Tensor:
+        """Sum up the gradients, in place, and the losses of all processes, in one message; return the loss."""
+        if self.count == 1:
+            return loss
+        message = torch.cat([gradients, loss[None]])
+        distributed.all_reduce(message)
+        gradients.copy_(message[:-1])
+        return message[-1]
+
+    def any(self, wish: bool) -> bool:
+        """Tell whether any process has this wish."""
+        return wish if self.count == 1 else any(self.gathered(wish))
+
+    def gather(self, found: Sequence[list[Any]], total: int) -> list[Any]:
+        """Put together what each found for every count-th item, from its rank on: one list for all of the items."""
+        (mine,) = found
+        if self.count == 1:
+            return mine
+        everything: list[Any] = [None] * total
+        for rank, share in enumerate(self.gathered(mine)):
+            everything[rank :: self.count] = share
+        return everything
+
+    def gathered(self, one: Any) -> list[Any]:
+        """Give every process what each of them has."""
+        parts: list[Any] = [None] * self.count
+        distributed.all_gather_object(parts, one)
+        return parts
+
+
+@cache
+def this_process() -> Processes:
+    """Read what torchrun says of this process, and meet the others."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Processes()
+    processes = Processes(
+        count,
+        int(os.environ["RANK"]),
+        int(os.environ["LOCAL_RANK"]),
+        int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+    )
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
+    distributed.init_process_group(backend, timeout=PATIENCE)
+    return processes
+
+
+def choose_device(name: str, processes: Processes) -> torch.device:
+    """Find the device of that name for this process; ConfigError where this machine does not have it."""
+    gpus, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
+    if name == "auto":
+        name = "cuda" if gpus else "mps" if mps else "cpu"
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "mps":
+        if not mps:
+            raise ConfigError("device=mps: PyTorch finds no Apple GPU here; take device=cpu or auto")
+        return torch.device("mps")
+    if not gpus:
+        built = "" if torch.version.cuda else "; this PyTorch is built without CUDA"
+        raise ConfigError(f"device={name}: PyTorch finds no NVIDIA GPU here{built}; take device=cpu or auto")
+    if name != "cuda" and processes.on_machine > 1:
+        raise ConfigError(f"device={name}: {processes.on_machine} processes cannot share it; take device=cuda")
+    number = processes.local_rank if name == "cuda" else int(name.removeprefix("cuda:"))
+    if number >= gpus:
+        wanted = f"{processes.on_machine} processes" if name == "cuda" else f"GPU number {number}"
+        raise ConfigError(f"device={name}: {wanted}, but there are {gpus} GPUs here, cuda:0 to cuda:{gpus - 1}")
+    return torch.device("cuda", number)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse a number format that the device does not compute in."""
+    if precision != "bf16":
+        return
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        name = torch.cuda.get_device_name(device)
+        raise ConfigError(f"precision=bf16: {name} does not compute in bfloat16; take precision=float32")
+    if device.type == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
+        raise ConfigError("precision=bf16: needs macOS 14; take precision=float32")
