@@ -4,7 +4,6 @@ Training, search, checkpoints and model files know no more of how numbers are ma
 Both engines have the same weights by the same names and shapes, so that a run begun on one goes on with the other.
 """
 
-import os
 from importlib.util import find_spec
 
 import numpy as np
@@ -16,6 +15,7 @@ from doldari.engines.numpy import NumpyLearner
 from doldari.engines.optimizers import Adam, AdamW
 from doldari.errors import ConfigError, MissingPackageError
 from doldari.models import Seq2seq
+from doldari.torchrun import world_size
 
 
 def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.random.Generator) -> Learner:
@@ -26,7 +26,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
         from doldari.engines.torch.processes import this_process
 
         return TorchLearner(model, settings, dropout_rng, this_process())
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if world_size() > 1:
         raise ConfigError("engine=numpy: trains in one process, not under torchrun; give --engine torch")
     rate, decay = settings.learning_rate, settings.weight_decay
     return NumpyLearner(

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from doldari import kernels
 from doldari.arrays import Floats, Ids
 from doldari.engines.averaging import MovingAverage
 from doldari.engines.learner import Found, Item, Step
@@ -138,4 +137,4 @@ class NumpyLearner:
 
     def facts(self) -> dict[str, Any]:
         """Say what computes."""
-        return {"engine": "numpy", "device": "cpu", "precision": "float32", "processes": 1, "kernels": kernels.name}
+        return {"name": "numpy", "device": "cpu", "precision": "float32", "processes": 1}

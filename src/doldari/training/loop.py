@@ -1,6 +1,7 @@
 """The loop of a run: epochs of training steps, each validated, the best one's model kept."""
 
 import math
+import signal
 import warnings
 
 import numpy as np
@@ -30,7 +31,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
     untrained = values.copy()
     try:
         while not run.over:
-            if run.learner.agreed(stop.signal is not None) or not train_epoch(run, files, observer, stop):
+            if is_stopped(run, stop) or not train_epoch(run, files, observer, stop):
                 files.checkpoint(run)
                 with run.learner.averaged():
                     untrained = values.copy()
@@ -70,7 +71,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
         observer.step(run, loss)
         now = run.clock()
         position.seconds, start = position.seconds + now - start, now
-        if run.learner.agreed(stop.signal is not None):
+        if is_stopped(run, stop):
             return False
         files.step(run)
     values = run.learner.values
@@ -79,6 +80,13 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
     if np.abs(values).max() > LARGEST_WEIGHT:
         raise TrainingError(f"weights became larger than {LARGEST_WEIGHT:g}, which no model file may hold")
     return True
+
+
+def is_stopped(run: Run, stop: Stop) -> bool:
+    """Tell whether this process, or any that trains with it, was asked to stop; then it was too."""
+    if run.learner.agreed(stop.signal is not None):
+        stop.signal = stop.signal or signal.SIGTERM
+    return stop.signal is not None
 
 
 def validate(run: Run) -> Evaluation:

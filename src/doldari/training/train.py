@@ -65,7 +65,7 @@ def train(
             runs.append(run)
             if ensemble is not None:
                 ensemble.member_trained(runs)
-        if stop.signal is not None or error is not None:
+        if loop.is_stopped(run, stop) or error is not None:
             break
     warn_of_nothing_right(runs[-1])
     is_whole = error is None and run.over and run.member == len(configs)

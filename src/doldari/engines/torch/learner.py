@@ -31,6 +31,7 @@ class TorchLearner:
         self.model, self.settings, self.dropout_rng, self.processes = model, settings, dropout_rng, processes
         self.device = choose_device(settings.device, processes)
         check_precision(settings.precision, self.device)
+        processes.check(settings.batch_size, settings.budget)
         self.tensors = FlatTensors(model.parameters, self.device)
         self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
         self.asked = AskedTorch(model, self.torch_model)
@@ -56,10 +57,10 @@ class TorchLearner:
 
     def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first."""
-        gradients = self.tensors.gradients
-        gradients.zero_()
-        loss = self.processes.sum(gradients, self.forward_backward(x, t))
-        norm = clip(gradients, max_grad)
+        self.tensors.sums.zero_()
+        self.forward_backward(x, t)
+        self.processes.sum(self.tensors.sums)
+        loss, norm = self.tensors.sums[-1], clip(self.tensors.gradients, max_grad)
         loss_value, norm_value = torch.stack([loss, norm]).tolist()  # the one time that a step waits for the device
         if not math.isfinite(loss_value):
             raise TrainingError(f"the loss became {loss_value}")
@@ -70,11 +71,10 @@ class TorchLearner:
             self.average.update(self.tensors.values)
         return Step(loss_value, norm_value)
 
-    def forward_backward(self, x: Ids, t: Ids) -> torch.Tensor:
-        """Add this process's share of the gradient of the batch's mean loss; return its share of that loss."""
+    def forward_backward(self, x: Ids, t: Ids) -> None:
+        """Add this process's share of the batch's mean loss and of its gradient to the sums."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
         scales = self.torch_model.draw_scales(len(x), self.dropout_rng)  # the same in every process
-        total = torch.zeros((), dtype=self.tensors.values.dtype, device=self.device)
         mine = self.processes.share(len(x))
         for rows in np.array_split(mine, min(self.settings.accumulate, max(1, len(mine)))):
             if len(rows) > 0:
@@ -83,8 +83,7 @@ class TorchLearner:
                 )
                 loss = self.torch_model.summed_loss(batch) / max(1, counted)
                 loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.detach()
-        return total
+                self.tensors.sums[-1] += loss.detach()
 
     @torch.inference_mode()
     def loss(self, x: Ids, t: Ids) -> float:
@@ -154,7 +153,7 @@ class TorchLearner:
         """Say what computes."""
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
         return {
-            "engine": f"torch {torch.__version__}",
+            "name": f"torch {torch.__version__}",
             "device": device,
             "precision": self.settings.precision,
             "processes": self.processes.count,

@@ -16,7 +16,8 @@ class FlatTensors:
 
     def __init__(self, parameters: Parameters, device: torch.device) -> None:
         self.values = torch.from_numpy(parameters.values).to(device)
-        self.gradients = torch.zeros_like(self.values)
+        self.sums = self.values.new_zeros(len(self.values) + 1)  # over all processes, in one message
+        self.gradients = self.sums[:-1]  # the last is the loss
         self.is_matrix = torch.zeros_like(self.values)  # 1 where weight decay applies
         self.named: dict[str, Tensor] = {}
         start = 0

@@ -6,7 +6,8 @@ first, rank 0, alone prints and writes.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -17,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed
 
-from doldari.errors import ConfigError
+from doldari.errors import ConfigError, ProcessLostError
+from doldari.torchrun import rank, world_size
 
 PATIENCE = timedelta(minutes=10)  # for the others at a meeting, before a process gives up
 
@@ -35,18 +37,26 @@ class Processes:
         """Give the rows of a batch of N that are this process's."""
         return np.arange(self.rank, N, self.count)
 
-    def sum(self, gradients: Tensor, loss: Tensor) -> Tensor:
-        """Sum up the gradients, in place, and the losses of all processes, in one message; return the loss."""
-        if self.count == 1:
-            return loss
-        message = torch.cat([gradients, loss[None]])
-        distributed.all_reduce(message)
-        gradients.copy_(message[:-1])
-        return message[-1]
+    def check(self, batch_size: int, budget: str | None) -> None:
+        """Refuse settings that several processes cannot share."""
+        if self.count > batch_size:
+            raise ConfigError(f"batch_size={batch_size}: fewer pairs than the {self.count} processes of torchrun")
+        if self.count > 1 and budget is not None:
+            raise ConfigError(f"budget={budget}: goes by one clock, not those of {self.count} processes; give epochs")
+
+    def sum(self, vector: Tensor) -> None:
+        """Sum up a vector over all processes, in place."""
+        if self.count > 1:
+            with others():
+                distributed.all_reduce(vector)
 
     def any(self, wish: bool) -> bool:
         """Tell whether any process has this wish."""
-        return wish if self.count == 1 else any(self.gathered(wish))
+        if self.count == 1:
+            return wish
+        wishes = torch.tensor([float(wish)])
+        self.sum(wishes)
+        return bool(wishes[0] > 0)
 
     def gather(self, found: Sequence[list[Any]], total: int) -> list[Any]:
         """Put together what each found for every count-th item, from its rank on: one list for all of the items."""
@@ -61,26 +71,35 @@ class Processes:
     def gathered(self, one: Any) -> list[Any]:
         """Give every process what each of them has."""
         parts: list[Any] = [None] * self.count
-        distributed.all_gather_object(parts, one)
+        with others():
+            distributed.all_gather_object(parts, one)
         return parts
+
+
+@contextmanager
+def others() -> Iterator[None]:
+    """Say in a line that another process is gone, where an exchange with it fails."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ProcessLostError(
+            "another process of this training ended or cannot be reached; the last checkpoint is whole: go on from it "
+            "with --resume, or let torchrun do so with --max-restarts"
+        ) from error
 
 
 @cache
 def this_process() -> Processes:
     """Read what torchrun says of this process, and meet the others."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if world_size() == 1:
         return Processes()
-    processes = Processes(
-        count,
-        int(os.environ["RANK"]),
-        int(os.environ["LOCAL_RANK"]),
-        int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-    )
+    on_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    processes = Processes(world_size(), rank(), int(os.environ.get("LOCAL_RANK", "0")), on_machine)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
-    distributed.init_process_group(backend, timeout=PATIENCE)
+    with others():
+        distributed.init_process_group(backend, timeout=PATIENCE)
     return processes
 
 
