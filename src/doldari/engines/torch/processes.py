@@ -64,8 +64,8 @@ class Processes:
         if self.count == 1:
             return mine
         everything: list[Any] = [None] * total
-        for rank, share in enumerate(self.gathered(mine)):
-            everything[rank :: self.count] = share
+        for number, share in enumerate(self.gathered(mine)):
+            everything[number :: self.count] = share
         return everything
 
     def gathered(self, one: Any) -> list[Any]:
@@ -83,8 +83,8 @@ def others() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise ProcessLostError(
-            "another process of this training ended or cannot be reached; the last checkpoint is whole: go on from it "
-            "with --resume, or let torchrun do so with --max-restarts"
+            "another process of this training ended or cannot be reached; the last checkpoint is whole: go on with "
+            "--resume, or let torchrun do so with --max-restarts"
         ) from error
 
 
