@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from doldari.arrays import Floats, Ids
 from doldari.engines.torch.batch import to_device, to_the_left
@@ -30,6 +31,10 @@ class AskedTorch:
         """Name every parameter, as NumPy arrays."""
         return self.model.weights()
 
+    def to_numpy(self, tensor: Tensor) -> Floats:
+        """Bring numbers to the CPU, in the weights' format: NumPy has no bfloat16."""
+        return tensor.to(self.torch_model.encoder["embed.W"].dtype).cpu().numpy()
+
     @torch.inference_mode()
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the state before the first step."""
@@ -43,7 +48,7 @@ class AskedTorch:
         """Read one more id each, ids (N,) -> scores (N, V) of what follows, next state."""
         with self.torch_model.in_precision():
             scores, state = self.torch_model.decode(to_device(ids, self.device)[:, None], state)
-        return scores[:, 0].float().cpu().numpy() if self.torch_model.bf16 else scores[:, 0].cpu().numpy(), state
+        return self.to_numpy(scores[:, 0]), state
 
     @torch.inference_mode()
     def select(self, state: DecoderState, rows: Rows) -> DecoderState:
@@ -87,7 +92,7 @@ class AskedTorch:
         with self.torch_model.in_precision():
             hs, state = self.torch_model.write(to_device(ids, self.device), self.encode(xs))
             assert state.memory is not None
-            weights = self.torch_model.look(hs, state.memory)[1].float().cpu().numpy()
+            weights = self.to_numpy(self.torch_model.look(hs, state.memory)[1])
         if question.order is not None:  # back to where the symbols stood
             moved = weights.copy()
             np.put_along_axis(weights, np.broadcast_to(question.order[:, None], weights.shape), moved, axis=2)
