@@ -7,7 +7,17 @@ import pytest
 from checks import answers, ragged_ids
 
 import doldari
-from doldari import Adam, AdamW, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq, TrainingError
+from doldari import (
+    Adam,
+    AdamW,
+    AttentionSeq2seq,
+    ConfigError,
+    DotAttentionSeq2seq,
+    MissingPackageError,
+    PeekySeq2seq,
+    Seq2seq,
+    TrainingError,
+)
 from doldari.config import TrainingConfig
 from doldari.data.copying import reverse_pairs
 from doldari.engines.averaging import MovingAverage
@@ -20,7 +30,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from doldari.engines.torch.learner import TorchLearner  # noqa: E402
-from doldari.engines.torch.processes import Processes  # noqa: E402
+from doldari.engines.torch.processes import Processes, check_precision, choose_device  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
 MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
@@ -216,3 +226,80 @@ def test_ruin_is_told():
     learner.tensors.values.fill_(torch.nan)
     with pytest.raises(TrainingError, match="the loss became nan"):
         learner.step(*make_batch())
+
+
+def test_out_of_memory_says_what_fits(monkeypatch):
+    learner = make_learner(make_model(AttentionSeq2seq, {}, np.float32), batch_size=N, accumulate=1)
+    summed_loss = learner.torch_model.summed_loss
+
+    def with_little_memory(batch, most=3):
+        if len(batch.x) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return summed_loss(batch)
+
+    monkeypatch.setattr(learner.torch_model, "summed_loss", with_little_memory)
+    message = (
+        "batch_size=7: cpu is out of memory at 7 pairs at a time, of up to 6 and 5 symbols; 3 fit: --accumulate 3"
+    )
+    with pytest.raises(ConfigError, match=message):
+        learner.step(*make_batch())
+    monkeypatch.setattr(learner.torch_model, "summed_loss", lambda batch: with_little_memory(batch, 0))
+    with pytest.raises(ConfigError, match="not even one fits"):
+        learner.step(*make_batch())
+
+
+@pytest.mark.parametrize(
+    "device, gpus, processes, message",
+    [
+        ("cuda", 0, 1, "device=cuda: PyTorch finds no NVIDIA GPU here"),
+        ("cuda:1", 1, 1, "device=cuda:1: GPU number 1, but there are 1 GPUs here, cuda:0 to cuda:0"),
+        ("cuda", 2, 3, "device=cuda: 3 processes, but there are 2 GPUs here"),
+        ("cuda:0", 2, 2, "device=cuda:0: 2 processes cannot share it; take device=cuda"),
+        ("mps", 0, 1, "device=mps: PyTorch finds no Apple GPU here"),
+    ],
+)
+def test_devices_that_are_not_there(monkeypatch, device, gpus, processes, message):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=message):
+        choose_device(device, Processes(processes, 0, processes - 1, processes))
+
+
+def test_devices_that_are_there(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert choose_device("auto", Processes()) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert choose_device("auto", Processes(8, 6, 2, 4)) == torch.device("cuda:2")
+    assert choose_device("cuda:3", Processes()) == torch.device("cuda:3")
+
+
+def test_a_precision_that_the_device_lacks(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
+    with pytest.raises(ConfigError, match="precision=bf16: Tesla V100 does not compute in bfloat16"):
+        check_precision("bf16", torch.device("cuda", 0))
+    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: False)
+    with pytest.raises(ConfigError, match="precision=bf16: needs macOS 14"):
+        check_precision("bf16", torch.device("mps"))
+
+
+def test_without_torch(monkeypatch):
+    monkeypatch.setattr("doldari.engines.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match="engine=torch: needs PyTorch; install it with: pip install"):
+        doldari.train(PAIRS, **SMALL, engine="torch")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"device": "gpu"}, "device=gpu: must be auto, cpu, cuda, cuda:N or mps"),
+        ({"device": "cuda"}, "device=cuda: needs engine=torch"),
+        ({"precision": "bf16"}, "precision=bf16: needs engine=torch"),
+        ({"accumulate": 2}, "accumulate=2: needs engine=torch"),
+        ({"engine": "jax"}, "engine=jax: must be one of numpy, torch"),
+    ],
+)
+def test_settings_that_do_not_fit(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainingConfig(**settings)

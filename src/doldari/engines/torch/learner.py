@@ -18,7 +18,7 @@ from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, check_precision, choose_device
 from doldari.engines.torch.seq2seq import TorchSeq2seq
-from doldari.errors import TrainingError
+from doldari.errors import ConfigError, TrainingError
 from doldari.models import Seq2seq
 
 
@@ -58,7 +58,16 @@ class TorchLearner:
     def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first."""
         self.tensors.sums.zero_()
-        self.forward_backward(x, t)
+        try:
+            self.forward_backward(x, t)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            pairs = len(self.processes.share(len(x)))
+        else:
+            pairs = 0
+        if pairs > 0:  # outside of the handler, whose traceback would hold on to what does not fit
+            raise self.too_large(x, t, pairs)
         self.processes.sum(self.tensors.sums)
         loss, norm = self.tensors.sums[-1], clip(self.tensors.gradients, max_grad)
         loss_value, norm_value = torch.stack([loss, norm]).tolist()  # the one time that a step waits for the device
@@ -78,12 +87,39 @@ class TorchLearner:
         mine = self.processes.share(len(x))
         for rows in np.array_split(mine, min(self.settings.accumulate, max(1, len(mine)))):
             if len(rows) > 0:
-                batch = make_batch(
-                    x[rows], t[rows], self.model.pad_id, [scale[rows] for scale in scales], self.device
-                )
-                loss = self.torch_model.summed_loss(batch) / max(1, counted)
-                loss.backward()  # type: ignore[no-untyped-call]
-                self.tensors.sums[-1] += loss.detach()
+                self.part(x[rows], t[rows], [scale[rows] for scale in scales], max(1, counted))
+
+    def part(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> None:
+        """Add a part of a batch to the sums, with its scales of dropout; the whole batch counts so many positions."""
+        batch = make_batch(x, t, self.model.pad_id, scales, self.device)
+        loss = self.torch_model.summed_loss(batch) / counted
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.tensors.sums[-1] += loss.detach()
+
+    def too_large(self, x: Ids, t: Ids, pairs: int) -> ConfigError:
+        """Find out how many pairs at a time fit the device's memory, by halves of those that did not, and say so."""
+        N, S = x.shape
+        at_a_time = fitting = math.ceil(pairs / self.settings.accumulate)
+        while fitting > 1:
+            fitting //= 2
+            self.tensors.sums.zero_()
+            try:
+                self.part(x[:fitting], t[:fitting], self.torch_model.draw_scales(fitting, self.dropout_rng), 1)
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+        else:
+            fitting = 0
+        what = f"{at_a_time:,} pairs at a time, of up to {S} and {t.shape[1] - 1} symbols"
+        remedy = (
+            f"{fitting:,} fit: --accumulate {math.ceil(pairs / fitting)}, or --batch-size {fitting * N // pairs}"
+            if fitting
+            else "not even one fits: take a smaller model, or leave out the longest pairs"
+        )
+        return ConfigError(
+            f"batch_size={self.settings.batch_size}: {self.device} is out of memory at {what}; {remedy}"
+        )
 
     @torch.inference_mode()
     def loss(self, x: Ids, t: Ids) -> float:
@@ -158,3 +194,9 @@ class TorchLearner:
             "precision": self.settings.precision,
             "processes": self.processes.count,
         }
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether a device's memory is used up, as CUDA, Apple's GPUs and the CPU say it."""
+    words = "out of memory", "can't allocate memory", "not enough memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)
