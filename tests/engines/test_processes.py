@@ -1,5 +1,6 @@
 """Two processes train as one does; one that is killed ends the training, and a restart goes on with it."""
 
+import itertools
 import json
 import os
 import signal
@@ -153,4 +154,4 @@ def test_every_row_is_some_process_s(count):
 
     for N in (1, 2, 7):
         shares = [Processes(count, rank).share(N).tolist() for rank in range(count)]
-        assert sorted(sum(shares, [])) == list(range(N))
+        assert sorted(itertools.chain(*shares)) == list(range(N))

@@ -238,9 +238,7 @@ def test_out_of_memory_says_what_fits(monkeypatch):
         return summed_loss(batch)
 
     monkeypatch.setattr(learner.torch_model, "summed_loss", with_little_memory)
-    message = (
-        "batch_size=7: cpu is out of memory at 7 pairs at a time, of up to 6 and 5 symbols; 3 fit: --accumulate 3"
-    )
+    message = "batch_size=7: cpu is out of memory at 7 pairs at a time, of up to 6 and 5 symbols; 3 fit: --accumulate"
     with pytest.raises(ConfigError, match=message):
         learner.step(*make_batch())
     monkeypatch.setattr(learner.torch_model, "summed_loss", lambda batch: with_little_memory(batch, 0))

@@ -117,9 +117,8 @@ class TorchLearner:
             if fitting
             else "not even one fits: take a smaller model, or leave out the longest pairs"
         )
-        return ConfigError(
-            f"batch_size={self.settings.batch_size}: {self.device} is out of memory at {what}; {remedy}"
-        )
+        setting = f"batch_size={self.settings.batch_size}"
+        return ConfigError(f"{setting}: {self.device} is out of memory at {what}; {remedy}")
 
     @torch.inference_mode()
     def loss(self, x: Ids, t: Ids) -> float:
