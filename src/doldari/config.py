@@ -30,9 +30,20 @@ from doldari.settings import (
     written,
 )
 
-__all__ = ["Config", "ModelConfig", "Normalization", "Symbols", "TrainingConfig", "from_table", "seconds", "setting"]
+__all__ = [
+    "Config",
+    "Engine",
+    "ModelConfig",
+    "Normalization",
+    "Symbols",
+    "TrainingConfig",
+    "from_table",
+    "seconds",
+    "setting",
+]
 
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
+Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 
 
@@ -137,7 +148,7 @@ class TrainingConfig:
     )
     patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
-    engine: Literal["numpy", "torch"] = setting(
+    engine: Engine = setting(
         "numpy", "What computes: numpy, on this machine's CPU; torch (PyTorch), on GPUs and many machines too."
     )
     device: str = setting(
@@ -157,17 +168,23 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check(self)
         steps_or_seconds(self.checkpoint_every)
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", self.device):
-            raise ConfigError(f"device={written(self.device)}: must be auto, cpu, cuda, cuda:N or mps")
-        if self.engine == "numpy":
-            given = {"device": self.device not in ("auto", "cpu"), "precision": self.precision != "float32"}
-            for name, needs_torch in (given | {"accumulate": self.accumulate > 1}).items():
-                if needs_torch:
-                    raise ConfigError(f"{name}={getattr(self, name)}: needs engine=torch")
+        check_device(self.engine, self.device)
+        if self.engine == "numpy" and self.precision != "float32":
+            raise ConfigError(f"precision={self.precision}: needs engine=torch")
+        if self.engine == "numpy" and self.accumulate > 1:
+            raise ConfigError(f"accumulate={self.accumulate}: needs engine=torch")
         if self.epochs is not None and self.budget is not None:
             raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
         if self.budget is not None:
             seconds(self.budget)
+
+
+def check_device(engine: str, device: object) -> None:
+    """Refuse what is no name of a device, or of none that the engine has."""
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
+        raise ConfigError(f"device={written(device)}: must be auto, cpu, cuda, cuda:N or mps")
+    if engine == "numpy" and device not in ("auto", "cpu"):
+        raise ConfigError(f"device={device}: needs engine=torch")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,19 @@ Both engines have the same weights by the same names and shapes, so that a run b
 """
 
 from importlib.util import find_spec
+from typing import get_args
 
 import numpy as np
 
-from doldari.config import TrainingConfig
+from doldari.config import Engine, TrainingConfig, check_device
 from doldari.engines.averaging import MovingAverage
 from doldari.engines.learner import Learner
 from doldari.engines.numpy import NumpyLearner
 from doldari.engines.optimizers import Adam, AdamW
-from doldari.errors import ConfigError, MissingPackageError
+from doldari.errors import ConfigError, MissingPackageError, brief
 from doldari.models import Seq2seq
+from doldari.models.asked import Asked
+from doldari.models.ensemble import Ensemble
 from doldari.torchrun import world_size
 
 
@@ -35,6 +38,21 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
         dropout_rng=dropout_rng,
         average=MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
     )
+
+
+def asked_on(model: Seq2seq | Ensemble, engine: str, device: str) -> Asked:
+    """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine={brief(engine)}: must be one of {', '.join(get_args(Engine))}")
+    check_device(engine, device)
+    if engine == "numpy":
+        return model
+    require_torch()
+    from doldari.engines.torch.asked import ask
+
+    if isinstance(model, Ensemble):
+        return Ensemble([ask(member, device) for member in model.members if isinstance(member, Seq2seq)])
+    return ask(model, device)
 
 
 def require_torch() -> None:

@@ -16,6 +16,10 @@ class Asked(Protocol):
     """A model as search and files see it; `Seq2seq` and `Ensemble` are two.  What a state is, is the model's own."""
 
     @property
+    def batch_factor(self) -> int:
+        """How many times as much it is to be asked at a time as suits a CPU's cache."""
+
+    @property
     def pad_id(self) -> int | None:
         """Return the id of padding, None if padding is a symbol like any other."""
 

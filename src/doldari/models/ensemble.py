@@ -21,7 +21,7 @@ class Ensemble:
         self.members = list(members)
         if not self.members:
             raise ValueError("Ensemble: members must be at least one model, got none")
-        self.pad_id = self.members[0].pad_id
+        self.pad_id, self.batch_factor = self.members[0].pad_id, self.members[0].batch_factor
 
     def weights(self) -> dict[str, Parameter]:
         """Name every parameter: those of the first member are 0.encoder.embed.W and so on."""

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from doldari.arrays import Floats, Ids
 from doldari.engines.torch.batch import to_device, to_the_left
+from doldari.engines.torch.parameters import FlatTensors
+from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
@@ -21,6 +23,7 @@ class AskedTorch:
 
     def __init__(self, model: Seq2seq, torch_model: TorchSeq2seq) -> None:
         self.model, self.torch_model, self.device = model, torch_model, torch_model.device
+        self.batch_factor = 1 if self.device.type == "cpu" else 64  # a GPU has a thousand cores to keep busy
 
     @property
     def pad_id(self) -> int | None:
@@ -97,3 +100,9 @@ class AskedTorch:
             moved = weights.copy()
             np.put_along_axis(weights, np.broadcast_to(question.order[:, None], weights.shape), moved, axis=2)
         return weights
+
+
+def ask(model: Seq2seq, device: str) -> AskedTorch:
+    """Bring a model to a device, to answer there."""
+    place = choose_device(device, Processes())
+    return AskedTorch(model, TorchSeq2seq(model, FlatTensors(model.parameters, place).named, place))
