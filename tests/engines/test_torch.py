@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from checks import answers, ragged_ids
+from typer.testing import CliRunner
 
 import doldari
 from doldari import (
@@ -18,6 +19,7 @@ from doldari import (
     Seq2seq,
     TrainingError,
 )
+from doldari.cli import app
 from doldari.config import TrainingConfig
 from doldari.data.copying import reverse_pairs
 from doldari.engines.averaging import MovingAverage
@@ -301,3 +303,37 @@ def test_without_torch(monkeypatch):
 def test_settings_that_do_not_fit(settings, message):
     with pytest.raises(ConfigError, match=message):
         TrainingConfig(**settings)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_model_is_loaded_on_either_engine(tmp_path, members):
+    settings = SMALL | {"epochs": 2, "ensemble": members}
+    doldari.train(PAIRS, out=tmp_path / "run", progress=False, **settings)
+    ours, theirs = doldari.load(tmp_path / "run", engine="torch", device="cpu"), doldari.load(tmp_path / "run")
+    sources = [pair.source for pair in PAIRS]
+    for options in ({}, {"beam": 3}, {"beam": 3, "n_best": 2}):
+        mine, others = ours.predict(sources, **options), theirs.predict(sources, **options)
+        if "n_best" in options:
+            mine, others = [[[one.text for one in best] for best in found] for found in (mine, others)]
+        assert mine == others
+    np.testing.assert_allclose(ours.score(PAIRS), theirs.score(PAIRS), rtol=1e-5)
+    assert [one.text for one in ours.sample(sources)] == [one.text for one in theirs.sample(sources)]
+    np.testing.assert_allclose(ours.attention("abc").weights, theirs.attention("abc").weights, atol=1e-6)
+    ours.save(tmp_path / "copy.safetensors")
+    assert (tmp_path / "copy.safetensors").read_bytes() == (tmp_path / "run/model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match="engine='jax': must be one of numpy, torch"):
+        doldari.load(tmp_path / "run", engine="jax")
+    with pytest.raises(ConfigError, match="device=cuda: needs engine=torch"):
+        doldari.load(tmp_path / "run", device="cuda")
+
+
+def test_commands_on_torch(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in (SMALL | TORCH).items()]
+    runner, run = CliRunner(), str(tmp_path / "run")
+    assert runner.invoke(app, ["train", str(path), "--out", run, *options]).exit_code == 0
+    for command in (["evaluate", run, str(path)], ["predict", run, "abc", "cab"]):
+        outputs = [runner.invoke(app, [*command, *end]) for end in ([], ["--engine", "torch", "--device", "cpu"])]
+        assert outputs[0].exit_code == outputs[1].exit_code == 0
+        assert outputs[0].output == outputs[1].output

@@ -40,7 +40,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
     )
 
 
-def asked_on(model: Seq2seq | Ensemble, engine: str, device: str) -> Asked:
+def asked_on(model: Asked, engine: str, device: str) -> Asked:
     """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
     if engine not in get_args(Engine):
         raise ConfigError(f"engine={brief(engine)}: must be one of {', '.join(get_args(Engine))}")
@@ -50,9 +50,9 @@ def asked_on(model: Seq2seq | Ensemble, engine: str, device: str) -> Asked:
     require_torch()
     from doldari.engines.torch.asked import ask
 
-    if isinstance(model, Ensemble):
-        return Ensemble([ask(member, device) for member in model.members if isinstance(member, Seq2seq)])
-    return ask(model, device)
+    members = model.members if isinstance(model, Ensemble) else [model]
+    asked = [ask(member, device) for member in members if isinstance(member, Seq2seq)]
+    return Ensemble(asked) if len(asked) > 1 else asked[0]
 
 
 def require_torch() -> None:
