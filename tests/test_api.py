@@ -10,9 +10,9 @@ import pytest
 
 import doldari
 from doldari.data.copying import reverse_pairs
+from doldari.engines.numpy import NumpyLearner as Learner
 from doldari.models.ensemble import Ensemble
 from doldari.training import loop
-from doldari.training.learner import Learner
 from doldari.training.loop import train_run
 
 SMALL = {"hidden_size": 16, "wordvec_size": 8, "epochs": 2, "batch_size": 16}

@@ -17,6 +17,7 @@ ORDER = [
         "layers",
         "models",
         "chapter",
+        "engines",
         "inference",
         "training",
         "report",
@@ -26,7 +27,7 @@ ORDER = [
         "__main__",
     )
 ]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "settings"}
+FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "settings", "torchrun"}
 
 
 def imports(path):
@@ -56,8 +57,13 @@ def test_imports_point_one_way(path):
         assert imported <= allowed | FOR_ALL
 
 
-def test_torch_is_not_imported():
-    assert not [path for path in SOURCE.rglob("*.py") if "torch" in imports(path)]
+def test_only_the_torch_engine_imports_torch():
+    engine = SOURCE / "engines" / "torch"
+    using = [path for path in SOURCE.rglob("*.py") if any(name.split(".")[0] == "torch" for name in imports(path))]
+    assert using
+    assert all(path.is_relative_to(engine) for path in using)
+    importing = [path for path in SOURCE.rglob("*.py") if any("engines.torch" in name for name in imports(path))]
+    assert all(path.is_relative_to(SOURCE / "engines") for path in importing)
 
 
 @pytest.mark.parametrize(

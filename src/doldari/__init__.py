@@ -19,6 +19,7 @@ from doldari.errors import (
     DoldariError,
     MissingPackageError,
     ModelFileError,
+    ProcessLostError,
     RunExistsError,
     RunLostError,
     TrainingError,
@@ -27,12 +28,12 @@ from doldari.errors import (
 
 if TYPE_CHECKING:
     from doldari.api import train
+    from doldari.engines.optimizers import SGD, Adam, AdamW
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
     from doldari.training.observer import Observer
-    from doldari.training.optimizers import SGD, Adam, AdamW
     from doldari.training.trainer import Trainer
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Observer",
     "PeekySeq2seq",
     "Predictor",
+    "ProcessLostError",
     "RunExistsError",
     "RunLostError",
     "Seq2seq",
@@ -65,11 +67,11 @@ __version__ = "0.1.0"
 
 # Imported when first asked for, so that `doldari --help` need not wait for NumPy.
 _HOMES = {
-    "SGD": "training.optimizers",
-    "Adam": "training.optimizers",
+    "SGD": "engines.optimizers",
+    "Adam": "engines.optimizers",
     "AttentionSeq2seq": "models",
     "DotAttentionSeq2seq": "models",
-    "AdamW": "training.optimizers",
+    "AdamW": "engines.optimizers",
     "LongSourceWarning": "inference.predictor",
     "Observer": "training.observer",
     "PeekySeq2seq": "models",

@@ -11,6 +11,7 @@ A setting is said once, below: its type, default, help text and range.  The comm
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,11 +19,31 @@ from typing import Any, Literal, Self
 import tomli_w
 
 from doldari.errors import ConfigError
-from doldari.settings import check, from_table, read_toml, require_known, seconds, setting, steps_or_seconds
+from doldari.settings import (
+    check,
+    from_table,
+    read_toml,
+    require_known,
+    seconds,
+    setting,
+    steps_or_seconds,
+    written,
+)
 
-__all__ = ["Config", "ModelConfig", "Normalization", "Symbols", "TrainingConfig", "from_table", "seconds", "setting"]
+__all__ = [
+    "Config",
+    "Engine",
+    "ModelConfig",
+    "Normalization",
+    "Symbols",
+    "TrainingConfig",
+    "from_table",
+    "seconds",
+    "setting",
+]
 
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
+Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 
 
@@ -127,6 +148,18 @@ class TrainingConfig:
     )
     patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
     seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
+    engine: Engine = setting(
+        "numpy", "What computes: numpy, on this machine's CPU; torch (PyTorch), on GPUs and many machines too."
+    )
+    device: str = setting(
+        "auto", "Where torch computes: cpu, cuda, cuda:1 (the second GPU), mps; auto is a GPU if there is one."
+    )
+    precision: Literal["float32", "bf16"] = setting(
+        "float32", "Number format of torch's products; bf16 is faster on GPUs that have it."
+    )
+    accumulate: int = setting(
+        1, "Compute each batch in this many parts (gradient accumulation): the same step in less memory."
+    )
     checkpoint_every: str = setting(
         "1m",
         "How often a checkpoint is written, by which an interrupted training can go on: 90s, 5m, or 500 (steps).",
@@ -135,10 +168,23 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check(self)
         steps_or_seconds(self.checkpoint_every)
+        check_device(self.engine, self.device)
+        if self.engine == "numpy" and self.precision != "float32":
+            raise ConfigError(f"precision={self.precision}: needs engine=torch")
+        if self.engine == "numpy" and self.accumulate > 1:
+            raise ConfigError(f"accumulate={self.accumulate}: needs engine=torch")
         if self.epochs is not None and self.budget is not None:
             raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
         if self.budget is not None:
             seconds(self.budget)
+
+
+def check_device(engine: str, device: object) -> None:
+    """Refuse what is no name of a device, or of none that the engine has."""
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
+        raise ConfigError(f"device={written(device)}: must be auto, cpu, cuda, cuda:N or mps")
+    if engine == "numpy" and device not in ("auto", "cpu"):
+        raise ConfigError(f"device={device}: needs engine=torch")
 
 
 @dataclass(frozen=True, kw_only=True)

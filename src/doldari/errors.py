@@ -8,6 +8,7 @@
     ├── RunExistsError       an output directory that already holds a run
     ├── RunLostError         an output directory that was removed while a run was written to it
     ├── TrainingError        training that cannot go on
+    ├── ProcessLostError     one of several processes that train together ended
     └── MissingPackageError  an optional package that is not installed
 
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
@@ -48,6 +49,10 @@ class RunLostError(DoldariError):
 
 class TrainingError(DoldariError):
     """Training cannot go on: its loss is no longer a number."""
+
+
+class ProcessLostError(DoldariError):
+    """One of several processes that train together ended before the others."""
 
 
 class MissingPackageError(DoldariError):

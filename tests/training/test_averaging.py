@@ -8,7 +8,7 @@ from doldari import load
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import split_pairs
-from doldari.training.averaging import MovingAverage
+from doldari.engines.averaging import MovingAverage
 from doldari.training.run import Run
 
 

@@ -107,7 +107,7 @@ def test_the_loss_of_held_out_pairs_does_not_depend_on_batches():
     assert len(x) == len(run.validation)
     whole = run.learner.model.forward(x.padded(0), t.padded(0, keep=1))
     for batch_size in (1, 3, 1000):
-        assert mean_loss(run.learner.model, x, t, batch_size) == pytest.approx(whole, rel=1e-6)
+        assert mean_loss(run.learner, x, t, batch_size) == pytest.approx(whole, rel=1e-6)
 
 
 def test_there_must_be_pairs_to_validate_with(tmp_path):

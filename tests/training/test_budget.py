@@ -10,9 +10,9 @@ from doldari import ConfigError
 from doldari.config import Config
 from doldari.data.addition import addition_pairs
 from doldari.data.pairs import split_pairs
+from doldari.engines.numpy import NumpyLearner as Learner
 from doldari.training import loop
 from doldari.training import run as run_module
-from doldari.training.learner import Learner
 from doldari.training.run import Run
 
 STEPS = 12  # an epoch

@@ -78,6 +78,10 @@ UnknownOption = Annotated[
 BeamOption = Annotated[
     int, typer.Option(metavar="N", help="Follow so many answers at a time, not only the likeliest (beam search).")
 ]
+EngineOption = Annotated[
+    Literal["numpy", "torch"], typer.Option(help="What computes: numpy, or torch (PyTorch), which has GPUs.")
+]
+DeviceOption = Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda, cuda:1, mps.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")

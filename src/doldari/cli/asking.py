@@ -11,6 +11,8 @@ from doldari.cli.arguments import (
     UNKNOWN_HINT,
     BeamOption,
     DataArgument,
+    DeviceOption,
+    EngineOption,
     FeaturesColumnOption,
     FormatOption,
     ModelArgument,
@@ -51,6 +53,8 @@ def predict(
     ] = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Begin each line with a column: the source.")] = False,
     unknown: UnknownOption = "error",
+    engine: EngineOption = "numpy",
+    device: DeviceOption = "auto",
 ) -> None:
     """Answer texts, or the lines of standard input: one answer a line, on standard output.
 
@@ -68,7 +72,7 @@ def predict(
     if matching is not None and one_of is not None:
         raise ConfigError("matching and one_of: give one of them")
     check_beam(beam, n_best)
-    predictor = load(model)
+    predictor = load(model, engine=engine, device=device)
     allowed = None
     if matching is not None:
         allowed = predictor.allowing(matching)

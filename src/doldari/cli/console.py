@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
+from doldari.torchrun import rank, world_size
+
 # What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
@@ -52,7 +54,12 @@ def answers_in_utf8() -> None:
 
 
 def fail(message: str, status: int = 1) -> None:
-    """Print an error, if there is something to say, and exit with that status."""
+    """Print an error, if there is something to say, and exit with that status.
+
+    Of several processes that train together each says which it is.
+    """
+    if message and world_size() > 1:
+        message = f"process {rank()} of {world_size()}: {message}"
     if message:
         complain(message)
     sys.exit(status)
@@ -65,7 +72,8 @@ def complain(message: str) -> None:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    stderr.print(Text.assemble(("warning: ", "yellow"), message))
+    if rank() == 0:
+        stderr.print(Text.assemble(("warning: ", "yellow"), message))
 
 
 def tell(*objects: object) -> None:
@@ -73,6 +81,8 @@ def tell(*objects: object) -> None:
 
     BrokenPipeError where nobody reads it any more.
     """
+    if rank() > 0:
+        return
     try:
         stdout.print(*objects)
     except BrokenPipeError:

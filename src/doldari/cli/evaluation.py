@@ -13,7 +13,9 @@ from doldari.cli.arguments import (
     BeamOption,
     CountOption,
     DataArgument,
+    DeviceOption,
     DigitsOption,
+    EngineOption,
     FeaturesColumnOption,
     FormatOption,
     ModelArgument,
@@ -48,6 +50,8 @@ def evaluate(
     digits: DigitsOption = None,
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
+    engine: EngineOption = "numpy",
+    device: DeviceOption = "auto",
     training: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +84,7 @@ def evaluate(
 
     if report is not None and report.is_dir():
         raise ConfigError(f"{report}: is a directory; give the name of a file for the report")
-    predictor = load(model)
+    predictor = load(model, engine=engine, device=device)
     features = features_column_of(predictor, model, features_column)
     reading = reading_of(source_column, target_column, features, format, count, digits)
     pairs = load_split(data, reading)[1] if data[0] in TASKS else load_pairs(data, reading)

@@ -29,6 +29,7 @@ from doldari.errors import ConfigError, TrainingError
 from doldari.percent import percent
 from doldari.recipes import RECIPES
 from doldari.report.usage import resume_command
+from doldari.torchrun import is_restarted, may_restart, rank
 
 if TYPE_CHECKING:
     from doldari.training.directory import RunDirectory
@@ -105,7 +106,14 @@ def train(
         return
     if not data:
         raise UsageError("Missing argument 'DATA'", ctx=context)
-    with claim(Path("runs") / run_name(data) if out is None else out, overwrite=overwrite) as directory:
+    place = Path("runs") / run_name(data) if out is None else out
+    if overwrite and may_restart():
+        raise ConfigError("overwrite: not with torchrun --max-restarts; remove the older run, or give a new --out")
+    goes_on = goes_on_after_restart(place, command)
+    with claim(place, overwrite=overwrite, resume=goes_on) as directory:
+        if goes_on:
+            train_and_tell(resumed_plan(directory, settings={}, command=command), directory, True)
+            return
         plan = new_plan(
             data,
             validation,
@@ -119,19 +127,33 @@ def train(
         train_and_tell(plan, directory, False)
 
 
+def goes_on_after_restart(place: Path, command: list[str]) -> bool:
+    """Tell whether torchrun restarted the processes, and the same command has begun a run there."""
+    from doldari.training.directory import NoClaim, RunDirectory
+    from doldari.training.record import read_record
+
+    record = read_record(RunDirectory(NoClaim(place))) if is_restarted() else None
+    return record is not None and record.get("command") == command
+
+
 def train_and_tell(plan: "Plan", directory: "RunDirectory", resume: bool) -> None:
     """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
     from doldari.training.observer import Stop
 
     trained = train_shown(plan, directory, Stop(), resume)
+    if rank() > 0:
+        raise typer.Exit(1 if trained.error else 128 + trained.stopped_by if trained.stopped_by else 0)
     conclude(trained, directory, plan.config.model.ensemble)
 
 
 def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop", resume: bool = False) -> "Trained":
     """Train with everything shown."""
     from doldari.cli.watching import CommandLineDisplay
+    from doldari.training.observer import Observer
     from doldari.training.train import train
 
+    if rank() > 0:  # the first of several processes shows it
+        return train(plan, directory, Observer(), stop, resume=resume)
     with CommandLineDisplay(plan, stop) as display:
         trained = train(plan, directory, display, stop, resume=resume)
     if not display.has_begun:

@@ -7,8 +7,10 @@ from typing import TypeVar, overload
 import numpy as np
 
 from doldari.arrays import Floats, Ids
+from doldari.config import Engine
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
+from doldari.engines import asked_on
 from doldari.errors import ConfigError, DataError, ModelFileError, UnknownSymbolError, quoted
 from doldari.inference.answers import END, Answer, Attention, different
 from doldari.inference.arguments import (
@@ -214,7 +216,7 @@ class Predictor:
             longest = [max(most, automaton.longest) for most in longest]
         if self.text_model.config.reverse:
             encoded = [ids[::-1] for ids in encoded]
-        symbols = GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam
+        symbols = (GREEDY_SYMBOLS if beam == 1 else BEAM_SYMBOLS // beam) * self.text_model.model.batch_factor
 
         def answer_batch(batch: list[int], xs: Ids) -> list[Found]:
             bounds = Bounds(np.array([longest[n] for n in batch], np.int32), automaton, never)
@@ -251,8 +253,11 @@ class Predictor:
         save_model(checked_path(path), self.text_model)
 
 
-def load(path: str | os.PathLike[str]) -> Predictor:
-    """Load a trained model from its run's directory or from the model file itself."""
+def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str = "auto") -> Predictor:
+    """Load a trained model from its run's directory or from the model file itself.
+
+    engine and device, which are as in training, are what will compute its answers.
+    """
     path = checked_path(path)
     shown = written(str(path), 500)
     try:
@@ -262,4 +267,5 @@ def load(path: str | os.PathLike[str]) -> Predictor:
             raise ModelFileError(f"{shown}: {what}; train one with: doldari train DATA --out {shown}")
     except OSError as error:
         raise ModelFileError(f"{shown}: cannot be read: {error.strerror}") from error
-    return Predictor(load_model(file))
+    text_model = load_model(file)
+    return Predictor(text_model._replace(model=asked_on(text_model.model, engine, device)))

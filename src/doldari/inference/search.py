@@ -1,35 +1,18 @@
 """From a model's steps to its answers: sampling, and the score of a given answer; whole batches at once.
 
-A search knows of a model only what `Model` says.  The rows of a batch are searched side by side and know nothing of
+A search knows of a model only what `Asked` says.  The rows of a batch are searched side by side and know nothing of
 each other, so that an answer does not depend on the batch that it is in.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari.arrays import Floats, Ids, Mask
+from doldari.arrays import Ids, Mask
 from doldari.inference.constraints import Automaton
 from doldari.layers.softmax_loss import log_softmax
-
-Rows = NDArray[np.intp]
-
-
-class Model(Protocol):
-    """What a search asks of a model; `Seq2seq` and `Ensemble` are two."""
-
-    def encode(self, xs: ArrayLike) -> Any:
-        """Read questions xs (N, S) -> the state before the first step."""
-
-    def step(self, ids: Ids, state: Any) -> tuple[Floats, Any]:
-        """Read one more id for each row of the state, ids (R,) -> scores (R, V) of what follows, next state."""
-
-    def select(self, state: Any, rows: Rows) -> Any:
-        """Take rows of a state."""
-
-    def join(self, state: Any, other: Any) -> Any:
-        """Put the rows of two states of the same questions together."""
+from doldari.models.asked import Asked
 
 
 class Hypothesis(NamedTuple):
@@ -67,7 +50,7 @@ def allowed_ids(at: Ids, left: Ids, V: int, pad_id: int, bounds: Bounds) -> Mask
 
 
 def sample(
-    model: Model,
+    model: Asked,
     xs: ArrayLike,
     start_id: int,
     pad_id: int,
@@ -109,7 +92,7 @@ def sample(
     return [Hypothesis(written[n, : lengths[n]].tolist(), float(scores[n])) for n in range(N)]
 
 
-def forced_scores(model: Model, xs: ArrayLike, ts: Ids, pad_id: int) -> NDArray[np.float64]:
+def forced_scores(model: Asked, xs: ArrayLike, ts: Ids, pad_id: int) -> NDArray[np.float64]:
     """Log-probability (N,), in nats, of answers ts (N, T), start symbol first and end included, to questions xs."""
     state = model.encode(xs)
     scores, n = np.zeros(len(ts)), np.arange(len(ts))

@@ -9,19 +9,19 @@ from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import log_softmax
+from doldari.models.asked import Asked
 from doldari.models.decoder import DecoderState
 from doldari.models.greedy import greedy
-from doldari.models.seq2seq import Seq2seq
 
 
 class Ensemble:
     """Models over the same ids: a symbol's score is the mean of the log-probabilities that they give it."""
 
-    def __init__(self, members: Sequence[Seq2seq]) -> None:
+    def __init__(self, members: Sequence[Asked]) -> None:
         self.members = list(members)
         if not self.members:
             raise ValueError("Ensemble: members must be at least one model, got none")
-        self.pad_id = self.members[0].pad_id
+        self.pad_id, self.batch_factor = self.members[0].pad_id, self.members[0].batch_factor
 
     def weights(self) -> dict[str, Parameter]:
         """Name every parameter: those of the first member are 0.encoder.embed.W and so on."""

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from doldari.errors import ConfigError, brief
+from doldari.models.asked import Asked
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, describe
-from doldari.models.seq2seq import Seq2seq
 
 MAY_DIFFER = {"longest_source", "longest_target", "longer"}
 
@@ -36,7 +36,7 @@ def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
     )
 
 
-def members_of(text_model: TextModel) -> list[Seq2seq]:
+def members_of(text_model: TextModel) -> list[Asked]:
     """List the models that answer together; one alone is the only one."""
     model = text_model.model
     return model.members if isinstance(model, Ensemble) else [model]

@@ -19,6 +19,7 @@ from doldari.config import ModelConfig
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
+from doldari.models.asked import Asked
 from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
@@ -34,7 +35,7 @@ class TextModel(NamedTuple):
     there at most, or None if that is not known.
     """
 
-    model: Seq2seq | Ensemble
+    model: Asked
     config: ModelConfig
     source: Vocabulary
     target: Vocabulary
@@ -134,7 +135,7 @@ def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> Te
         check_sizes(described, weights)
         config = described.config
         members = [build_model(config, described.source, described.target) for _ in range(config.ensemble)]
-        model = Ensemble(members) if config.ensemble > 1 else members[0]
+        model: Seq2seq | Ensemble = Ensemble(members) if config.ensemble > 1 else members[0]
         named = model.weights()
         if weights.keys() != named.keys():
             raise ValueError("the weights are not those of its configuration")

@@ -39,6 +39,7 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
+    batch_factor = 1  # of batches when it is asked
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
 
     def __init__(

@@ -34,15 +34,17 @@ class Budget:
 
 
 def seconds_a_step(run: "Run", limit: float) -> float:
-    """Take training steps with a copy of a run's learner, three at least, else for `limit` seconds: the mean time.
+    """Take training steps that are undone again, three at least, else for `limit` seconds: the mean time.
 
     The first, which is slower, does not count.
     """
-    learner, rng = copy.deepcopy(run.learner), copy.deepcopy(run.rng)
-    learner.optimizer.learning_rate = 0.0
+    learner, rng = run.learner, copy.deepcopy(run.rng)
+    before, counters = {name: array.copy() for name, array in learner.arrays().items()}, learner.counters()
+    learner.learning_rate = 0.0
     batches = chain.from_iterable(run.batches(rng) for _ in count())
     marks = [run.clock()]
     while len(marks) < 4 or marks[-1] - marks[0] < limit:
         learner.step(*next(batches), 1.0)
         marks.append(run.clock())
+    learner.restore(before, counters)
     return (marks[-1] - marks[1]) / (len(marks) - 2)

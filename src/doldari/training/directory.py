@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from doldari.errors import ConfigError, RunExistsError, RunLostError
 from doldari.files import write_whole
 from doldari.inference.predictor import MODEL_FILE
+from doldari.torchrun import rank
 
 CONFIG_FILE = "config.toml"
 HISTORY_FILE = "history.jsonl"
@@ -104,6 +105,16 @@ class Claim:
                     beside.unlink(missing_ok=True)
 
 
+class NoClaim(Claim):
+    """What a process has that trains with the one that holds the directory: it may read there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.beside_older = root, False
+
+    def replace_older(self) -> None:
+        """Leave that to the process that holds the directory."""
+
+
 class RunDirectory:
     """Where one run writes its files: a claimed directory, or a part of it."""
 
@@ -126,11 +137,15 @@ class RunDirectory:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
+        if isinstance(self.claim, NoClaim):
+            return
         self.claim.check()
         write_whole(self.path / name, content)
 
     def append(self, name: str, content: bytes) -> None:
         """Add to a file, and wait until it is on the disk."""
+        if isinstance(self.claim, NoClaim):
+            return
         self.claim.check()
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / name).open("ab") as file:
@@ -149,11 +164,15 @@ def claim(
 ) -> Iterator[RunDirectory]:
     """Hold a directory for a run, for as long as the `with` block runs; what was made for nothing is removed again.
 
+    Of several processes that train together the first holds it, and the others write nothing.
     RunExistsError where another training holds it, and, unless it is to be resumed or overwritten, where it holds a
     run.
     """
     if resume and not directory.is_dir():
         raise ConfigError(f"{directory}: no such run")
+    if rank() > 0:
+        yield RunDirectory(NoClaim(directory))
+        return
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     lock = FileLock(directory / LOCK_FILE)
     try:

@@ -1,6 +1,7 @@
 """The loop of a run: epochs of training steps, each validated, the best one's model kept."""
 
 import math
+import signal
 import warnings
 
 import numpy as np
@@ -30,7 +31,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
     untrained = values.copy()
     try:
         while not run.over:
-            if stop.signal is not None or not train_epoch(run, files, observer, stop):
+            if is_stopped(run, stop) or not train_epoch(run, files, observer, stop):
                 files.checkpoint(run)
                 with run.learner.averaged():
                     untrained = values.copy()
@@ -61,7 +62,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
     for x, t in run.batches_left():
         if run.budget is not None and position.batches > 0 and run.progress() >= 1:
             break
-        run.learner.optimizer.learning_rate = rate(run.progress())
+        run.learner.learning_rate = rate(run.progress())
         position.steps += 1
         loss, norm = run.learner.step(x, t, settings.max_grad)
         position.batches += 1
@@ -70,22 +71,30 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
         observer.step(run, loss)
         now = run.clock()
         position.seconds, start = position.seconds + now - start, now
-        if stop.signal is not None:
+        if is_stopped(run, stop):
             return False
         files.step(run)
-    if not np.isfinite(run.learner.values).all():
+    values = run.learner.values
+    if not np.isfinite(values).all():
         raise TrainingError("weights became infinite")
-    if np.abs(run.learner.values).max() > LARGEST_WEIGHT:
+    if np.abs(values).max() > LARGEST_WEIGHT:
         raise TrainingError(f"weights became larger than {LARGEST_WEIGHT:g}, which no model file may hold")
     return True
+
+
+def is_stopped(run: Run, stop: Stop) -> bool:
+    """Tell whether this process, or any that trains with it, was asked to stop; then it was too."""
+    if run.learner.agreed(stop.signal is not None):
+        stop.signal = stop.signal or signal.SIGTERM
+    return stop.signal is not None
 
 
 def validate(run: Run) -> Evaluation:
     """Measure the model on the pairs held out, and add its epoch to the history."""
     start, settings, position = run.clock(), run.config.training, run.position
     with np.errstate(all="ignore"):
-        evaluation = evaluate(run.predictor, run.validation, unknown="unknown")
-        validation_loss = mean_loss(run.learner.model, *run.validation_arrays, settings.batch_size)
+        evaluation = evaluate(run.asked, run.validation, unknown="unknown")
+        validation_loss = mean_loss(run.learner, *run.validation_arrays, settings.batch_size)
     if run.budget is not None:
         run.budget.validation = run.clock() - start
         run.budget.epoch = position.seconds + run.budget.validation
@@ -96,7 +105,7 @@ def validate(run: Run) -> Evaluation:
             position.losses / position.batches,
             evaluation.accuracy,
             validation_loss,
-            run.learner.optimizer.learning_rate,
+            run.learner.learning_rate,
             position.seconds,
             position.norms / position.batches,
             pairs / max(position.seconds, 1e-9),

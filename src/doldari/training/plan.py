@@ -13,7 +13,8 @@ from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
 from doldari.training.record import read_record
 
-LONGER = ("epochs", "budget", "patience", "checkpoint_every")  # settings that a resumed run may be given anew
+# Settings that a resumed run may be given anew: how long it goes on, and what computes it.
+LONGER = ("epochs", "budget", "patience", "checkpoint_every", "engine", "device", "precision", "accumulate")
 
 
 class Plan(NamedTuple):

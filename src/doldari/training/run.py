@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,18 +15,17 @@ from doldari.config import Config
 from doldari.data.batches import shuffled_batches
 from doldari.data.pairs import Pair
 from doldari.data.ragged import Ragged
+from doldari.engines import make_learner
+from doldari.engines.learner import Learner
 from doldari.errors import ConfigError, DataError
 from doldari.inference.metrics import Evaluation, evaluate
 from doldari.inference.predictor import Predictor
 from doldari.models.model_file import TextModel, build_model
 from doldari.settings import seconds
-from doldari.training.averaging import MovingAverage
 from doldari.training.budget import Budget, Clock, seconds_a_step
 from doldari.training.directory import RunDirectory
 from doldari.training.encoding import encode_pairs, most_longer, spelled_pairs
 from doldari.training.history import Epoch, best_epoch
-from doldari.training.learner import Learner
-from doldari.training.optimizers import Adam, AdamW
 from doldari.training.start import Start, start_of
 from doldari.training.trainer import warn_of_slow_kernels
 
@@ -43,6 +43,18 @@ class Position:
     norms: float = 0.0
     seconds: float = 0.0
     order: dict[str, Any] | None = None  # the shuffling generator's state before that epoch
+
+
+class SharingPredictor(Predictor):
+    """Asks a model as its engine computes it; where several processes train it, each answers its share."""
+
+    def __init__(self, text_model: TextModel, learner: Learner) -> None:
+        super().__init__(text_model._replace(model=learner.asked))
+        self.learner = learner
+
+    def predict(self, texts: Sequence[str], **options: Any) -> Any:
+        """Answer texts, as `Predictor.predict`."""
+        return self.learner.shared_out(partial(super().predict, **options), texts)
 
 
 @dataclass
@@ -98,19 +110,13 @@ class Run:
             rng=initial_rng,
         )
         start.write_weights(model)
-        rate, decay = settings.learning_rate, settings.weight_decay
         spelled = spelled_pairs(source, target, validation)
         longest = start.longest(x.longest, t.longest - 1, most_longer(x, t))
         warn_of_slow_kernels()
         return cls(
             config,
             Predictor(TextModel(model, config.model, source, target, *longest)),
-            Learner(
-                model,
-                AdamW(rate, weight_decay=decay) if decay else Adam(rate),
-                dropout_rng=dropout_rng,
-                average=MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
-            ),
+            make_learner(settings, model, dropout_rng),
             x,
             t,
             validation,
@@ -127,7 +133,7 @@ class Run:
             return
         total = seconds(self.config.training.budget)
         budget, sample = Budget(total, self.clock), self.validation[:PROBED]
-        evaluate(self.predictor, sample, unknown="unknown")
+        evaluate(self.asked, sample, unknown="unknown")
         budget.validation = budget.spent() * len(self.validation) / len(sample)
         step = seconds_a_step(self, min(2.0, total / 50))
         budget.epoch = self.steps_an_epoch * step + budget.validation
@@ -137,6 +143,11 @@ class Run:
                 "its validation; give it more time, or --epochs 1 in its place"
             )
         self.budget = budget
+
+    @property
+    def asked(self) -> Predictor:
+        """The model as its engine computes it: the weights of now, where `predictor` has those that are kept."""
+        return SharingPredictor(self.predictor.text_model, self.learner)
 
     def batches(self, rng: np.random.Generator) -> Iterator[tuple[Ids, Ids]]:
         """Yield the batches of an epoch in the order that the generator gives."""

@@ -7,7 +7,7 @@ line, `doldari.train` and `compare` do no more than that.
 from typing import NamedTuple
 
 from doldari.config import Config
-from doldari.errors import DataError, TrainingError
+from doldari.errors import DataError, DoldariError, TrainingError
 from doldari.inference.predictor import Predictor
 from doldari.training import loop
 from doldari.training.checkpoint import read_checkpoint
@@ -65,7 +65,7 @@ def train(
             runs.append(run)
             if ensemble is not None:
                 ensemble.member_trained(runs)
-        if stop.signal is not None or error is not None:
+        if loop.is_stopped(run, stop) or error is not None:
             break
     warn_of_nothing_right(runs[-1])
     is_whole = error is None and run.over and run.member == len(configs)
@@ -106,6 +106,9 @@ def train_one(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> Trai
             finished = loop.train_run(run, files, observer, stop)
         except TrainingError as no_number:
             error = no_number
+        except DoldariError:
+            files.ended(run, "stopped")
+            raise
         files.ended(run, "finished" if finished else "stopped")
         (observer.finished if finished else observer.stopped)(run)
     return error

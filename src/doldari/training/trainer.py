@@ -13,9 +13,9 @@ from doldari import kernels
 from doldari.arrays import Ids
 from doldari.data.batches import shuffled_batches
 from doldari.data.ragged import Examples
+from doldari.engines.numpy import Trainable, train_step
 from doldari.errors import TrainingError, level_of_caller
 from doldari.layers import Optimizer
-from doldari.training.learner import Trainable, train_step
 
 
 class SlowKernelsWarning(UserWarning):

@@ -1,19 +1,31 @@
 """The loss on pairs that are held out: it rises again when a model learns its training pairs by heart."""
 
-from doldari.data.batches import ordered_batches
+import numpy as np
+
+from doldari.data.batches import padded_batches
 from doldari.data.ragged import Examples
 from doldari.data.vocabulary import PADDING
-from doldari.models import Seq2seq
+from doldari.engines.learner import Learner
 
 
-def mean_loss(model: Seq2seq, x: Examples, t: Examples, batch_size: int) -> float:
+def mean_loss(learner: Learner, x: Examples, t: Examples, batch_size: int) -> float:
     """Mean loss, in nats a symbol, of answers t (N, T), start symbol first, to questions x (N, S): teacher-forced.
 
     Label smoothing is in it as in the training loss, beside which it is shown.
     """
-    total, positions = 0.0, 0
-    for batch_x, batch_t in ordered_batches(x, t, batch_size, PADDING):
-        counted = int((batch_t[:, :-1] != PADDING).sum())
-        total += counted * model.forward(batch_x, batch_t)
-        positions += counted
-    return total / positions
+
+    def losses(starts: list[int]) -> list[tuple[float, int]]:
+        """Sum up the loss of the examples from each start on, as many as a batch has, and count its positions."""
+        found = []
+        for start in starts:
+            total, positions = 0.0, 0
+            rows = np.arange(start, min(start + batch_size, len(x)))
+            for batch_x, batch_t in padded_batches(x, t, rows, PADDING):
+                counted = int((batch_t[:, :-1] != PADDING).sum())
+                total += counted * learner.loss(batch_x, batch_t)
+                positions += counted
+            found.append((total, positions))
+        return found
+
+    totals, positions = zip(*learner.shared_out(losses, range(0, len(x), batch_size)), strict=True)
+    return float(sum(totals) / sum(positions))

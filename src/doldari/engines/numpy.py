@@ -1,22 +1,19 @@
-"""What computes a training step: a model, its optimizer and, if wanted, the moving average of its weights.
-
-A training knows no more of how numbers are made than this: `step` takes a batch to its loss, and whatever another
-process needs to go on to the bit goes out and comes in as named arrays and a few plain numbers.
-"""
+"""The engine that is the default: the models and kernels of this package, a gradient written by hand, one process."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids
+from doldari.engines.averaging import MovingAverage
+from doldari.engines.learner import Found, Item, Step
 from doldari.errors import TrainingError
 from doldari.layers import Optimizer
 from doldari.models import Seq2seq
-from doldari.training.averaging import MovingAverage
 
 
 class Trainable(Protocol):
@@ -33,17 +30,10 @@ class Trainable(Protocol):
         """Let the optimizer take a step along that gradient; return its norm before clipping."""
 
 
-class Step(NamedTuple):
-    """What a training step tells: the batch's mean loss before the update, the gradient's norm before clipping."""
-
-    loss: float
-    norm: float
-
-
 def train_step(
     model: Trainable, optimizer: Optimizer, x: Ids, t: Ids, max_grad: float | None, rng: np.random.Generator
 ) -> Step:
-    """Train on one batch: forward, backward, clip, update; TrainingError as in `Learner.step`."""
+    """Train on one batch: forward, backward, clip, update; TrainingError as in `NumpyLearner.step`."""
     with np.errstate(all="ignore"):  # what overflows shows in the loss
         loss = model.forward_backward(x, t, rng)
         if not math.isfinite(loss):
@@ -54,8 +44,8 @@ def train_step(
     return Step(loss, norm)
 
 
-class Learner:
-    """A model that learns.  Without dropout_rng, dropout differs every time."""
+class NumpyLearner:
+    """A `Seq2seq` with its optimizer.  Without dropout_rng, dropout differs every time."""
 
     def __init__(
         self,
@@ -65,8 +55,18 @@ class Learner:
         dropout_rng: np.random.Generator | None = None,
         average: MovingAverage | None = None,
     ) -> None:
-        self.model, self.optimizer, self.average = model, optimizer, average
+        self.model, self.asked = model, model
+        self.optimizer, self.average = optimizer, average
         self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's."""
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate = rate
 
     @property
     def values(self) -> Floats:
@@ -82,6 +82,10 @@ class Learner:
         if self.average is not None:
             self.average.update(self.values)
         return step
+
+    def loss(self, x: Ids, t: Ids) -> float:
+        """Mean loss of a batch, in nats a symbol, without dropout."""
+        return self.model.forward(x, t)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Put the moving average in the weights' place, if there is one, for as long as the `with` block runs."""
@@ -122,3 +126,15 @@ class Learner:
         if self.average is not None:
             self.average.updates = counters["average_updates"]
         self.dropout_rng.bit_generator.state = counters["dropout_rng"]
+
+    def shared_out(self, work: Callable[[list[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
+        """Do all of the work: there is one process."""
+        return work(list(items))
+
+    def agreed(self, wish: bool) -> bool:
+        """Tell whether it has this wish."""
+        return wish
+
+    def facts(self) -> dict[str, Any]:
+        """Say what computes."""
+        return {"name": "numpy", "device": "cpu", "precision": "float32", "processes": 1}

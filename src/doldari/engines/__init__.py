@@ -1,0 +1,61 @@
+"""What computes training steps and searches: `numpy`, which is the default, and `torch`.
+
+Training, search, checkpoints and model files know no more of how numbers are made than `Learner` says (learner.py).
+Both engines have the same weights by the same names and shapes, so that a run begun on one goes on with the other.
+"""
+
+from importlib.util import find_spec
+from typing import get_args
+
+import numpy as np
+
+from doldari.config import Engine, TrainingConfig, check_device
+from doldari.engines.averaging import MovingAverage
+from doldari.engines.learner import Learner
+from doldari.engines.numpy import NumpyLearner
+from doldari.engines.optimizers import Adam, AdamW
+from doldari.errors import ConfigError, MissingPackageError, brief
+from doldari.models import Seq2seq
+from doldari.models.asked import Asked
+from doldari.models.ensemble import Ensemble
+from doldari.torchrun import world_size
+
+
+def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.random.Generator) -> Learner:
+    """Make what trains a model as the settings say; ConfigError where this machine cannot."""
+    if settings.engine == "torch":
+        require_torch()
+        from doldari.engines.torch.learner import TorchLearner
+        from doldari.engines.torch.processes import this_process
+
+        return TorchLearner(model, settings, dropout_rng, this_process())
+    if world_size() > 1:
+        raise ConfigError("engine=numpy: trains in one process, not under torchrun; give --engine torch")
+    rate, decay = settings.learning_rate, settings.weight_decay
+    return NumpyLearner(
+        model,
+        AdamW(rate, weight_decay=decay) if decay else Adam(rate),
+        dropout_rng=dropout_rng,
+        average=MovingAverage(model.parameters.values, settings.ema) if settings.ema else None,
+    )
+
+
+def asked_on(model: Asked, engine: str, device: str) -> Asked:
+    """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine={brief(engine)}: must be one of {', '.join(get_args(Engine))}")
+    check_device(engine, device)
+    if engine == "numpy":
+        return model
+    require_torch()
+    from doldari.engines.torch.asked import ask
+
+    members = model.members if isinstance(model, Ensemble) else [model]
+    asked = [ask(member, device) for member in members if isinstance(member, Seq2seq)]
+    return Ensemble(asked) if len(asked) > 1 else asked[0]
+
+
+def require_torch() -> None:
+    """Refuse, in one line, where PyTorch is not installed."""
+    if find_spec("torch") is None:
+        raise MissingPackageError("engine=torch: needs PyTorch; install it with: pip install 'doldari[torch]'")

@@ -1,0 +1,78 @@
+"""A batch on its way to the device: padding moved to the right, which changes neither states nor loss.
+
+A recurrent layer passes through padding unchanged, wherever it stands, and the loss leaves its positions out: so a
+sequence may as well have all of its padding behind it, where PyTorch's kernels need not know of it.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from doldari.arrays import Floats, Ids, Mask
+
+UNCOUNTED = -100  # the target of a position that does not count
+
+
+class Batch(NamedTuple):
+    """Questions x (N, S) with their lengths, what the decoder reads (N, T), its targets (N, T), and dropout's scales.
+
+    lengths (N,) is None where nothing is padding; a scale (N, 1, D) for each vector that is dropped from, in order.
+    """
+
+    x: Tensor
+    lengths: Tensor | None
+    read: Tensor
+    targets: Tensor
+    scales: list[Tensor]
+
+
+class Question(NamedTuple):
+    """Ids (N, S) with padding on the right, their lengths if any is shorter, and where each id stood before."""
+
+    ids: Ids
+    lengths: NDArray[np.intp] | None
+    order: NDArray[np.intp] | None
+
+
+def to_the_left(ids: Ids, pad_id: int | None) -> Question:
+    """Put the symbols of ids (N, S) in front of the padding, in their order."""
+    mask = ids != pad_id
+    if pad_id is None or mask.all():
+        return Question(ids, None, None)
+    if not (mask[:, 1:] & ~mask[:, :-1]).any():
+        return Question(ids, mask.sum(axis=1), None)
+    order = np.argsort(~mask, axis=1, kind="stable")
+    return Question(np.take_along_axis(ids, order, axis=1), mask.sum(axis=1), order)
+
+
+def counted_positions(t: Ids, pad_id: int | None) -> Mask:
+    """Tell which positions of answers t (N, T + 1) count in the loss: where what is read is not padding; (N, T)."""
+    read = t[:, :-1]
+    return np.ones(read.shape, np.bool_) if pad_id is None else read != pad_id
+
+
+def make_batch(x: Ids, t: Ids, pad_id: int | None, scales: list[Floats], device: torch.device) -> Batch:
+    """Bring questions x (N, S), answers t (N, T + 1) and dropout's scales to a device."""
+    question = to_the_left(x, pad_id)
+    counted = counted_positions(t, pad_id)
+    read, targets = t[:, :-1], np.where(counted, t[:, 1:], UNCOUNTED)
+    if (counted[:, 1:] & ~counted[:, :-1]).any():
+        order = np.argsort(~counted, axis=1, kind="stable")
+        read, targets = np.take_along_axis(read, order, axis=1), np.take_along_axis(targets, order, axis=1)
+    lengths = None if question.lengths is None else to_device(question.lengths, device)
+    return Batch(
+        to_device(question.ids, device),
+        lengths,
+        to_device(read, device),
+        to_device(targets, device),
+        [torch.from_numpy(scale).to(device, non_blocking=True) for scale in scales],
+    )
+
+
+def to_device(ids: NDArray[Any], device: torch.device) -> Tensor:
+    """Bring whole numbers to a device as int64, without waiting for a GPU."""
+    tensor = torch.from_numpy(np.ascontiguousarray(ids, np.int64))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,0 +1,201 @@
+"""A model that learns on PyTorch: one training step, by one process or shared out among many."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from doldari.arrays import Floats, Ids
+from doldari.config import TrainingConfig
+from doldari.engines.learner import Found, Item, Step
+from doldari.engines.torch.asked import AskedTorch
+from doldari.engines.torch.batch import counted_positions, make_batch
+from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
+from doldari.engines.torch.parameters import FlatTensors
+from doldari.engines.torch.processes import Processes, check_precision, choose_device
+from doldari.engines.torch.seq2seq import TorchSeq2seq
+from doldari.errors import ConfigError, TrainingError
+from doldari.models import Seq2seq
+
+
+class TorchLearner:
+    """A model with its optimizer on a device; the gradient is summed over all processes that train together."""
+
+    def __init__(
+        self, model: Seq2seq, settings: TrainingConfig, dropout_rng: np.random.Generator, processes: Processes
+    ) -> None:
+        self.model, self.settings, self.dropout_rng, self.processes = model, settings, dropout_rng, processes
+        self.device = choose_device(settings.device, processes)
+        check_precision(settings.precision, self.device)
+        processes.check(settings.batch_size, settings.budget)
+        self.tensors = FlatTensors(model.parameters, self.device)
+        self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
+        self.asked = AskedTorch(model, self.torch_model)
+        self.optimizer = Adam(self.tensors, settings.learning_rate, settings.weight_decay)
+        self.average = MovingAverage(self.tensors.values, settings.ema) if settings.ema else None
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's."""
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate = rate
+
+    @property
+    def values(self) -> Floats:
+        """All weights as the flat vector of `model`, brought up to date."""
+        values = self.model.parameters.values
+        if self.device.type != "cpu":
+            values[...] = self.tensors.values.cpu().numpy()
+        return values
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+        """Train on one batch: questions x (N, S), answers t (N, T), start symbol first."""
+        self.tensors.sums.zero_()
+        try:
+            self.forward_backward(x, t)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            pairs = len(self.processes.share(len(x)))
+        else:
+            pairs = 0
+        if pairs > 0:  # outside of the handler, whose traceback would hold on to what does not fit
+            raise self.too_large(x, t, pairs)
+        self.processes.sum(self.tensors.sums)
+        loss, norm = self.tensors.sums[-1], clip(self.tensors.gradients, max_grad)
+        loss_value, norm_value = torch.stack([loss, norm]).tolist()  # the one time that a step waits for the device
+        if not math.isfinite(loss_value):
+            raise TrainingError(f"the loss became {loss_value}")
+        if not math.isfinite(norm_value):
+            raise TrainingError(f"the gradient's norm became {norm_value}")
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.tensors.values)
+        return Step(loss_value, norm_value)
+
+    def forward_backward(self, x: Ids, t: Ids) -> None:
+        """Add this process's share of the batch's mean loss and of its gradient to the sums."""
+        counted = int(counted_positions(t, self.model.pad_id).sum())
+        scales = self.torch_model.draw_scales(len(x), self.dropout_rng)  # the same in every process
+        mine = self.processes.share(len(x))
+        for rows in np.array_split(mine, min(self.settings.accumulate, max(1, len(mine)))):
+            if len(rows) > 0:
+                self.part(x[rows], t[rows], [scale[rows] for scale in scales], max(1, counted))
+
+    def part(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> None:
+        """Add a part of a batch to the sums, with its scales of dropout; the whole batch counts so many positions."""
+        batch = make_batch(x, t, self.model.pad_id, scales, self.device)
+        loss = self.torch_model.summed_loss(batch) / counted
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.tensors.sums[-1] += loss.detach()
+
+    def too_large(self, x: Ids, t: Ids, pairs: int) -> ConfigError:
+        """Find out how many pairs at a time fit the device's memory, by halves of those that did not, and say so."""
+        N, S = x.shape
+        at_a_time = fitting = math.ceil(pairs / self.settings.accumulate)
+        while fitting > 1:
+            fitting //= 2
+            self.tensors.sums.zero_()
+            try:
+                self.part(x[:fitting], t[:fitting], self.torch_model.draw_scales(fitting, self.dropout_rng), 1)
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+        else:
+            fitting = 0
+        what = f"{at_a_time:,} pairs at a time, of up to {S} and {t.shape[1] - 1} symbols"
+        remedy = (
+            f"{fitting:,} fit: --accumulate {math.ceil(pairs / fitting)}, or --batch-size {fitting * N // pairs}"
+            if fitting
+            else "not even one fits: take a smaller model, or leave out the longest pairs"
+        )
+        setting = f"batch_size={self.settings.batch_size}"
+        return ConfigError(f"{setting}: {self.device} is out of memory at {what}; {remedy}")
+
+    @torch.inference_mode()
+    def loss(self, x: Ids, t: Ids) -> float:
+        """Mean loss of a batch, in nats a symbol, without dropout."""
+        counted = int(counted_positions(t, self.model.pad_id).sum())
+        return float(self.torch_model.summed_loss(make_batch(x, t, self.model.pad_id, [], self.device))) / counted
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the moving average, if there is one, in the weights' place, for a `with` block."""
+        weights = self.tensors.values.clone()
+        if self.average is not None:
+            self.tensors.values.copy_(self.average.average)
+        _ = self.values
+        try:
+            yield
+        finally:
+            self.tensors.values.copy_(weights)
+
+    def vectors(self) -> dict[str, torch.Tensor]:
+        """Name the vectors that training changes, each as long as the weights."""
+        vectors = {"parameters": self.tensors.values, "m": self.optimizer.m, "v": self.optimizer.v}
+        return vectors if self.average is None else vectors | {"average": self.average.average}
+
+    def arrays(self) -> dict[str, Floats]:
+        """Name every array that training changes, as `NumpyLearner.arrays`; on a GPU copies."""
+        return {
+            f"{kind}.{name}": array
+            for kind, vector in self.vectors().items()
+            for name, array in self.model.parameters.views(vector.cpu().numpy()).items()
+        }
+
+    def counters(self) -> dict[str, Any]:
+        """Give what else training changes, as plain numbers for JSON."""
+        return {
+            "optimizer_steps": self.optimizer.steps,
+            "learning_rate": self.optimizer.learning_rate,
+            "average_updates": 0 if self.average is None else self.average.updates,
+            "dropout_rng": self.dropout_rng.bit_generator.state,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
+        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        for kind, vector in self.vectors().items():
+            values = np.empty(len(vector), self.model.parameters.values.dtype)
+            for name, view in self.model.parameters.views(values).items():
+                if view.shape != arrays[f"{kind}.{name}"].shape:
+                    raise ValueError(f"{kind}.{name} is {arrays[f'{kind}.{name}'].shape}, expected {view.shape}")
+                view[...] = arrays[f"{kind}.{name}"]
+            vector.copy_(torch.from_numpy(values))
+        _ = self.values
+        self.optimizer.steps = counters["optimizer_steps"]
+        self.optimizer.learning_rate = counters["learning_rate"]
+        if self.average is not None:
+            self.average.updates = counters["average_updates"]
+        self.dropout_rng.bit_generator.state = counters["dropout_rng"]
+
+    def shared_out(self, work: Callable[[list[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
+        """Do this process's share of the work, and give what all of them found."""
+        return self.processes.gather([work(list(items[self.processes.rank :: self.processes.count]))], len(items))
+
+    def agreed(self, wish: bool) -> bool:
+        """Tell whether any process has this wish."""
+        return self.processes.any(wish)
+
+    def facts(self) -> dict[str, Any]:
+        """Say what computes."""
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
+        return {
+            "name": f"torch {torch.__version__}",
+            "device": device,
+            "precision": self.settings.precision,
+            "processes": self.processes.count,
+        }
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether a device's memory is used up, as CUDA, Apple's GPUs and the CPU say it."""
+    words = "out of memory", "can't allocate memory", "not enough memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)

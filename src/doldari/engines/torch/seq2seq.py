@@ -1,0 +1,157 @@
+"""The models of `doldari.models` on PyTorch: an encoder, a decoder of each type, and the loss."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from doldari.arrays import Floats
+from doldari.engines.torch.batch import Batch
+from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, summed_loss
+from doldari.engines.torch.parameters import Named
+from doldari.models import Seq2seq
+from doldari.models.asked import Rows
+
+
+class Memory(NamedTuple):
+    """What attention looks at: values and keys (Q, S, H), mask (Q, S) or None; row p looks at memory rows[p].
+
+    rows None: each at its own.
+    """
+
+    values: Tensor
+    keys: Tensor
+    mask: Tensor | None
+    rows: Tensor | None = None
+
+    def looked_at(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Give keys, values and mask for every row."""
+        if self.rows is None:
+            return self.keys, self.values, self.mask
+        return self.keys[self.rows], self.values[self.rows], None if self.mask is None else self.mask[self.rows]
+
+
+class DecoderState(NamedTuple):
+    """What a decoder carries from step to step, as `doldari.models.decoder.DecoderState`."""
+
+    layers: tuple[State, ...]
+    peeked: Tensor | None
+    memory: Memory | None
+
+    def select(self, rows: Rows) -> "DecoderState":
+        """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
+        index = torch.as_tensor(rows, dtype=torch.long, device=self.layers[0].h.device)
+        memory = self.memory
+        if memory is not None:
+            memory = memory._replace(rows=index if memory.rows is None else memory.rows[index])
+        peeked = None if self.peeked is None else self.peeked[index]
+        return DecoderState(tuple(layer.select(index) for layer in self.layers), peeked, memory)
+
+    def join(self, other: "DecoderState") -> "DecoderState":
+        """Put the rows of another state, with the same memory, below its own."""
+        layers = tuple(mine.join(others) for mine, others in zip(self.layers, other.layers, strict=True))
+        peeked, memory = self.peeked, self.memory
+        if peeked is not None and other.peeked is not None:
+            peeked = torch.cat([peeked, other.peeked])
+        if memory is not None and other.memory is not None:
+            memory = memory._replace(rows=torch.cat([rows_of(memory), rows_of(other.memory)]))
+        return DecoderState(layers, peeked, memory)
+
+
+def rows_of(memory: Memory) -> Tensor:
+    """Say which memory each row looks at."""
+    return torch.arange(len(memory.values), device=memory.values.device) if memory.rows is None else memory.rows
+
+
+class TorchSeq2seq:
+    """A `Seq2seq`, plain, peeky or with attention, computed by PyTorch with the weights in `named`.
+
+    Sequences are padded on the right, as in layers.py.
+    """
+
+    def __init__(self, model: Seq2seq, named: dict[str, Tensor], device: torch.device, bf16: bool = False) -> None:
+        self.device, self.bf16 = device, bf16
+        self.smoothing, self.rate = model.loss.smoothing, model.encoder.stack.dropout.rate
+        self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
+        self.peeks, self.attends = model.decoder.peeks, "combine.W" in self.decoder
+        self.dtype = model.parameters.values.dtype
+        cell, layers = model.encoder.cell, len(model.encoder.stack.layers)
+        parts = [cell, *(f"{cell}.{number}" for number in range(2, layers + 1))]
+        self.readers = [TimeReader(cell, self.encoder.part(part)) for part in parts]
+        self.writers = [CELLS[cell](self.decoder.part(part)) for part in parts]
+
+    def summed_loss(self, batch: Batch) -> Tensor:
+        """Sum up the loss, in nats, over a batch's positions that count."""
+        scales = iter(batch.scales)
+        with self.in_precision():
+            state = self.encode(batch.x, batch.lengths, scales)
+            scores, _ = self.decode(batch.read, state, scales)
+        return summed_loss(scores.to(self.encoder["embed.W"].dtype), batch.targets, self.smoothing)
+
+    def in_precision(self) -> AbstractContextManager[None]:
+        """Take products in bfloat16, if that was asked for."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def encode(self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None) -> "DecoderState":
+        """Read questions x (N, S) of those lengths (N,) -> the decoder's state before its first step."""
+        hs, lasts = self.encoder["embed.W"][x], []
+        for reader in self.readers:
+            hs, last = reader.forward(dropped(hs, scales), lengths)
+            lasts.append(last)
+        layers = tuple(writer.state(last) for writer, last in zip(self.writers, lasts, strict=True))
+        return DecoderState(layers, lasts[-1] if self.peeks else None, self.remember(hs, lengths))
+
+    def remember(self, hs: Tensor, lengths: Tensor | None) -> Memory | None:
+        """Make attention's memory of the encoder's hidden states (N, S, H), if the decoder has attention."""
+        if not self.attends:
+            return None
+        mask = None if lengths is None else torch.arange(hs.shape[1], device=hs.device) < lengths[:, None]
+        return Memory(hs, hs @ self.decoder["attention.W"].t() if "attention.W" in self.decoder else hs, mask)
+
+    def decode(
+        self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        """Read the ids before each position, (N, T) -> scores (N, T, V), state after the last."""
+        hs, state = self.write(ids, state, scales)
+        features = dropped(hs if state.memory is None else self.look(hs, state.memory)[0], scales)
+        if state.peeked is not None:
+            features = torch.cat([at_every_step(state.peeked, ids), features], dim=2)
+        W = self.decoder["affine.W"] if "affine.W" in self.decoder else self.decoder["embed.W"].t()
+        return features @ W + self.decoder["affine.b"], state
+
+    def write(
+        self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        """Run the decoder's recurrent layers over ids (N, T) -> the top's hs (N, T, H), state after the last."""
+        hs, lasts = self.decoder["embed.W"][ids], []
+        for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
+            hs = dropped(hs, scales)
+            if number == 0 and state.peeked is not None:
+                hs = torch.cat([at_every_step(state.peeked, ids), hs], dim=2)
+            hs, last = writer.forward(hs, first)
+            lasts.append(last)
+        return hs, state._replace(layers=tuple(lasts))
+
+    def look(self, hs: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Attend to the memory: the features that are scored of hs (N, T, H), and the weights (N, T, S)."""
+        contexts, weights = attend(hs, *memory.looked_at())
+        combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
+        return torch.tanh(combined), weights
+
+    def draw_scales(self, N: int, rng: np.random.Generator) -> list[Floats]:
+        """Draw dropout for a batch of N as the NumPy model does, in its order: a scale (N, 1, D) for every use."""
+        if self.rate == 0.0:
+            return []
+        D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
+        inputs = [D, *[H] * (len(self.writers) - 1)]
+        features = self.decoder["combine.W"].shape[1] if self.attends else H
+        draws = [rng.random((N, 1, size), np.float32) for size in (*inputs, *inputs, features)]
+        return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
+
+
+def at_every_step(h: Tensor, ids: Tensor) -> Tensor:
+    """Repeat h (N, H) at every step of ids (N, T): (N, T, H)."""
+    return h[:, None].expand(-1, ids.shape[1], -1)
