@@ -25,7 +25,7 @@ class Watching(Observer):
 
 def train(run, path, after_step=None, after_epoch=None):
     """Train a run that was prepared; True if to its end."""
-    facts = Facts(["test"], read_training_data([("a", "b"), ("b", "c")]))
+    facts = Facts(["test"], read_training_data([("a", "b"), ("b", "c")]), run.config)
     watching = Watching(after_step, after_epoch)
     with claim(path, overwrite=True) as directory:
         files = RunFiles(directory, facts)

@@ -27,7 +27,7 @@ ORDER = [
         "__main__",
     )
 ]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "settings", "torchrun"}
+FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "run_files", "settings", "torchrun"}
 
 
 def imports(path):

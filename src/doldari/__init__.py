@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
     from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
-    from doldari.training.observer import Observer
+    from doldari.training.observer import Observer, Stop
     from doldari.training.trainer import Trainer
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "RunExistsError",
     "RunLostError",
     "Seq2seq",
+    "Stop",
     "Trainer",
     "TrainingError",
     "UnknownSymbolError",
@@ -63,7 +64,7 @@ __all__ = [
     "set_num_threads",
     "train",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Imported when first asked for, so that `doldari --help` need not wait for NumPy.
 _HOMES = {
@@ -74,6 +75,7 @@ _HOMES = {
     "AdamW": "engines.optimizers",
     "LongSourceWarning": "inference.predictor",
     "Observer": "training.observer",
+    "Stop": "training.observer",
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",

@@ -1,25 +1,21 @@
 """The Python API for training: `doldari.train`, which can do all that the command line can."""
 
+import signal
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from doldari.data.formats import Format, Reading, choose_columns
 from doldari.display import draw_run, run_curves
-from doldari.errors import ConfigError, level_of_caller
+from doldari.errors import level_of_caller
 from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.percent import percent
 from doldari.report.curves import run_figure
 from doldari.training.data import Texts
-from doldari.training.directory import RunDirectory, claim
-from doldari.training.observer import Observer
-from doldari.training.plan import new_plan, resumed_plan
+from doldari.training.observer import Observer, Stop
+from doldari.training.plan import Request, planned
 from doldari.training.run import Run
 from doldari.training.train import train as train_by_plan
 
@@ -41,6 +37,7 @@ def train(
     digits: int | None = None,
     progress: bool = True,
     observer: Observer | None = None,
+    stop: Stop | None = None,
     **settings: Any,
 ) -> Predictor:
     """Train a model on pairs of texts and return it, as `doldari.load` would.
@@ -57,57 +54,36 @@ def train(
 
     An observer is told of every step and epoch; without one, and with `progress`, a line is printed after each epoch,
     and in a notebook a curve drawn.  An interruption (Ctrl-C, or the notebook's stop) ends the training, and the best
-    model so far is returned.
+    model so far is returned; from another thread `stop.signal = 2` does it, where `stop` is a `doldari.Stop()`.
 
     Raises ConfigError, DataError, RunExistsError, and TrainingError if the loss is no longer a number before an epoch
     is done; after that a warning, and the best model so far is returned.
     """
-    reading = Reading(choose_columns(source_column, target_column, features_column), format, count, digits)
-    watcher = observer or (LiveCurve() if progress else Observer())
-    with run_directory(out, resume, overwrite) as directory:
-        command = ["doldari.train"]
-        if resume is not None:
-            plan = resumed_plan(directory, data, validation, settings=settings, command=command)
-        elif data is None:
-            raise ConfigError("data: give pairs, a file of pairs, or a built-in task; or a run to resume")
-        else:
-            plan = new_plan(
-                data,
-                validation,
-                settings=settings,
-                recipe=recipe,
-                start_from=start_from,
-                reading=reading,
-                command=command,
-            )
-        trained = train_by_plan(plan, directory, watcher, resume=resume is not None)
+    request = Request(
+        command=["doldari.train"],
+        data=data,
+        validation=validation,
+        reading=Reading(choose_columns(source_column, target_column, features_column), format, count, digits),
+        settings=settings,
+        recipe=recipe,
+        start_from=start_from,
+        out=out,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    if observer is None:
+        observer = LiveCurve() if progress else Observer()
+    with planned(request) as (plan, directory):
+        trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:
             for run in trained.runs:
                 draw_run(run)
-    best = trained.runs[-1].best
-    if trained.error is not None and best is None:
-        raise trained.error
-    if trained.error is not None and best is not None:
-        warnings.warn(f"{trained.error}; the model of epoch {best.epoch} is returned", stacklevel=level_of_caller())
+    if trained.error is not None:
+        if trained.last.best is None:
+            raise trained.error
+        message = f"{trained.error}; the model of epoch {trained.last.best.epoch} is returned"
+        warnings.warn(message, stacklevel=level_of_caller())
     return trained.predictor
-
-
-@contextmanager
-def run_directory(
-    out: str | PathLike[str] | None, resume: str | PathLike[str] | None, overwrite: bool
-) -> Iterator[RunDirectory]:
-    """Claim the directory that was given, or one that goes with the `with` block."""
-    if resume is not None and (out is not None or overwrite):
-        raise ConfigError("resume: goes with neither out nor overwrite; the run's own directory is written to")
-    if resume is not None:
-        with claim(Path(resume), resume=True) as directory:
-            yield directory
-    elif out is not None:
-        with claim(Path(out), overwrite=overwrite) as directory:
-            yield directory
-    else:
-        with tempfile.TemporaryDirectory() as scratch, claim(Path(scratch) / "run") as directory:
-            yield directory
 
 
 class LiveCurve(Observer):

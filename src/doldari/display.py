@@ -14,7 +14,7 @@ from doldari.inference.metrics import Evaluation
 from doldari.inference.scores import Score
 from doldari.percent import percent
 from doldari.report import curves
-from doldari.training.directory import PICTURE_FILE
+from doldari.run_files import PICTURE_FILE
 from doldari.training.observer import Observer
 from doldari.training.run import Run
 

@@ -23,6 +23,7 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~UMASK)  # mkstemp makes private files
         os.replace(beside, path)
+        sync_directory(path.parent)
     except BaseException as error:
         if beside is not None:
             Path(beside).unlink(missing_ok=True)
@@ -32,6 +33,16 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         if beside is not None:
             _unfinished.discard(beside)
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk, where the system knows such a thing."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def discard_unfinished() -> None:

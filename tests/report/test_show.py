@@ -12,11 +12,12 @@ from doldari.config import Config, ModelConfig, TrainingConfig
 from doldari.data.vocabulary import Vocabulary
 from doldari.errors import ModelFileError, RunExistsError
 from doldari.models.model_file import TextModel, build_model, save_model
-from doldari.report.card import MARK, card, code, fenced, write_card
+from doldari.report.card import card, code, fenced, write_card
 from doldari.report.record import Facts, find_runs, read_run
 from doldari.report.summary import as_object, readable_seconds, readable_time, summary
 from doldari.report.table import by_score, short_count, table
 from doldari.report.usage import known_source, predict_command, some_symbols
+from doldari.run_files import CARD_MARK, LOCK_FILE
 
 RECORD = {
     "format": 1,
@@ -233,7 +234,7 @@ def test_running_is_who_holds_the_lock(make):
     directory = make(status="running", ended=None)
     resume = f"{directory}: interrupted, started 2026-11-26 15:04 UTC; go on with: doldari train --resume {directory}"
     assert shown(directory).startswith(resume + "\n")
-    lock = directory / ".lock"
+    lock = directory / LOCK_FILE
     lock.touch()
     assert read_run(directory).status == "interrupted"
     with lock.open("rb") as held:
@@ -247,8 +248,8 @@ def test_running_is_who_holds_the_lock(make):
 def test_an_ensemble_runs_while_a_member_does(make):
     directory = make(status="running", members=2)
     member = make("run/member-1", status="running")
-    (member / ".lock").touch()
-    with (member / ".lock").open("rb") as held:
+    (member / LOCK_FILE).touch()
+    with (member / LOCK_FILE).open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert read_run(directory).status == "running"
     assert read_run(directory).members == [member]
@@ -369,14 +370,14 @@ def test_a_readme_by_another_hand_is_kept(make):
     run = read_run(directory := make())
     path = write_card(run)
     assert path == directory / "README.md"
-    assert MARK in path.read_text("utf-8")
+    assert CARD_MARK in path.read_text("utf-8")
     write_card(run)
     path.write_text("mine")
     with pytest.raises(RunExistsError, match=r"README\.md: not written by doldari; replace it with --overwrite"):
         write_card(run)
     assert path.read_text() == "mine"
     write_card(run, overwrite=True)
-    assert MARK in path.read_text("utf-8")
+    assert CARD_MARK in path.read_text("utf-8")
 
 
 def test_markdown_code():

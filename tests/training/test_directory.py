@@ -15,8 +15,9 @@ import pytest
 import doldari
 from doldari import RunExistsError, RunLostError
 from doldari.data.copying import reverse_pairs
-from doldari.training.directory import NEW, REPLACE_FILE, claim
+from doldari.training.directory import claim
 from doldari.training.observer import Observer
+from doldari.training.replacing import NEW, REPLACE_FILE
 
 PAIRS = reverse_pairs(60)
 SMALL = {"hidden_size": 8, "wordvec_size": 4, "epochs": 2, "batch_size": 16, "progress": False}
@@ -88,7 +89,7 @@ def test_a_dead_process_holds_nothing(tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as training:
         training.stdout.readline()
         training.kill()
-    assert (tmp_path / "runs/copy/.lock").exists()
+    assert (tmp_path / "runs/copy/.doldari.lock").exists()
     beside = tmp_path / "runs/copy/.model.safetensors.abcd"
     beside.write_bytes(b"half")
     doldari.train(PAIRS, out=tmp_path / "runs/copy", **SMALL)

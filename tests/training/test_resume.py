@@ -11,8 +11,8 @@ import pytest
 import doldari
 from doldari import ConfigError, DataError, ModelFileError, load
 from doldari.data.copying import reverse_pairs
+from doldari.run_files import CHECKPOINT_FILE
 from doldari.training.checkpoint import read_checkpoint
-from doldari.training.directory import CHECKPOINT_FILE
 from doldari.training.history import read_history
 from doldari.training.observer import Observer
 
@@ -155,7 +155,7 @@ def test_what_cannot_be_resumed(tmp_path):
         (tmp_path / "run" / CHECKPOINT_FILE).write_bytes(content)
         with pytest.raises(ModelFileError, match=r"checkpoint\.safetensors: "):
             doldari.train(PAIRS, resume=tmp_path / "run")
-    with pytest.raises(ConfigError, match="resume: goes with neither out nor overwrite"):
+    with pytest.raises(ConfigError, match="out: cannot be given together with resume"):
         doldari.train(PAIRS, resume=tmp_path / "run", out=tmp_path / "x")
 
 

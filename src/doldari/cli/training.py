@@ -34,7 +34,8 @@ from doldari.torchrun import is_restarted, may_restart, rank
 if TYPE_CHECKING:
     from doldari.training.directory import RunDirectory
     from doldari.training.observer import Stop
-    from doldari.training.plan import Plan
+    from doldari.training.plan import Plan, Request
+    from doldari.training.run import Run
     from doldari.training.train import Trained
 
 
@@ -88,98 +89,92 @@ def train(
     its settings (config.toml), what it was made of (run.json), history.jsonl, a checkpoint, and the picture
     accuracy.png.  Ctrl-C stops and keeps the best so far; `doldari train --resume RUN` goes on.
     """
-    from doldari.training.directory import claim
-    from doldari.training.plan import new_plan, resumed_plan
+    from doldari.training.plan import Request
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    command = ["doldari", *sys.argv[1:]]
-    reading = reading_of(source_column, target_column, features_column, format, count, digits)
-    if resume is not None:
-        fixed = {"out": out, "recipe": recipe, "config": config, "from": start_from, "overwrite": overwrite or None}
-        for name, value in (fixed | vars(reading)).items():
-            if value is not None:
-                raise ConfigError(f"{name}: cannot be given with --resume, which takes it from the run")
-        with claim(resume, resume=True) as directory:
-            train_and_tell(
-                resumed_plan(directory, data, validation, settings=given, command=command), directory, True
-            )
-        return
-    if not data:
+    request = Request(
+        command=["doldari", *sys.argv[1:]],
+        data=data or None,
+        validation=validation,
+        reading=reading_of(source_column, target_column, features_column, format, count, digits),
+        settings={name: value for name, value in settings.items() if value is not None},
+        recipe=recipe,
+        config=config,
+        start_from=start_from,
+        out=out if out is not None or not data or resume is not None else Path("runs") / run_name(data),
+        overwrite=overwrite,
+        resume=resume,
+    )
+    if resume is None and not data:
         raise UsageError("Missing argument 'DATA'", ctx=context)
-    place = Path("runs") / run_name(data) if out is None else out
     if overwrite and may_restart():
         raise ConfigError("overwrite: not with torchrun --max-restarts; remove the older run, or give a new --out")
-    goes_on = goes_on_after_restart(place, command)
-    with claim(place, overwrite=overwrite, resume=goes_on) as directory:
-        if goes_on:
-            train_and_tell(resumed_plan(directory, settings={}, command=command), directory, True)
-            return
-        plan = new_plan(
-            data,
-            validation,
-            settings=given,
-            recipe=recipe,
-            config_file=config,
-            start_from=start_from,
-            reading=reading,
-            command=command,
-        )
-        train_and_tell(plan, directory, False)
+    train_and_tell(after_restart(request))
 
 
-def goes_on_after_restart(place: Path, command: list[str]) -> bool:
-    """Tell whether torchrun restarted the processes, and the same command has begun a run there."""
+def after_restart(request: "Request") -> "Request":
+    """Go on with the run that the same command has begun, if torchrun restarted the processes."""
     from doldari.training.directory import NoClaim, RunDirectory
+    from doldari.training.plan import Request
     from doldari.training.record import read_record
 
-    record = read_record(RunDirectory(NoClaim(place))) if is_restarted() else None
-    return record is not None and record.get("command") == command
+    if not is_restarted() or request.out is None:
+        return request
+    record = read_record(RunDirectory(NoClaim(Path(request.out))))
+    begun = record is not None and record.get("command") == request.command
+    return Request(command=request.command, resume=request.out) if begun else request
 
 
-def train_and_tell(plan: "Plan", directory: "RunDirectory", resume: bool) -> None:
+def train_and_tell(request: "Request") -> None:
     """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
     from doldari.training.observer import Stop
+    from doldari.training.plan import planned
 
-    trained = train_shown(plan, directory, Stop(), resume)
-    if rank() > 0:
-        raise typer.Exit(1 if trained.error else 128 + trained.stopped_by if trained.stopped_by else 0)
-    conclude(trained, directory, plan.config.model.ensemble)
+    with planned(request) as (plan, directory):
+        trained = train_shown(plan, directory, Stop())
+        if rank() > 0:
+            raise typer.Exit(1 if trained.error else 128 + trained.stopped_by if trained.stopped_by else 0)
+        conclude(trained, directory, plan.config.model.ensemble)
 
 
-def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop", resume: bool = False) -> "Trained":
+def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
     """Train with everything shown."""
     from doldari.cli.watching import CommandLineDisplay
-    from doldari.training.observer import Observer
     from doldari.training.train import train
 
-    if rank() > 0:  # the first of several processes shows it
-        return train(plan, directory, Observer(), stop, resume=resume)
     with CommandLineDisplay(plan, stop) as display:
-        trained = train(plan, directory, display, stop, resume=resume)
+        trained = train(plan, directory, display, stop)
     if not display.has_begun:
-        tell(f"nothing left to train: all {trained.runs[-1].epochs} epochs are done; give more with --epochs")
+        tell(f"nothing left to train: {why_over(trained.last)}")
     return trained
+
+
+def why_over(run: "Run") -> str:
+    """Say what ended a run that is resumed, and how it can be made longer."""
+    settings = run.config.training
+    if run.out_of_patience:
+        return (
+            f"no better epoch in {settings.patience} ended it at epoch {len(run.history)}; "
+            "give more with --patience, or 0"
+        )
+    if settings.budget is not None:
+        return f"its budget of {settings.budget} is spent; give more with --budget"
+    return f"all {run.epochs} epochs are done; give more with --epochs"
 
 
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
     """Say which model there is, and how to ask it."""
-    run, out = trained.runs[-1], directory.shown
+    run, out = trained.last, directory.shown
     best = run.best
     if trained.together is not None:
         tell(f"all {len(trained.runs)} together: accuracy", Text(percent(trained.together), "bold"))
-    if directory.claim.beside_older:
-        kept = "the run that was there before"
-    elif members > 1:
-        kept = f"a model of the members that there are ({len(trained.runs)})"
-    elif best is None:
-        kept = "the model as it stands" if trained.error is None else "the untrained model"
-    else:
-        kept = f"the model of epoch {best.epoch}" + ", the best so far," * (trained.error is None)
+    kept, go_on = kept_model(trained, directory, members), f"; go on: {resume_command(out)}"
     if trained.error is not None:
         raise TrainingError(f"{trained.error}. {out} keeps {kept}") from trained.error
     if trained.stopped_by is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is saved: one more Ctrl-C has nothing to say
-        stderr.print(f"stopped at step {run.position.steps:,}; {kept} is in {out}; go on: {resume_command(out)}")
+        member = f" of model {run.member} of {members}" if members > 1 else ""
+        place = f"stopped at step {run.position.steps:,}{member}"
+        stderr.print(f"{place}; {kept} is in {out}{'' if directory.claim.beside_older else go_on}")
         raise typer.Exit(128 + trained.stopped_by)
     if members > 1:
         tell(f"{out} holds the model; ask it: {asking(out, run.validation)}")
@@ -188,6 +183,18 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
         tell(f"stopped early: no better epoch in {run.config.training.patience}")
     kept = f"the model of epoch {best.epoch}, the best" if best and best is not run.history[-1] else "the model"
     tell(f"{out} holds {kept}; ask it: {asking(out, run.validation)}")
+
+
+def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
+    """Say which model a training that was stopped, or failed, leaves in its directory."""
+    best = trained.last.best
+    if directory.claim.beside_older:
+        return "no epoch was done, and the run that was there before"
+    if members > 1:
+        return f"a model of the members that there are ({len(trained.runs)})"
+    if best is None:
+        return "the model as it stands" if trained.error is None else "the untrained model"
+    return f"the model of epoch {best.epoch}" + ", the best so far," * (trained.error is None)
 
 
 def compare(
@@ -211,8 +218,9 @@ def compare(
     """
     from doldari.data.opening import printable_name
     from doldari.report.curves import draw_accuracy
+    from doldari.run_files import PICTURE_FILE
     from doldari.training.data import read_training_data
-    from doldari.training.directory import PICTURE_FILE, claim
+    from doldari.training.directory import claim
     from doldari.training.observer import Stop
     from doldari.training.plan import Plan, choose_settings
 

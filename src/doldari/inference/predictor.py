@@ -29,11 +29,11 @@ from doldari.inference.beam import beam_search
 from doldari.inference.constraints import Allowed, Automaton, automaton_of
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample
 from doldari.models.model_file import TextModel, load_model, save_model, summary
+from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
-__all__ = ["END", "MODEL_FILE", "Answer", "Attention", "LongSourceWarning", "Predictor", "check_beam", "load"]
+__all__ = ["END", "Answer", "Attention", "LongSourceWarning", "Predictor", "check_beam", "load"]
 
-MODEL_FILE = "model.safetensors"
 NOTHING = Hypothesis([], 0.0)  # the answer, for certain, to a text of nothing but white space
 # The size of a batch in symbols of sources, padding included.  What greedy answers need fits the second-level cache,
 # a fifth faster than four times as many; a beam of 5 takes an eighth less with 10,000 than with a quarter of them.

@@ -12,14 +12,12 @@ from pathlib import Path
 import doldari
 from doldari.errors import RunExistsError
 from doldari.files import write_whole
-from doldari.inference.predictor import MODEL_FILE
 from doldari.inference.scores import SAMPLES, Score
 from doldari.report.record import Facts, RunFiles
 from doldari.report.summary import described_model, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
+from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
 
-CARD_FILE = "README.md"
-MARK = "<!-- Written by doldari show --card -->"
 NAMES = {
     "accuracy": "accuracy (exact match)",
     "WER": "WER (share of sources answered wrong)",
@@ -31,7 +29,7 @@ NAMES = {
 def write_card(run: RunFiles, overwrite: bool = False) -> Path:
     """Write the card beside a run's model; a README.md by another hand is refused with RunExistsError."""
     path = (run.path if run.path.is_dir() else run.path.parent) / CARD_FILE
-    if path.exists() and not overwrite and MARK not in path.read_text("utf-8", "replace"):
+    if path.exists() and not overwrite and CARD_MARK not in path.read_text("utf-8", "replace"):
         raise RunExistsError(f"{path}: not written by doldari; replace it with --overwrite")
     write_whole(path, card(run).encode())
     return path
@@ -41,7 +39,7 @@ def card(run: RunFiles) -> str:
     """Write a model card; where the data lie on this machine is not in it."""
     title = one_line(run.name.removesuffix(".safetensors"))
     sections = [
-        "\n".join(["---", *front_matter(run), "---", MARK]),
+        "\n".join(["---", *front_matter(run), "---", CARD_MARK]),
         f"# {code(title)}",
         description(run),
         "## How to use it\n\n" + usage(run),

@@ -13,14 +13,10 @@ from typing import Any
 
 from doldari.config import Config, ModelConfig
 from doldari.errors import ConfigError, ModelFileError
-from doldari.inference.predictor import MODEL_FILE, load
+from doldari.inference.predictor import load
 from doldari.inference.scores import Score
 from doldari.models.model_file import TextModel
-
-RECORD_FILE = "run.json"
-CONFIG_FILE = "config.toml"
-HISTORY_FILE = "history.jsonl"
-LOCK_FILE = ".lock"  # locked for as long as a training runs
+from doldari.run_files import CONFIG_FILE, HISTORY_FILE, LOCK_FILE, MODEL_FILE, RECORD_FILE
 
 
 class Facts:
@@ -200,7 +196,7 @@ def read_history(path: Path) -> list[Facts]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether another process holds a file's lock, without keeping anybody from it."""
+    """Tell whether another process holds a file's lock; a claim waits for as long as this takes."""
     try:
         import fcntl
     except ImportError:  # a system without such locks: who says that it is running is believed

@@ -14,7 +14,7 @@ LOOKED_AT = 1 << 16  # bytes of a file in which an example is looked for
 
 def predict_command(path: str, source: str | None) -> str:
     """Write the command that asks a model a source, or of None any text."""
-    ask = shlex.join(["doldari", "predict", path])
+    ask = shlex.join(["doldari", "predict", f"./{path}" if path.startswith("-") else path])
     if source is None:
         return f"{ask} TEXT"
     return f"{ask} {'-- ' * source.startswith('-')}{quote(source)}"

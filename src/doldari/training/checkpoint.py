@@ -44,8 +44,8 @@ class Checkpoint(NamedTuple):
             run.best_weights = run.learner.values.copy()
             for name, view in run.learner.model.parameters.views(run.best_weights).items():
                 view[...] = self.arrays[f"best.{name}"]
-        if run.config.training.budget is not None:
-            spent = state["budget"] or {"spent": 0.0, "epoch": 0.0, "validation": 0.0}
+        spent = state["budget"]
+        if run.config.training.budget is not None and spent is not None:
             run.budget = Budget(seconds(run.config.training.budget), run.clock, spent["spent"])
             run.budget.epoch, run.budget.validation = spent["epoch"], spent["validation"]
 

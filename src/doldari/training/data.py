@@ -38,7 +38,7 @@ class TrainingData(NamedTuple):
 
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
-        split = "a tenth of the sources is held out" if self.origins[0] == self.origins[1] else None
+        split = "a tenth of the sources is held out" if self.reading["split"] else None
         both = zip(("training", "validation"), self.origins, (self.training, self.validation), strict=True)
         return [{"use": use} | origin._asdict() | counts(pairs) | {"split": split} for use, origin, pairs in both]
 
@@ -86,8 +86,13 @@ def read_training_data(data: Texts, validation: Texts | None = None, reading: Re
 
 def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | None) -> TrainingData:
     """Read what a run was trained on, from where it was; or, of pairs and pipes, as they are given again."""
+    if validation is not None and reading["split"]:
+        raise ConfigError("validation: the run held out a tenth of its own sources; go on without it")
     texts = reading["data"] if data is None else data
     held_out = reading["validation"] if validation is None else validation
+    for place in file_names(texts or ()) or ():
+        if data is None and place not in TASKS and not Path(place).exists():
+            raise DataError(f"{place}: is no longer there; say where it is now, in place of DATA")
     if texts is None or (held_out is None and not reading["split"]):
         raise ConfigError("the run was trained on pairs that are in no file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])

@@ -1,13 +1,10 @@
 """A run's directory: held by one training at a time, and never without the model that was in it.
 
-Whoever trains there holds a lock on `.lock`, which the operating system lets go when the process ends, however it
-ends.  A run that replaces an older one grows in `.new` beside it until its first epoch is done; then it takes the
-older one's place, file by file, as the list in `.new/replace` says.  What a crash leaves undone the next claim does.
+Whoever trains there holds a lock on `.doldari.lock`, which the operating system lets go when the process ends,
+however it ends.  How a run replaces an older one in its directory is in replacing.py.
 """
 
-import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,18 +13,12 @@ from filelock import FileLock, Timeout
 
 from doldari.errors import ConfigError, RunExistsError, RunLostError
 from doldari.files import write_whole
-from doldari.inference.predictor import MODEL_FILE
+from doldari.run_files import LOCK_FILE
 from doldari.torchrun import rank
+from doldari.training import replacing
 
-CONFIG_FILE = "config.toml"
-HISTORY_FILE = "history.jsonl"
-PICTURE_FILE = "accuracy.png"
-RECORD_FILE = "run.json"
-CHECKPOINT_FILE = "checkpoint.safetensors"
-FILES = (CONFIG_FILE, HISTORY_FILE, PICTURE_FILE, RECORD_FILE, CHECKPOINT_FILE, MODEL_FILE)
-KEPT = (MODEL_FILE, CHECKPOINT_FILE, HISTORY_FILE, PICTURE_FILE)  # what makes a directory hold a run
 MEMBERS = ("member-*",)
-LOCK_FILE, NEW, REPLACE_FILE = ".lock", ".new", "replace"
+PATIENCE = 0.3  # seconds: who only looks whether a lock is held has it for a moment
 
 
 class Claim:
@@ -40,8 +31,8 @@ class Claim:
 
     @property
     def base(self) -> Path:
-        """Where to write now: the directory, or `.new` in it while an older run is kept."""
-        return self.root / NEW if self.beside_older else self.root
+        """Where to write now: the directory, or one in it while an older run is kept."""
+        return self.root / replacing.NEW if self.beside_older else self.root
 
     def check(self) -> None:
         """Refuse to write where the directory is no longer the one that was claimed."""
@@ -52,57 +43,11 @@ class Claim:
         if not same:
             raise RunLostError(f"{self.root}: was removed or replaced while a training wrote there; the run is lost")
 
-    def held(self) -> list[Path]:
-        """List what belongs to a run that is in the directory."""
-        places = [self.root, *(path for part in self.parts for path in sorted(self.root.glob(part)))]
-        return [place / name for place in places for name in FILES if (place / name).exists()]
-
-    def holds_run(self) -> Path | None:
-        """Find what makes it a directory that holds a run: a model or what came of training, or foreign settings."""
-        for path in self.held():
-            if path.name == HISTORY_FILE and path.stat().st_size == 0:
-                continue  # no epoch yet
-            ours = path.with_name(RECORD_FILE).exists()
-            if path.name in KEPT or (path.name == CONFIG_FILE and not ours):
-                return path
-        return None
-
     def replace_older(self) -> None:
         """Take the place of the older run, if there still is one."""
         if self.beside_older:
-            names = sorted(path.name for path in self.base.iterdir())
-            write_whole(self.base / REPLACE_FILE, json.dumps(names).encode())
             self.beside_older = False
-            self.finish_replacing()
-
-    def finish_replacing(self) -> None:
-        """Remove what is left of the older run, and move the files of `.new` that are not yet there."""
-        new = self.root / NEW
-        names = json.loads((new / REPLACE_FILE).read_bytes())
-        for path in self.held():
-            inside = path.relative_to(self.root).parts[0]
-            if inside not in names:
-                path.unlink(missing_ok=True)
-        for name in names:
-            if (new / name).is_dir():
-                shutil.rmtree(self.root / name, ignore_errors=True)
-            if (new / name).exists():
-                os.replace(new / name, self.root / name)
-        for part in self.parts:
-            for path in self.root.glob(part):
-                with suppress(OSError):  # it holds what is not ours
-                    path.rmdir()
-        shutil.rmtree(new)
-
-    def tidy(self) -> None:
-        """Clear up after processes that ended at the worst moment."""
-        if (self.root / NEW / REPLACE_FILE).exists():
-            self.finish_replacing()
-        shutil.rmtree(self.root / NEW, ignore_errors=True)
-        for place in (self.root, *(path for part in self.parts for path in self.root.glob(part))):
-            for name in FILES:
-                for beside in place.glob(f".{name}.*"):
-                    beside.unlink(missing_ok=True)
+            replacing.replace_older(self.root, self.parts)
 
 
 class NoClaim(Claim):
@@ -169,38 +114,61 @@ def claim(
     run.
     """
     if resume and not directory.is_dir():
-        raise ConfigError(f"{directory}: no such run")
+        what = f"is a file; give the run's directory, as {directory.parent}" if directory.exists() else "no such run"
+        raise ConfigError(f"{directory}: {what}")
     if rank() > 0:
         yield RunDirectory(NoClaim(directory))
         return
     made = [path for path in (directory, *directory.parents) if not path.exists()]
+    lock = locked(directory)
+    try:
+        refuse_held_beside(directory, parts)
+        replacing.tidy(directory, parts)
+        held = replacing.held_run(directory, parts)
+        if held and not overwrite and not resume:
+            raise RunExistsError(
+                f"{directory}: holds a run already ({held.name}); give another --out, --overwrite, or --resume "
+                f"{directory} in place of DATA to go on with it"
+            )
+        claimed = Claim(directory, parts)
+        claimed.beside_older = held is not None and overwrite
+        yield RunDirectory(claimed)
+    finally:
+        replacing.discard(directory)
+        (directory / LOCK_FILE).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+
+
+def locked(directory: Path) -> FileLock:
+    """Make a directory, if need be, and lock it; RunExistsError where that cannot be."""
+    there = directory.is_dir()
     lock = FileLock(directory / LOCK_FILE)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except Timeout as error:
         raise RunExistsError(
             f"{directory}: another training is writing there; wait, or give another --out"
         ) from error
     except (OSError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
-        raise RunExistsError(f"{directory}: cannot be made a directory for the run: {reason}") from error
-    try:
-        claimed = Claim(directory, parts)
-        claimed.tidy()
-        held = claimed.holds_run()
-        if held and not overwrite and not resume:
-            raise RunExistsError(
-                f"{directory}: holds a run already ({held.name}); give another --out, --overwrite, or --resume "
-                f"{directory} in place of DATA to go on with it"
-            )
-        claimed.beside_older = held is not None and overwrite
-        yield RunDirectory(claimed)
-    finally:
-        if not (directory / NEW / REPLACE_FILE).exists():  # else the next claim finishes what failed here
-            shutil.rmtree(directory / NEW, ignore_errors=True)
-        (directory / LOCK_FILE).unlink(missing_ok=True)
-        lock.release()
-        with suppress(OSError):
-            for path in made:
-                path.rmdir()
+        what = "cannot be written" if there else "cannot be made a directory for the run"
+        raise RunExistsError(f"{directory}: {what}: {reason}") from error
+    return lock
+
+
+def refuse_held_beside(directory: Path, parts: tuple[str, ...]) -> None:
+    """Refuse a directory that is part of another training's, or of which another training holds a part."""
+    for place in (directory.absolute().parent, *list(replacing.places(directory, parts))[1:]):
+        if (place / LOCK_FILE).exists():
+            other = FileLock(place / LOCK_FILE)
+            try:
+                other.acquire(timeout=PATIENCE)
+            except Timeout as error:
+                raise RunExistsError(f"{directory}: another training is writing in {place}") from error
+            except OSError:
+                continue
+            other.release()

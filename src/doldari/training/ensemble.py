@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from doldari.config import Config
 from doldari.inference.metrics import evaluate
-from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.inference.predictor import Predictor
 from doldari.inference.scores import scores
 from doldari.models.joining import join
 from doldari.models.model_file import model_bytes
+from doldari.run_files import CONFIG_FILE, MODEL_FILE
 from doldari.settings import seconds
-from doldari.training.directory import CONFIG_FILE, RunDirectory
+from doldari.training.directory import RunDirectory
 from doldari.training.record import Facts, Record, run_facts
 from doldari.training.run import Run
 
@@ -55,15 +56,15 @@ class EnsembleFiles:
         self.directory.write(MODEL_FILE, model_bytes(joined(runs).text_model))
         self.write_record(runs, "running")
 
-    def ended(self, predictor: Predictor, runs: Sequence[Run], is_whole: bool) -> float | None:
-        """Write how it ended; return the accuracy of all members together, if there are several."""
+    def ended(self, predictor: Predictor, runs: Sequence[Run], last: Run, is_whole: bool) -> float | None:
+        """Write how it ended, in the run `last`; return the accuracy of all members together, if several."""
         accuracy = None
         if len(runs) > 1:
             evaluation = evaluate(predictor, runs[0].validation, unknown="unknown")
             accuracy = evaluation.accuracy
             measured = {name: dataclasses.asdict(score) for name, score in scores(evaluation).items()}
             self.record.content["best"] = {"accuracy": accuracy, "scores": measured}
-        self.write_record(runs, "finished" if is_whole else "stopped")
+        self.write_record(runs if last in runs else [*runs, last], "finished" if is_whole else "stopped")
         return accuracy
 
     def write_record(self, runs: Sequence[Run], status: str) -> None:

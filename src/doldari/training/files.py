@@ -4,11 +4,12 @@ import math
 import time
 from collections.abc import Callable
 
-from doldari.inference.predictor import MODEL_FILE, Predictor
+from doldari.inference.predictor import Predictor
 from doldari.models.model_file import model_bytes
+from doldari.run_files import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, MODEL_FILE
 from doldari.settings import steps_or_seconds
 from doldari.training.checkpoint import checkpoint_bytes
-from doldari.training.directory import CHECKPOINT_FILE, CONFIG_FILE, HISTORY_FILE, RunDirectory
+from doldari.training.directory import RunDirectory
 from doldari.training.history import history_lines
 from doldari.training.record import Facts, Record, run_facts
 from doldari.training.run import Run
@@ -34,10 +35,13 @@ class RunFiles:
         self.every = math.inf, math.inf  # steps and seconds
 
     def started(self, run: Run) -> None:
-        """Write what a run is made of, and its history anew: a crash may have left more of it than is resumed."""
+        """Write what a run is made of; history and model anew, which after a crash may be ahead of the checkpoint."""
         self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
         self.saved_steps, self.every = run.position.steps, steps_or_seconds(run.config.training.checkpoint_every)
         self.directory.write(HISTORY_FILE, history_lines(run.history))
+        if run.best_weights is not None:
+            with run.best_in_model():
+                self.directory.write(MODEL_FILE, model_bytes(run.predictor.text_model))
         self.write_record(run, "running")
 
     def step(self, run: Run) -> None:
@@ -62,10 +66,11 @@ class RunFiles:
         self.directory.write(CHECKPOINT_FILE, checkpoint_bytes(run))
         self.saved, self.saved_steps = time.monotonic(), run.position.steps
 
-    def ended(self, run: Run, status: str) -> None:
-        """Write how a run ended; and its model as it stands, if there is no better one."""
-        if not run.history:
+    def ended(self, run: Run, status: str, error: str | None = None) -> None:
+        """Write how a run ended; and its model as it stands, if there is no other."""
+        if not run.history and not self.directory.exists(MODEL_FILE):
             self.directory.write(MODEL_FILE, model_bytes(run.predictor.text_model))
+        self.record.content["error"] = error
         self.write_record(run, status)
 
     def write_record(self, run: Run, status: str) -> None:

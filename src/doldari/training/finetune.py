@@ -30,7 +30,8 @@ def load_base(path: Path) -> Base:
     text_model = load(path).text_model
     if isinstance(text_model.model, Ensemble):
         members = len(text_model.model.members)
-        raise ConfigError(f"{path}: is an ensemble of {members}; start from one of its members, as {path}/member-1")
+        run = path if path.is_dir() else path.parent
+        raise ConfigError(f"{path}: is an ensemble of {members}; start from one of its members, as {run}/member-1")
     checksum = fingerprint(
         describe(text_model), {name: one.value for name, one in text_model.model.weights().items()}
     )

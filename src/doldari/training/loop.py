@@ -28,19 +28,21 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
     files.started(run)
     observer.started(run)
     values = run.learner.values
-    untrained = values.copy()
+    as_it_stands = values.copy()
     try:
         while not run.over:
             if is_stopped(run, stop) or not train_epoch(run, files, observer, stop):
                 files.checkpoint(run)
                 with run.learner.averaged():
-                    untrained = values.copy()
+                    as_it_stands = values.copy()
                 break
             with run.learner.averaged():
                 evaluation = validate(run)
                 if run.best is run.history[-1]:
                     run.best_weights, run.best_evaluation = values.copy(), evaluation
                 files.epoch(run)
+            if len(run.history) == 1:
+                files.checkpoint(run)
             warn_of_ruin(run)
             observer.epoch(run, evaluation)
         else:
@@ -49,7 +51,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
         place = f"at step {run.position.steps:,} (epoch {len(run.history) + 1})"
         raise TrainingError(f"{error} {place}; {remedy(run)}") from error
     finally:
-        values[...] = untrained
+        values[...] = as_it_stands
         run.use_best()
     return run.over
 

@@ -1,5 +1,6 @@
 """Who watches a training, and who may stop it."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -36,9 +37,14 @@ class Observer:
 
 
 class Stop:
-    """A wish to stop: set `signal`, from any thread, and the training stops after the step under way."""
+    """A wish to stop: set `signal`, from any thread, and the training stops after the step under way.
 
-    signal: int | None = None
+    `numbers` are the signals that are taken for that wish while a training runs in the main thread.
+    """
+
+    def __init__(self, numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self.numbers = numbers
+        self.signal: int | None = None
 
 
 @contextmanager
@@ -55,11 +61,14 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
         if stop.signal is None:
             stop.signal = number
             return
-        handler = before[signal.SIGINT]
+        handler = before[number]
         if callable(handler):
-            handler(signal.SIGINT, frame)
+            handler(number, frame)
+        elif handler == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in stop.numbers}
     try:
         yield
     finally:

@@ -1,52 +1,87 @@
-"""What a training starts from, as every door gives it: new settings and data, or those of a run that was stopped."""
+"""What a training starts from, the same for every door: a `Request` becomes a `Plan` and a claimed directory.
 
+Either it starts anew, from settings and data, or goes on with a run that was stopped, with that run's own.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from doldari.config import Config
+from doldari.config import Config, ModelConfig, TrainingConfig, from_table
 from doldari.data.formats import Reading
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
+from doldari.run_files import CONFIG_FILE, RECORD_FILE
 from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
-from doldari.training.directory import CONFIG_FILE, RECORD_FILE, RunDirectory
+from doldari.training.directory import RunDirectory, claim
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
-from doldari.training.record import read_record
+from doldari.training.record import FORMAT, read_record
 
 # Settings that a resumed run may be given anew: how long it goes on, and what computes it.
 LONGER = ("epochs", "budget", "patience", "checkpoint_every", "engine", "device", "precision", "accumulate")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked to be trained; None is what was not given.  Without `out` the run is kept nowhere."""
+
+    command: list[str]
+    data: Texts | None = None
+    validation: Texts | None = None
+    reading: Reading = field(default_factory=Reading)
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: str | None = None
+    config: Path | None = None
+    start_from: str | PathLike[str] | None = None
+    out: str | PathLike[str] | None = None
+    overwrite: bool = False
+    resume: str | PathLike[str] | None = None
+
+
 class Plan(NamedTuple):
-    """Settings, data, the model to start from if any, and the command that asked."""
+    """Settings, data, the command that asked, the model to start from if any, and whether a run is gone on with."""
 
     config: Config
     data: TrainingData
     command: list[str]
     base: Base | None = None
+    resume: bool = False
 
 
-def new_plan(
-    data: Texts,
-    validation: Texts | None = None,
-    *,
-    settings: dict[str, Any],
-    recipe: str | None = None,
-    config_file: Path | None = None,
-    start_from: str | PathLike[str] | None = None,
-    reading: Reading | None = None,
-    command: list[str],
-) -> Plan:
-    """Choose settings and read data: those of a recipe or a file, or that suit the data, changed by `settings`.
-
-    With start_from, the model's own settings are those of that model.
-    """
-    if start_from is None:
-        base, config = None, choose_settings(data, recipe, config_file, settings)
+@contextmanager
+def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
+    """Claim the directory, choose settings and read data; the directory is held as long as the `with` block runs."""
+    if request.resume is not None:
+        refuse_besides_resume(request)
+        with claim(Path(request.resume), resume=True) as directory:
+            yield resumed_plan(request, directory), directory
+    elif request.data is None:
+        raise ConfigError("data: give pairs, a file of pairs, or a built-in task; or a run to resume")
+    elif request.out is None:
+        with tempfile.TemporaryDirectory() as scratch, claim(Path(scratch) / "run") as directory:
+            yield new_plan(request, request.data), directory
+    elif not str(request.out):
+        raise ConfigError("out: must be the name of a directory, and is empty")
     else:
-        base = load_base(Path(start_from))
-        config = with_model_of(base, choose_settings(data, recipe, config_file, settings_besides(base, settings)))
-    return Plan(config, read_training_data(data, validation, reading), command, base)
+        with claim(Path(request.out), overwrite=request.overwrite) as directory:
+            yield new_plan(request, request.data), directory
+
+
+def new_plan(request: Request, data: Texts) -> Plan:
+    """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
+    if request.start_from is None:
+        base, config = None, choose_settings(data, request.recipe, request.config, request.settings)
+    else:
+        base = load_base(Path(request.start_from))
+        besides = settings_besides(base, request.settings)
+        config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
+    read = read_training_data(data, request.validation, request.reading)
+    return Plan(config, read, request.command, base)
 
 
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
@@ -60,26 +95,74 @@ def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings
     return base.replace(**settings)
 
 
-def resumed_plan(
-    directory: RunDirectory,
-    data: Texts | None = None,
-    validation: Texts | None = None,
-    *,
-    settings: dict[str, Any],
-    command: list[str],
-) -> Plan:
-    """Take settings and data of a run that was stopped; `settings` may make it longer, nothing else.
-
-    data and validation are only needed where they were in no file.  DataError where they have changed since.
-    """
-    record = read_record(directory)
-    if record is None or not directory.exists(CONFIG_FILE):
-        missing = CONFIG_FILE if record is not None else RECORD_FILE
-        raise ConfigError(f"{directory.shown}: holds no run to resume: no {missing} there, or not a whole one")
-    for name in settings:
+def refuse_besides_resume(request: Request) -> None:
+    """Refuse what a run that is gone on with has already."""
+    given = {
+        "out": request.out,
+        "overwrite": request.overwrite or None,
+        "recipe": request.recipe,
+        "config": request.config,
+        "start_from": request.start_from,
+    }
+    for name, value in (given | vars(request.reading)).items():
+        if value is not None:
+            raise ConfigError(f"{name}: cannot be given together with resume; the run has its own")
+    for name in request.settings:
         if name not in LONGER:
             raise ConfigError(f"{name}: cannot be changed when a run is resumed; only {', '.join(LONGER)} can")
-    config = Config.from_toml(directory.path / CONFIG_FILE).replace(**settings)
-    read = read_again(record["reading"], data, validation)
+
+
+def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
+    """Take settings and data of a run that was stopped; the request's may make it longer, nothing else.
+
+    The request's data are only needed where they were in no file, or are elsewhere now.  DataError where they have
+    changed since.
+    """
+    record = checked_record(directory)
+    config = Config.from_toml(directory.path / CONFIG_FILE)
+    for what, now, before in differences(config, record["settings"]):
+        if what not in LONGER:
+            raise ConfigError(
+                f"{directory.shown / CONFIG_FILE}: {what} is {now}, and was {before} when the run began; write that "
+                "again, or start a new run"
+            )
+    read = read_again(record["reading"], request.data, request.validation)
     read.check_unchanged(record["data"])
-    return Plan(config, read, command, base_of_record(record["from"]))
+    base = base_of_record(record["from"])
+    return Plan(config.replace(**request.settings), read, request.command, base, resume=True)
+
+
+def checked_record(directory: RunDirectory) -> dict[str, Any]:
+    """Read the record of a run to resume; ConfigError where there is none, or one of another version."""
+    record = read_record(directory)
+    if record is None or not directory.exists(CONFIG_FILE):
+        missing = RECORD_FILE if record is None else CONFIG_FILE
+        inside = sorted(path.parent.name for path in directory.shown.glob(f"*/{RECORD_FILE}"))
+        hint = f"; the runs in it: {', '.join(inside)}" if inside else ""
+        raise ConfigError(f"{directory.shown}: holds no run to resume: no {missing} there, or not a whole one{hint}")
+    data = record.get("data")
+    whole = (
+        record.get("format") == FORMAT
+        and isinstance(data, list)
+        and len(data) == 2
+        and all(isinstance(part, dict) and isinstance(part.get("sha256"), str) for part in data)
+        and all(isinstance(record.get(name), dict) for name in ("reading", "settings"))
+    )
+    if not whole:
+        raise ConfigError(
+            f"{directory.shown / RECORD_FILE}: not what this version of doldari writes; start a new run"
+        )
+    return record
+
+
+def differences(config: Config, before: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the settings that are not those of a record: name, value now, value then."""
+    for now, kind, table in (
+        (config.model, ModelConfig, before.get("model")),
+        (config.training, TrainingConfig, before.get("training")),
+    ):
+        then = from_table(kind, table or {})
+        for item in dataclasses.fields(kind):
+            values = getattr(now, item.name), getattr(then, item.name)
+            if values[0] != values[1]:
+                yield item.name, *values

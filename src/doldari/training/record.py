@@ -12,9 +12,11 @@ import numpy as np
 
 import doldari
 from doldari import kernels
+from doldari.config import Config
 from doldari.inference.scores import scores
+from doldari.run_files import RECORD_FILE
 from doldari.training.data import TrainingData
-from doldari.training.directory import RECORD_FILE, RunDirectory
+from doldari.training.directory import RunDirectory
 from doldari.training.run import Run
 
 FORMAT = 1
@@ -25,7 +27,8 @@ class Facts(NamedTuple):
 
     command: list[str]
     data: TrainingData
-    base: dict[str, str] | None = None  # its path and the SHA-256 of its file
+    config: Config
+    base: dict[str, str] | None = None  # its path, and the checksum of its weights and description
     members: int = 1
 
 
@@ -73,14 +76,16 @@ def new_record(facts: Facts) -> dict[str, Any]:
         "from": facts.base,
         "data": facts.data.described(),
         "reading": facts.data.reading,
+        "settings": dataclasses.asdict(facts.config),
         "best": None,
     }
 
 
 def resumed_record(record: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Go on with the record of a run that was stopped: what it runs on may be another machine now."""
+    data = [old | {"path": new["path"]} for old, new in zip(record["data"], facts.data.described(), strict=True)]
     kept = {name: record[name] for name in ("started", "seconds", "command", "from", "best") if name in record}
-    return new_record(facts) | kept | {"resumes": record.get("resumes", 0) + 1}
+    return new_record(facts) | kept | {"data": data, "resumes": record.get("resumes", 0) + 1}
 
 
 def read_record(directory: RunDirectory) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -198,6 +199,17 @@ class Run:
     def over(self) -> bool:
         """Whether nothing is left to do: all epochs are trained, the time is up, or patience is out."""
         return self.position.batches == 0 and (self.progress() >= 1 or self.out_of_patience)
+
+    @contextmanager
+    def best_in_model(self) -> Iterator[None]:
+        """Put the best epoch's weights, of which there are some, into the model for as long as the block runs."""
+        values = self.learner.model.parameters.values
+        before = values.copy()
+        values[...] = self.best_weights
+        try:
+            yield
+        finally:
+            values[...] = before
 
     def use_best(self) -> None:
         """Put the best epoch's weights in the place of the last ones."""

@@ -7,11 +7,12 @@ line, `doldari.train` and `compare` do no more than that.
 from typing import NamedTuple
 
 from doldari.config import Config
-from doldari.errors import DataError, DoldariError, TrainingError
+from doldari.errors import ConfigError, DataError, DoldariError, ModelFileError, TrainingError
 from doldari.inference.predictor import Predictor
+from doldari.run_files import CHECKPOINT_FILE
 from doldari.training import loop
 from doldari.training.checkpoint import read_checkpoint
-from doldari.training.directory import CHECKPOINT_FILE, RunDirectory
+from doldari.training.directory import RunDirectory
 from doldari.training.ensemble import EnsembleFiles, joined, member_configs
 from doldari.training.files import RunFiles
 from doldari.training.observer import Observer, Stop, stop_on_signals
@@ -27,30 +28,29 @@ class Trained(NamedTuple):
 
     predictor: Predictor
     runs: list[Run]
+    last: Run  # the one that was trained last; it is not among the others where it was stopped before an epoch
     stopped_by: int | None = None
     error: TrainingError | None = None
     together: float | None = None  # the accuracy of an ensemble of several members
 
 
-def train(
-    plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | None = None, *, resume: bool = False
-) -> Trained:
+def train(plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | None = None) -> Trained:
     """Train a model, or an ensemble's members one after the other, each in a directory of its own.
 
-    resume goes on with what is in the directory.  A training that is stopped returns what it has, and so does one
-    whose loss is no longer a number.  ConfigError and DataError where settings and data do not go together, OSError
-    where a file cannot be written.
+    A training that is stopped returns what it has, and so does one whose loss is no longer a number.  ConfigError and
+    DataError where settings and data do not go together, OSError where a file cannot be written.
     """
     stop = Stop() if stop is None else stop
     plan = plan._replace(data=suitable(plan.data, plan.config))
     configs = list(member_configs(plan.config))
-    facts = Facts(plan.command, plan.data, None if plan.base is None else plan.base.facts, len(configs))
-    ensemble = EnsembleFiles(directory, plan.config, facts, resume) if len(configs) > 1 else None
+    base = None if plan.base is None else plan.base.facts
+    facts = Facts(plan.command, plan.data, plan.config, base, len(configs))
+    ensemble = EnsembleFiles(directory, plan.config, facts, plan.resume) if len(configs) > 1 else None
     runs: list[Run] = []
     error = None
     for number, config in enumerate(configs, start=1):
         place = directory if ensemble is None else directory.part(f"member-{number}")
-        run = prepare(plan, config, place if resume else None)
+        run = prepare(plan, config, place)
         run.member, run.directory = number, place
         if number == 1:
             warn_of_hopeless(run)
@@ -59,7 +59,8 @@ def train(
         if ensemble is not None:
             ensemble.started([*runs, run])
         first_epoch = ensemble.first_epoch if ensemble is not None and number == 1 else None
-        files = RunFiles(place, facts._replace(members=1), resume=resume, first_epoch=first_epoch)
+        own = facts._replace(config=config, members=1)
+        files = RunFiles(place, own, resume=plan.resume, first_epoch=first_epoch)
         error = train_one(run, files, observer, stop)
         if run.best is not None or not runs:
             runs.append(run)
@@ -69,29 +70,42 @@ def train(
             break
     warn_of_nothing_right(runs[-1])
     is_whole = error is None and run.over and run.member == len(configs)
-    trained = Trained(joined(runs), runs, None if is_whole else stop.signal, error)
+    trained = Trained(joined(runs), runs, run, None if is_whole else stop.signal, error)
     if ensemble is None:
         return trained
-    return trained._replace(together=ensemble.ended(trained.predictor, runs, is_whole))
+    return trained._replace(together=ensemble.ended(trained.predictor, runs, run, is_whole))
 
 
-def prepare(plan: Plan, config: Config, resumed: RunDirectory | None) -> Run:
-    """Make a run ready to train: anew, or as its checkpoint says, if there already is one."""
+def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
+    """Make a run ready to train: anew, or as its checkpoint says, if it is gone on with and has one."""
     training, validation = plan.data.training, plan.data.validation
-    if resumed is not None and resumed.exists(CHECKPOINT_FILE):
-        checkpoint = read_checkpoint(resumed.path / CHECKPOINT_FILE)
-        source, target = checkpoint.described.source, checkpoint.described.target
-        start = Start(source, target, lengths=checkpoint.described[3:])
-        run = Run.prepare(config, training, validation, start=start)
-        checkpoint.restore(run)
-        return run
+    if plan.resume and place.exists(CHECKPOINT_FILE):
+        return resumed(plan, config, place)
     base = None if plan.base is None else plan.base.needed()
     run = Run.prepare(config, training, validation, start=start_of(config, training, base))
-    if not run.spelled and plan.data.origins[0] != plan.data.origins[1]:
+    if not run.spelled and not plan.data.reading["split"]:
         raise DataError(
             f"{plan.data.origins[1].name}: every pair has symbols never seen in training "
             f"({len(validation):,} pairs); validate with pairs like those trained on"
         )
+    return run
+
+
+def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
+    """Make a run that stands where its checkpoint says."""
+    checkpoint = read_checkpoint(place.path / CHECKPOINT_FILE)
+    described = checkpoint.described
+    start = Start(described.source, described.target, lengths=described[3:])
+    run = Run.prepare(config, plan.data.training, plan.data.validation, start=start)
+    try:
+        checkpoint.restore(run)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{place.shown / CHECKPOINT_FILE}: does not fit the run's settings and data: {error}; train anew with "
+            "--overwrite"
+        ) from error
+    if run.budget is None and config.training.budget is None and run.epochs < len(run.history):
+        raise ConfigError(f"epochs={run.epochs}: the run has {len(run.history)} already")
     return run
 
 
@@ -109,6 +123,7 @@ def train_one(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> Trai
         except DoldariError:
             files.ended(run, "stopped")
             raise
-        files.ended(run, "finished" if finished else "stopped")
+        status = "failed" if error is not None else "finished" if finished else "stopped"
+        files.ended(run, status, None if error is None else str(error))
         (observer.finished if finished else observer.stopped)(run)
     return error
