@@ -27,7 +27,7 @@ STEPS = 100
 def write_pairs(path: Path, count: int, symbols: int | None) -> None:
     """Write words of 3 to 13 letters with about as many phones; or of that many different symbols."""
     rng = np.random.default_rng(0)
-    letters = np.array(list(LETTERS)) if symbols is None else np.array([chr(0x4E00 + n) for n in range(symbols)])
+    letters = np.array(list(LETTERS)) if symbols is None else np.array([chr(0x20000 + n) for n in range(symbols)])
     phones = np.array(PHONES)
     with path.open("w", encoding="utf-8") as file:
         for start in range(0, count, 10_000):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from doldari.errors import (
     ConfigError,
     DataError,
+    DataWarning,
     DoldariError,
     MissingPackageError,
     ModelFileError,
@@ -43,6 +44,7 @@ __all__ = [
     "AttentionSeq2seq",
     "ConfigError",
     "DataError",
+    "DataWarning",
     "DoldariError",
     "DotAttentionSeq2seq",
     "LongSourceWarning",

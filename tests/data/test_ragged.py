@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doldari.data.batches import LONG, MOST_PADDED, ordered_batches, pad, shuffled_batches
+from doldari.data.batches import LONG, MOST_PADDED, pad, padded_batches, shuffled_batches
 from doldari.data.ragged import Ragged
 
 sequences = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=9), min_size=1, max_size=40)
@@ -35,7 +35,7 @@ def test_batches_are_those_of_padded_arrays(questions, batch_size, bucketing):
     ragged = Ragged.of(questions, 10), Ragged.of(answers, 10)
     for batches in (
         lambda x, t: shuffled_batches(x, t, batch_size, 0, np.random.default_rng(5), bucketing),
-        lambda x, t: ordered_batches(x, t, batch_size, 0),
+        lambda x, t: padded_batches(x, t, np.arange(len(x))[::-1], 0),
     ):
         for ours, theirs in zip(batches(*ragged), batches(*padded), strict=True):
             for batch, other in zip(ours, theirs, strict=True):
@@ -61,10 +61,10 @@ def test_texts_of_about_one_length_stay_together():
     """However long they are: what is set apart is long beside the others of its batch."""
     x = Ragged.of([[1] * (MOST_PADDED // 8), *[[2] * (MOST_PADDED // 8 // LONG + 1)] * 15], 10)
     t = Ragged.of([[1, 2]] * 16, 10)
-    assert [len(batch_x) for batch_x, _ in ordered_batches(x, t, 16, 0)] == [16]
+    assert [len(batch_x) for batch_x, _ in padded_batches(x, t, np.arange(16), 0)] == [16]
 
 
 def test_sequences_of_different_lengths_need_padding():
     ragged = Ragged.of([[1], [1, 2]], 10)
     with pytest.raises(ValueError, match="need a pad_id"):
-        list(ordered_batches(ragged, ragged, 2, None))
+        list(padded_batches(ragged, ragged, np.arange(2), None))

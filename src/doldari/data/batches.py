@@ -60,12 +60,6 @@ def shuffled_batches(
         yield from padded_batches(x, t, chosen, pad_id)
 
 
-def ordered_batches(x: Examples, t: Examples, batch_size: int, pad_id: int | None) -> Iterator[tuple[Ids, Ids]]:
-    """Yield questions x (N, S) with answers t (N, T) in batches, in their order."""
-    for start in range(0, len(x), batch_size):
-        yield from padded_batches(x, t, np.arange(start, min(start + batch_size, len(x))), pad_id)
-
-
 def padded_batches(x: Examples, t: Examples, chosen: NDArray[Any], pad_id: int | None) -> Iterator[tuple[Ids, Ids]]:
     """Yield the chosen examples as a batch, without padding that all have; long ones may be batches of their own."""
     for part in parts(x, t, chosen):
