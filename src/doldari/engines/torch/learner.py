@@ -13,7 +13,8 @@ from doldari.arrays import Floats, Ids
 from doldari.config import TrainingConfig
 from doldari.engines.learner import Found, Item, Step
 from doldari.engines.torch.asked import AskedTorch
-from doldari.engines.torch.batch import counted_positions, make_batch
+from doldari.engines.torch.batch import Batch, counted_positions, make_batch
+from doldari.engines.torch.captured import CapturedSteps
 from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, check_precision, choose_device
@@ -35,6 +36,9 @@ class TorchLearner:
         self.tensors = FlatTensors(model.parameters, self.device)
         self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
         self.asked = AskedTorch(model, self.torch_model)
+        self.compute: Callable[[Batch], None] = self.backward
+        if self.device.type == "cuda":
+            self.compute = CapturedSteps(self.backward, self.tensors.sums)
         self.optimizer = Adam(self.tensors, settings.learning_rate, settings.weight_decay)
         self.average = MovingAverage(self.tensors.values, settings.ema) if settings.ema else None
 
@@ -87,12 +91,20 @@ class TorchLearner:
         mine = self.processes.share(len(x))
         for rows in np.array_split(mine, min(self.settings.accumulate, max(1, len(mine)))):
             if len(rows) > 0:
-                self.part(x[rows], t[rows], [scale[rows] for scale in scales], max(1, counted))
+                self.part(x[rows], t[rows], [scale[rows] for scale in scales], counted)
 
     def part(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> None:
         """Add a part of a batch to the sums, with its scales of dropout; the whole batch counts so many positions."""
-        batch = make_batch(x, t, self.model.pad_id, scales, self.device)
-        loss = self.torch_model.summed_loss(batch) / counted
+        self.compute(self.batch(x, t, scales, counted))
+
+    def batch(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> Batch:
+        """Bring a part of a batch to the device; the whole batch has so many positions that count."""
+        share = torch.tensor(1 / max(1, counted), dtype=self.tensors.values.dtype, device=self.device)
+        return make_batch(x, t, self.model.pad_id, scales, share)
+
+    def backward(self, batch: Batch) -> None:
+        """Add a batch's loss and gradient to the sums."""
+        loss = self.torch_model.mean_loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.tensors.sums[-1] += loss.detach()
 
@@ -124,7 +136,7 @@ class TorchLearner:
     def loss(self, x: Ids, t: Ids) -> float:
         """Mean loss of a batch, in nats a symbol, without dropout."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
-        return float(self.torch_model.summed_loss(make_batch(x, t, self.model.pad_id, [], self.device))) / counted
+        return float(self.torch_model.mean_loss(self.batch(x, t, [], counted)))
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

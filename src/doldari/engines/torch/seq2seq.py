@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from doldari.arrays import Floats
 from doldari.engines.torch.batch import Batch
@@ -83,13 +84,13 @@ class TorchSeq2seq:
         self.readers = [TimeReader(cell, self.encoder.part(part)) for part in parts]
         self.writers = [CELLS[cell](self.decoder.part(part)) for part in parts]
 
-    def summed_loss(self, batch: Batch) -> Tensor:
-        """Sum up the loss, in nats, over a batch's positions that count."""
+    def mean_loss(self, batch: Batch) -> Tensor:
+        """Mean loss, in nats, over the positions that count; of a part of a batch its share in the whole's mean."""
         scales = iter(batch.scales)
         with self.in_precision():
             state = self.encode(batch.x, batch.lengths, scales)
             scores, _ = self.decode(batch.read, state, scales)
-        return summed_loss(scores.to(self.encoder["embed.W"].dtype), batch.targets, self.smoothing)
+        return batch.share * summed_loss(scores.to(batch.share.dtype), batch.targets, self.smoothing)
 
     def in_precision(self) -> AbstractContextManager[None]:
         """Take products in bfloat16, if that was asked for."""
@@ -97,7 +98,7 @@ class TorchSeq2seq:
 
     def encode(self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None) -> "DecoderState":
         """Read questions x (N, S) of those lengths (N,) -> the decoder's state before its first step."""
-        hs, lasts = self.encoder["embed.W"][x], []
+        hs, lasts = functional.embedding(x, self.encoder["embed.W"]), []
         for reader in self.readers:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
@@ -126,7 +127,7 @@ class TorchSeq2seq:
         self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
     ) -> tuple[Tensor, DecoderState]:
         """Run the decoder's recurrent layers over ids (N, T) -> the top's hs (N, T, H), state after the last."""
-        hs, lasts = self.decoder["embed.W"][ids], []
+        hs, lasts = functional.embedding(ids, self.decoder["embed.W"]), []
         for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
             hs = dropped(hs, scales)
             if number == 0 and state.peeked is not None:
