@@ -1,5 +1,6 @@
 """The PyTorch engine computes what the NumPy engine does: losses, gradients, steps, answers, whole runs."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -34,6 +35,7 @@ torch.set_num_threads(1)
 from doldari.engines.torch.captured import CapturedSteps, UncapturedWarning  # noqa: E402
 from doldari.engines.torch.learner import TorchLearner  # noqa: E402
 from doldari.engines.torch.processes import Processes, check_precision, choose_device  # noqa: E402
+from doldari.engines.torch.seq2seq import drawn_rows  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
 MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
@@ -376,3 +378,18 @@ def test_steps_that_cannot_be_captured(wrong):
             losses = [learner.step(*make_batch(), 0.5).loss for learner in learners]
             assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert_close(learners[0].values, learners[1].values, 1e-6)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_a_process_draws_its_own_rows(size):
+    whole, skipping = np.random.default_rng(7), np.random.default_rng(7)
+    for N in (6, 7):
+        before = skipping.bit_generator.state
+        drawn = whole.random((N, 1, size), np.float32)
+        for count in (1, 2, 3):
+            for rank in range(count):
+                skipping.bit_generator.state = before
+                rows = Processes(count, rank).share(N)
+                np.testing.assert_array_equal(drawn_rows(N, size, rows, skipping), drawn[rows.start : rows.stop])
+                assert skipping.random() == np.random.Generator(copy.deepcopy(whole.bit_generator)).random()
+        whole.random()

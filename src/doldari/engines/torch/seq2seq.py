@@ -142,17 +142,31 @@ class TorchSeq2seq:
         combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
         return torch.tanh(combined), weights
 
-    def draw_scales(self, N: int, rng: np.random.Generator) -> list[Floats]:
-        """Draw dropout for a batch of N as the NumPy model does, in its order: a scale (N, 1, D) for every use."""
+    def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
+        """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
         if self.rate == 0.0:
             return []
         D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
         inputs = [D, *[H] * (len(self.writers) - 1)]
         features = self.decoder["combine.W"].shape[1] if self.attends else H
-        draws = [rng.random((N, 1, size), np.float32) for size in (*inputs, *inputs, features)]
+        draws = [drawn_rows(N, size, rows, rng) for size in (*inputs, *inputs, features)]
         return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
 
 
 def at_every_step(h: Tensor, ids: Tensor) -> Tensor:
     """Repeat h (N, H) at every step of ids (N, T): (N, T, H)."""
     return h[:, None].expand(-1, ids.shape[1], -1)
+
+
+def drawn_rows(N: int, size: int, rows: range, rng: np.random.Generator) -> Floats:
+    """Take rows of rng.random((N, 1, size)) in float32, and leave the generator as that would.
+
+    Two numbers take one step of PCG64, and steps may be skipped: a process does not draw what is of the others.
+    """
+    generator = rng.bit_generator
+    if len(rows) == N or size % 2 or not isinstance(generator, np.random.PCG64) or generator.state["has_uint32"]:
+        return rng.random((N, 1, size), np.float32)[rows.start : rows.stop]
+    generator.advance(rows.start * size // 2)
+    drawn = rng.random((len(rows), 1, size), np.float32)
+    generator.advance((N - rows.stop) * size // 2)
+    return drawn
