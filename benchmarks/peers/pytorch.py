@@ -8,19 +8,21 @@ from torch.nn.utils.rnn import pack_padded_sequence
 class TorchSeq2seq(nn.Module):
     """The chapter's model, plain or peeky, with its training step and batched greedy answers."""
 
-    def __init__(self, V, D, H, peeky, pad_id=None):
+    def __init__(self, V, D, H, peeky, pad_id=None, device="cpu"):
         super().__init__()
         self.peeky, self.pad_id = peeky, pad_id
         C = H if peeky else 0
         self.encoder_embed, self.decoder_embed = nn.Embedding(V, D), nn.Embedding(V, D)
         self.encoder, self.decoder = nn.LSTM(D, H, batch_first=True), nn.LSTM(C + D, H, batch_first=True)
         self.affine = nn.Linear(C + H, V)
+        self.to(device)
+        self.device = device
         self.optimizer = torch.optim.Adam(self.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
     def encode(self, x):
         xs = self.encoder_embed(x)
         if self.pad_id is not None:
-            lengths = (x != self.pad_id).sum(dim=1)
+            lengths = (x != self.pad_id).sum(dim=1).cpu()
             xs = pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
         return self.encoder(xs)[1][0]
 
@@ -34,7 +36,7 @@ class TorchSeq2seq(nn.Module):
 
     def step(self, x, t, max_grad=5.0):
         """Train on one batch; return its loss."""
-        x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
+        x, t = (torch.from_numpy(ids).long().to(self.device) for ids in (x, t))
         read, targets = t[:, :-1], t[:, 1:]
         h = self.encode(x)
         scores, _ = self.decode(read, h, (h, torch.zeros_like(h)))
@@ -50,12 +52,12 @@ class TorchSeq2seq(nn.Module):
     @torch.inference_mode()
     def generate(self, x, start_id, steps):
         """Answer questions x (N, S) greedily: ids (N, steps)."""
-        h = self.encode(torch.from_numpy(x).long())
+        h = self.encode(torch.from_numpy(x).long().to(self.device))
         state = (h, torch.zeros_like(h))
-        ids = torch.full((len(x), 1), start_id)
+        ids = torch.full((len(x), 1), start_id, device=self.device)
         answers = []
         for _ in range(steps):
             scores, state = self.decode(ids, h, state)
             ids = scores.argmax(dim=2)
             answers.append(ids)
-        return torch.cat(answers, dim=1).numpy()
+        return torch.cat(answers, dim=1).cpu().numpy()

@@ -12,7 +12,9 @@ class TorchWords(nn.Module):
     Attention is of the general score; dropout is of embeddings, between layers, and of the features that are scored.
     """
 
-    def __init__(self, V, D, H, pad_id, cell="lstm", layers=1, attention=True, dropout=0.0, smoothing=0.0):
+    def __init__(
+        self, V, D, H, pad_id, cell="lstm", layers=1, attention=True, dropout=0.0, smoothing=0.0, device="cpu"
+    ):
         super().__init__()
         self.pad_id, self.smoothing = pad_id, smoothing
         self.encoder_embed, self.decoder_embed = nn.Embedding(V, D), nn.Embedding(V, D)
@@ -24,13 +26,15 @@ class TorchWords(nn.Module):
         self.combine = nn.Linear(2 * H, H) if attention else None
         self.affine = nn.Linear(H, V)
         self.dropout = nn.Dropout(dropout)
+        self.to(device)
+        self.device = device
         self.optimizer = torch.optim.Adam(self.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
     def encode(self, x):
         """Read x (N, S) -> values and keys (N, S, H) and mask (N, S) of what is looked at, decoder's first state."""
         mask = x != self.pad_id
         xs = self.dropout(self.encoder_embed(x))
-        packed = pack_padded_sequence(xs, mask.sum(dim=1), batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(xs, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
         packed, last = self.encoder(packed)
         h = last[0] if isinstance(last, tuple) else last
         h = torch.cat((h[0::2], h[1::2]), dim=2)
@@ -51,7 +55,7 @@ class TorchWords(nn.Module):
 
     def step(self, x, t, max_grad=5.0):
         """Train on one batch; return its loss."""
-        x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
+        x, t = (torch.from_numpy(ids).long().to(self.device) for ids in (x, t))
         read = t[:, :-1]
         targets = t[:, 1:].masked_fill(read == self.pad_id, -100)
         memory, state = self.encode(x)
@@ -67,8 +71,8 @@ class TorchWords(nn.Module):
     @torch.inference_mode()
     def generate(self, x, start_id, steps):
         """Answer questions x (N, S) greedily: ids (N, steps)."""
-        memory, state = self.encode(torch.from_numpy(x).long())
-        ids = torch.full((len(x), 1), start_id)
+        memory, state = self.encode(torch.from_numpy(x).long().to(self.device))
+        ids = torch.full((len(x), 1), start_id, device=self.device)
         answers = []
         for _ in range(steps):
             hs, state = self.decoder(self.decoder_embed(ids), state)

@@ -1,5 +1,6 @@
 """The PyTorch engine computes what the NumPy engine does: losses, gradients, steps, answers, whole runs."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -31,8 +32,10 @@ from doldari.training.history import read_history
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from doldari.engines.torch.captured import CapturedSteps, UncapturedWarning  # noqa: E402
 from doldari.engines.torch.learner import TorchLearner  # noqa: E402
 from doldari.engines.torch.processes import Processes, check_precision, choose_device  # noqa: E402
+from doldari.engines.torch.seq2seq import drawn_rows  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
 MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
@@ -232,18 +235,18 @@ def test_ruin_is_told():
 
 def test_out_of_memory_says_what_fits(monkeypatch):
     learner = make_learner(make_model(AttentionSeq2seq, {}, np.float32), batch_size=N, accumulate=1)
-    summed_loss = learner.torch_model.summed_loss
+    mean_loss = learner.torch_model.mean_loss
 
     def with_little_memory(batch, most=3):
         if len(batch.x) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return summed_loss(batch)
+        return mean_loss(batch)
 
-    monkeypatch.setattr(learner.torch_model, "summed_loss", with_little_memory)
+    monkeypatch.setattr(learner.torch_model, "mean_loss", with_little_memory)
     message = "batch_size=7: cpu is out of memory at 7 pairs at a time, of up to 6 and 5 symbols; 3 fit: --accumulate"
     with pytest.raises(ConfigError, match=message):
         learner.step(*make_batch())
-    monkeypatch.setattr(learner.torch_model, "summed_loss", lambda batch: with_little_memory(batch, 0))
+    monkeypatch.setattr(learner.torch_model, "mean_loss", lambda batch: with_little_memory(batch, 0))
     with pytest.raises(ConfigError, match="not even one fits"):
         learner.step(*make_batch())
 
@@ -337,3 +340,56 @@ def test_commands_on_torch(tmp_path):
         outputs = [runner.invoke(app, [*command, *end]) for end in ([], ["--engine", "torch", "--device", "cpu"])]
         assert outputs[0].exit_code == outputs[1].exit_code == 0
         assert outputs[0].output == outputs[1].output
+
+
+def test_steps_that_are_captured(monkeypatch):
+    """What a GPU does with a graph, done here with a function that is called again on the same tensors."""
+    learners = [make_learner(make_model(AttentionSeq2seq, {}, np.float32)) for _ in range(2)]
+    captured = []
+
+    def capture(work):
+        captured.append(work)
+        work()
+        return work
+
+    learners[0].compute = CapturedSteps(learners[0].backward, learners[0].tensors.sums, capture)
+    for number in range(9):
+        x, t = make_batch(number, S=6 + number % 2)
+        losses = [learner.step(x, t, 0.5).loss for learner in learners]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert len(captured) == 2
+    assert_close(learners[0].values, learners[1].values, 1e-6)
+
+
+@pytest.mark.parametrize("wrong", [RuntimeError("capture failed"), None])
+def test_steps_that_cannot_be_captured(wrong):
+    learners = [make_learner(make_model(AttentionSeq2seq, {}, np.float32)) for _ in range(2)]
+
+    def capture(work):
+        if wrong is not None:
+            raise wrong
+        return lambda: None  # which computes nothing
+
+    learners[0].compute = CapturedSteps(learners[0].backward, learners[0].tensors.sums, capture)
+    with pytest.warns(
+        UncapturedWarning, match="training without CUDA graphs: (capture failed|a captured step differs)"
+    ):
+        for _ in range(5):
+            losses = [learner.step(*make_batch(), 0.5).loss for learner in learners]
+            assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert_close(learners[0].values, learners[1].values, 1e-6)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_a_process_draws_its_own_rows(size):
+    whole, skipping = np.random.default_rng(7), np.random.default_rng(7)
+    for N in (6, 7):
+        before = skipping.bit_generator.state
+        drawn = whole.random((N, 1, size), np.float32)
+        for count in (1, 2, 3):
+            for rank in range(count):
+                skipping.bit_generator.state = before
+                rows = Processes(count, rank).share(N)
+                np.testing.assert_array_equal(drawn_rows(N, size, rows, skipping), drawn[rows.start : rows.stop])
+                assert skipping.random() == np.random.Generator(copy.deepcopy(whole.bit_generator)).random()
+        whole.random()

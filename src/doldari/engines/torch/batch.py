@@ -17,16 +17,29 @@ UNCOUNTED = -100  # the target of a position that does not count
 
 
 class Batch(NamedTuple):
-    """Questions x (N, S) with their lengths, what the decoder reads (N, T), its targets (N, T), and dropout's scales.
+    """Questions x (N, S), their lengths, what the decoder reads (N, T), its targets (N, T), and dropout's scales.
 
     lengths (N,) is None where nothing is padding; a scale (N, 1, D) for each vector that is dropped from, in order.
+    share () is what a position weighs in the loss: 1 / the positions of the whole batch that it is a part of.
     """
 
     x: Tensor
     lengths: Tensor | None
     read: Tensor
     targets: Tensor
+    share: Tensor
     scales: list[Tensor]
+
+    def tensors(self) -> list[Tensor]:
+        """List all that is there."""
+        lengths = [] if self.lengths is None else [self.lengths]
+        return [self.x, *lengths, self.read, self.targets, self.share, *self.scales]
+
+    def copied(self) -> "Batch":
+        """Copy every tensor."""
+        lengths = None if self.lengths is None else self.lengths.clone()
+        x, read, targets, share = (part.clone() for part in (self.x, self.read, self.targets, self.share))
+        return Batch(x, lengths, read, targets, share, [scale.clone() for scale in self.scales])
 
 
 class Question(NamedTuple):
@@ -54,8 +67,9 @@ def counted_positions(t: Ids, pad_id: int | None) -> Mask:
     return np.ones(read.shape, np.bool_) if pad_id is None else read != pad_id
 
 
-def make_batch(x: Ids, t: Ids, pad_id: int | None, scales: list[Floats], device: torch.device) -> Batch:
-    """Bring questions x (N, S), answers t (N, T + 1) and dropout's scales to a device."""
+def make_batch(x: Ids, t: Ids, pad_id: int | None, scales: list[Floats], share: Tensor) -> Batch:
+    """Bring questions x (N, S), answers t (N, T + 1) and dropout's scales to the device where `share` is."""
+    device = share.device
     question = to_the_left(x, pad_id)
     counted = counted_positions(t, pad_id)
     read, targets = t[:, :-1], np.where(counted, t[:, 1:], UNCOUNTED)
@@ -68,6 +82,7 @@ def make_batch(x: Ids, t: Ids, pad_id: int | None, scales: list[Floats], device:
         lengths,
         to_device(read, device),
         to_device(targets, device),
+        share,
         [torch.from_numpy(scale).to(device, non_blocking=True) for scale in scales],
     )
 

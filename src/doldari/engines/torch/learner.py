@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from doldari.arrays import Floats, Ids
 from doldari.config import TrainingConfig
 from doldari.engines.learner import Found, Item, Step
 from doldari.engines.torch.asked import AskedTorch
-from doldari.engines.torch.batch import counted_positions, make_batch
+from doldari.engines.torch.batch import Batch, counted_positions, make_batch
+from doldari.engines.torch.captured import CapturedSteps
+from doldari.engines.torch.memory import fits, too_large
 from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, check_precision, choose_device
@@ -35,6 +38,9 @@ class TorchLearner:
         self.tensors = FlatTensors(model.parameters, self.device)
         self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
         self.asked = AskedTorch(model, self.torch_model)
+        self.compute: Callable[[Batch], None] = self.backward
+        if self.device.type == "cuda":
+            self.compute = CapturedSteps(self.backward, self.tensors.sums)
         self.optimizer = Adam(self.tensors, settings.learning_rate, settings.weight_decay)
         self.average = MovingAverage(self.tensors.values, settings.ema) if settings.ema else None
 
@@ -58,16 +64,8 @@ class TorchLearner:
     def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first."""
         self.tensors.sums.zero_()
-        try:
-            self.forward_backward(x, t)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            pairs = len(self.processes.share(len(x)))
-        else:
-            pairs = 0
-        if pairs > 0:  # outside of the handler, whose traceback would hold on to what does not fit
-            raise self.too_large(x, t, pairs)
+        if not fits(partial(self.forward_backward, x, t)):
+            raise self.too_large(x, t)
         self.processes.sum(self.tensors.sums)
         loss, norm = self.tensors.sums[-1], clip(self.tensors.gradients, max_grad)
         loss_value, norm_value = torch.stack([loss, norm]).tolist()  # the one time that a step waits for the device
@@ -83,48 +81,39 @@ class TorchLearner:
     def forward_backward(self, x: Ids, t: Ids) -> None:
         """Add this process's share of the batch's mean loss and of its gradient to the sums."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
-        scales = self.torch_model.draw_scales(len(x), self.dropout_rng)  # the same in every process
         mine = self.processes.share(len(x))
-        for rows in np.array_split(mine, min(self.settings.accumulate, max(1, len(mine)))):
+        scales = self.torch_model.draw_scales(len(x), mine, self.dropout_rng)
+        x, t = x[mine.start : mine.stop], t[mine.start : mine.stop]
+        for rows in np.array_split(np.arange(len(x)), min(self.settings.accumulate, max(1, len(x)))):
             if len(rows) > 0:
-                self.part(x[rows], t[rows], [scale[rows] for scale in scales], max(1, counted))
+                self.compute(self.batch(x[rows], t[rows], [scale[rows] for scale in scales], counted))
 
-    def part(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> None:
-        """Add a part of a batch to the sums, with its scales of dropout; the whole batch counts so many positions."""
-        batch = make_batch(x, t, self.model.pad_id, scales, self.device)
-        loss = self.torch_model.summed_loss(batch) / counted
+    def batch(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> Batch:
+        """Bring a part of a batch to the device; the whole batch has so many positions that count."""
+        share = torch.tensor(1 / max(1, counted), dtype=self.tensors.values.dtype, device=self.device)
+        return make_batch(x, t, self.model.pad_id, scales, share)
+
+    def backward(self, batch: Batch) -> None:
+        """Add a batch's loss and gradient to the sums."""
+        loss = self.torch_model.mean_loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.tensors.sums[-1] += loss.detach()
 
-    def too_large(self, x: Ids, t: Ids, pairs: int) -> ConfigError:
-        """Find out how many pairs at a time fit the device's memory, by halves of those that did not, and say so."""
-        N, S = x.shape
-        at_a_time = fitting = math.ceil(pairs / self.settings.accumulate)
-        while fitting > 1:
-            fitting //= 2
-            self.tensors.sums.zero_()
-            try:
-                self.part(x[:fitting], t[:fitting], self.torch_model.draw_scales(fitting, self.dropout_rng), 1)
-                break
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-        else:
-            fitting = 0
-        what = f"{at_a_time:,} pairs at a time, of up to {S} and {t.shape[1] - 1} symbols"
-        remedy = (
-            f"{fitting:,} fit: --accumulate {math.ceil(pairs / fitting)}, or --batch-size {fitting * N // pairs}"
-            if fitting
-            else "not even one fits: take a smaller model, or leave out the longest pairs"
-        )
-        setting = f"batch_size={self.settings.batch_size}"
-        return ConfigError(f"{setting}: {self.device} is out of memory at {what}; {remedy}")
+    def too_large(self, x: Ids, t: Ids) -> ConfigError:
+        """Say that this process's share of a batch does not fit into the device's memory, and what would."""
+
+        def try_some(pairs: int) -> None:
+            scales = self.torch_model.draw_scales(pairs, range(pairs), self.dropout_rng)
+            self.backward(self.batch(x[:pairs], t[:pairs], scales, 1))
+
+        pairs, lengths = len(self.processes.share(len(x))), (x.shape[1], t.shape[1] - 1)
+        return too_large(try_some, pairs, self.settings.accumulate, lengths, self.device, self.settings.batch_size)
 
     @torch.inference_mode()
     def loss(self, x: Ids, t: Ids) -> float:
         """Mean loss of a batch, in nats a symbol, without dropout."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
-        return float(self.torch_model.summed_loss(make_batch(x, t, self.model.pad_id, [], self.device))) / counted
+        return float(self.torch_model.mean_loss(self.batch(x, t, [], counted)))
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -193,9 +182,3 @@ class TorchLearner:
             "precision": self.settings.precision,
             "processes": self.processes.count,
         }
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether a device's memory is used up, as CUDA, Apple's GPUs and the CPU say it."""
-    words = "out of memory", "can't allocate memory", "not enough memory"
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)

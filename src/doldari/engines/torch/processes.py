@@ -5,6 +5,7 @@ share of every batch; the sum of the gradients is all that they exchange, with w
 first, rank 0, alone prints and writes.
 """
 
+import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +14,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from doldari.errors import ConfigError, ProcessLostError
@@ -33,9 +32,9 @@ class Processes:
     local_rank: int = 0
     on_machine: int = 1
 
-    def share(self, N: int) -> NDArray[np.intp]:
+    def share(self, N: int) -> range:
         """Give the rows of a batch of N that are this process's."""
-        return np.arange(self.rank, N, self.count)
+        return range(N * self.rank // self.count, N * (self.rank + 1) // self.count)
 
     def check(self, batch_size: int, budget: str | None) -> None:
         """Refuse settings that several processes cannot share."""
@@ -100,6 +99,7 @@ def this_process() -> Processes:
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
     with others():
         distributed.init_process_group(backend, timeout=PATIENCE)
+    atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
     return processes
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from doldari.arrays import Floats
 from doldari.engines.torch.batch import Batch
@@ -83,13 +84,13 @@ class TorchSeq2seq:
         self.readers = [TimeReader(cell, self.encoder.part(part)) for part in parts]
         self.writers = [CELLS[cell](self.decoder.part(part)) for part in parts]
 
-    def summed_loss(self, batch: Batch) -> Tensor:
-        """Sum up the loss, in nats, over a batch's positions that count."""
+    def mean_loss(self, batch: Batch) -> Tensor:
+        """Mean loss, in nats, over the positions that count; of a part of a batch its share in the whole's mean."""
         scales = iter(batch.scales)
         with self.in_precision():
             state = self.encode(batch.x, batch.lengths, scales)
             scores, _ = self.decode(batch.read, state, scales)
-        return summed_loss(scores.to(self.encoder["embed.W"].dtype), batch.targets, self.smoothing)
+        return batch.share * summed_loss(scores.to(batch.share.dtype), batch.targets, self.smoothing)
 
     def in_precision(self) -> AbstractContextManager[None]:
         """Take products in bfloat16, if that was asked for."""
@@ -97,7 +98,7 @@ class TorchSeq2seq:
 
     def encode(self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None) -> "DecoderState":
         """Read questions x (N, S) of those lengths (N,) -> the decoder's state before its first step."""
-        hs, lasts = self.encoder["embed.W"][x], []
+        hs, lasts = functional.embedding(x, self.encoder["embed.W"]), []
         for reader in self.readers:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
@@ -126,7 +127,7 @@ class TorchSeq2seq:
         self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
     ) -> tuple[Tensor, DecoderState]:
         """Run the decoder's recurrent layers over ids (N, T) -> the top's hs (N, T, H), state after the last."""
-        hs, lasts = self.decoder["embed.W"][ids], []
+        hs, lasts = functional.embedding(ids, self.decoder["embed.W"]), []
         for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
             hs = dropped(hs, scales)
             if number == 0 and state.peeked is not None:
@@ -141,17 +142,31 @@ class TorchSeq2seq:
         combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
         return torch.tanh(combined), weights
 
-    def draw_scales(self, N: int, rng: np.random.Generator) -> list[Floats]:
-        """Draw dropout for a batch of N as the NumPy model does, in its order: a scale (N, 1, D) for every use."""
+    def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
+        """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
         if self.rate == 0.0:
             return []
         D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
         inputs = [D, *[H] * (len(self.writers) - 1)]
         features = self.decoder["combine.W"].shape[1] if self.attends else H
-        draws = [rng.random((N, 1, size), np.float32) for size in (*inputs, *inputs, features)]
+        draws = [drawn_rows(N, size, rows, rng) for size in (*inputs, *inputs, features)]
         return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
 
 
 def at_every_step(h: Tensor, ids: Tensor) -> Tensor:
     """Repeat h (N, H) at every step of ids (N, T): (N, T, H)."""
     return h[:, None].expand(-1, ids.shape[1], -1)
+
+
+def drawn_rows(N: int, size: int, rows: range, rng: np.random.Generator) -> Floats:
+    """Take rows of rng.random((N, 1, size)) in float32, and leave the generator as that would.
+
+    Two numbers take one step of PCG64, and steps may be skipped: a process does not draw what is of the others.
+    """
+    generator = rng.bit_generator
+    if len(rows) == N or size % 2 or not isinstance(generator, np.random.PCG64) or generator.state["has_uint32"]:
+        return rng.random((N, 1, size), np.float32)[rows.start : rows.stop]
+    generator.advance(rows.start * size // 2)
+    drawn = rng.random((len(rows), 1, size), np.float32)
+    generator.advance((N - rows.stop) * size // 2)
+    return drawn
