@@ -6,6 +6,7 @@ from doldari import Adam, Trainer, Seq2seq, PeekySeq2seq, eval_seq2seq
 
 
 # 데이터셋 읽기
+sequence.make_data("addition.txt")  # 파일이 없으면 만든다
 (x_train, t_train), (x_test, t_test) = sequence.load_data("addition.txt")
 char_to_id, id_to_char = sequence.get_vocab()
 

@@ -211,6 +211,7 @@ class PeekySeq2seq(Seq2seq):
 
 if __name__ == "__main__":
     # 데이터셋 읽기
+    sequence.make_data("addition.txt")  # 파일이 없으면 만든다
     (x_train, t_train), (x_test, t_test) = sequence.load_data("addition.txt")
     char_to_id, id_to_char = sequence.get_vocab()
 

@@ -5,26 +5,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from doldari.errors import ConfigError, DataError
+from doldari.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from doldari.data.formats import Format, Reading
-    from doldari.data.pairs import Pairs
     from doldari.inference.predictor import Predictor
 
 UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
 
 DATA = (
     "A file of pairs: source TAB target a line, CSV, or JSON lines, compressed or not, - for stdin; or two parallel "
-    "files, sources and targets line by line; or a task: addition, copy, dates, reverse."
+    "files, sources and targets line by line; or a task: addition, copy, dates, reverse, or chapter (addition as in "
+    "the book's file)."
 )
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA", help=DATA)]
 OptionalDataArgument = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=DATA)]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
 CountOption = Annotated[
-    int | None, typer.Option(metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000")
+    int | None,
+    typer.Option(
+        metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000, of addition 140,000"
+    ),
 ]
 DigitsOption = Annotated[
     int | None, typer.Option(metavar="N", help="The most a number has; of the task addition.", show_default="3")
@@ -119,15 +122,3 @@ def run_name(data: "Sequence[str]") -> str:
     for ending in PACKED:
         name = name.removesuffix(ending)
     return "stdin" if name == "-" else Path(name).stem
-
-
-def load_split(data: "Sequence[str]", reading: "Reading") -> "tuple[Pairs, Pairs]":
-    """Load pairs, as `load_pairs`, and split them into those to train on and those to validate with."""
-    from doldari.data import load_pairs
-    from doldari.data.pairs import split_pairs
-
-    pairs = load_pairs(data, reading)
-    try:
-        return split_pairs(pairs)
-    except DataError as error:
-        raise DataError(f"{pairs.origins[0].name}: {error}") from error

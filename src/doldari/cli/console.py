@@ -36,15 +36,15 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emo
 
 
 @contextmanager
-def counting(progress: Console, results: Console) -> Iterator[Callable[[int], None]]:
+def counting(progress: Console, results: Console, done: str = "answered") -> Iterator[Callable[[int], None]]:
     """Show how many are done, on a terminal to which the results do not go."""
     if not progress.is_terminal or results.is_terminal:
-        yield lambda done: None
+        yield lambda number: None
         return
-    columns = TextColumn("{task.completed:,.0f} answered, {task.speed:,.0f} a second")
+    columns = TextColumn(f"{{task.completed:,.0f}} {done}, {{task.speed:,.0f}} a second")
     with Progress(columns, console=progress, transient=True) as bar:
         task = bar.add_task("", total=None)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda number: bar.update(task, completed=number)
 
 
 def answers_in_utf8() -> None:

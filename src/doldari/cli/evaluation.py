@@ -23,13 +23,13 @@ from doldari.cli.arguments import (
     TargetColumnOption,
     UnknownOption,
     features_column_of,
-    load_split,
     reading_of,
 )
 from doldari.cli.console import stdout, warn
 from doldari.errors import ConfigError, DataError, UnknownSymbolError
 
 if TYPE_CHECKING:
+    from doldari.data.formats import Reading
     from doldari.data.leaks import Leaks
     from doldari.data.pairs import Pairs
     from doldari.data.vocabulary import Unknown
@@ -69,7 +69,9 @@ def evaluate(
 
     A source with several targets in DATA is one example, and each of them is right.  WER is the share of sources
     answered wrong; PER and CER are edits per symbol of the target; BLEU and chrF, of words, need sacrebleu.  The
-    intervals are of 95 %, by bootstrap.  Of a built-in task, the tenth that training holds out is used.
+    intervals are of 95 %, by bootstrap.  Of a built-in task,
+    pairs are made that were neither trained on nor used to choose the epoch, a tenth as many; --count and --digits
+    are those of the run unless given.
     """
     from doldari.data import TASKS, load_pairs
     from doldari.data.leaks import find_leaks
@@ -87,7 +89,9 @@ def evaluate(
     predictor = load(model, engine=engine, device=device)
     features = features_column_of(predictor, model, features_column)
     reading = reading_of(source_column, target_column, features, format, count, digits)
-    pairs = load_split(data, reading)[1] if data[0] in TASKS else load_pairs(data, reading)
+    if data[0] in TASKS:
+        reading = sized_as_in_training(model, data[0], reading)
+    pairs = load_pairs(data, reading, unseen=True)
     check_symbols(predictor, pairs, unknown, beam)
     blanks = blank_ends_warning(pairs, predictor.text_model.target.kind)
     if blanks:
@@ -111,6 +115,18 @@ def evaluate(
     if wrong:
         stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
         stdout.print(samples(evaluation, wrong[:SAMPLES]))
+
+
+def sized_as_in_training(model: Path, task: str, reading: "Reading") -> "Reading":
+    """Take count and digits of a built-in task from the run, if it was trained on that task and none were given."""
+    from doldari.report.record import RECORD_FILE, read_json
+
+    if (reading.count, reading.digits) != (None, None):
+        return reading
+    trained = read_json((model if model.is_dir() else model.parent) / RECORD_FILE).part("reading")
+    if trained.text("data") != task:
+        return reading
+    return dataclasses.replace(reading, count=trained.count("count"), digits=trained.count("digits"))
 
 
 def as_object(evaluation: "Evaluation", measured: "Mapping[str, Score]", leaks: "Leaks | None") -> dict[str, Any]:

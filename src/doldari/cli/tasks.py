@@ -5,21 +5,38 @@ from typing import Annotated, Literal
 import typer
 
 from doldari.cli.arguments import CountOption, DigitsOption
-from doldari.cli.console import answers_in_utf8
+from doldari.cli.console import answers_in_utf8, counting, stderr, stdout
 
 
 def generate(
-    task: Annotated[Literal["addition", "copy", "dates", "reverse"], typer.Argument(help="The task.")],
+    task: Annotated[
+        Literal["addition", "copy", "dates", "reverse", "chapter"],
+        typer.Argument(help="The task; chapter is addition as in the book's file."),
+    ],
     count: CountOption = None,
     digits: DigitsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
-    format: Annotated[Literal["tsv", "chapter"], typer.Option(help="chapter: 16+75  _91  ")] = "tsv",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    format: Annotated[
+        Literal["tsv", "chapter"] | None,
+        typer.Option(
+            help="tsv: source TAB target; chapter: 16+75  _91  ", show_default="tsv; chapter for the task chapter"
+        ),
+    ] = None,
 ) -> None:
-    """Print the pairs of a built-in task, one a line."""
+    """Print the pairs of a built-in task, one a line: `doldari generate chapter > addition.txt`.
+
+    Any number of sums or rows of letters takes the same memory; in the chapter's format they are held in memory.
+    """
     from doldari.data import task_pairs
     from doldari.data.formats import chapter_lines
+    from doldari.data.pairs import Pairs
 
     answers_in_utf8()
     pairs = task_pairs(task, count, digits, seed)
-    for line in chapter_lines(pairs) if format == "chapter" else ("\t".join(pair) for pair in pairs):
-        print(line)
+    in_chapters_format = format == "chapter" or (format is None and task == "chapter")
+    lines = chapter_lines(Pairs.of(pairs, task)) if in_chapters_format else ("\t".join(pair) for pair in pairs)
+    with counting(stderr, stdout, "written") as show:
+        for number, line in enumerate(lines, start=1):
+            print(line)
+            if number % 1000 == 0:
+                show(number)

@@ -214,7 +214,8 @@ def compare(
 ) -> None:
     """Train the chapter's models and one with attention, and draw their accuracies in one picture.
 
-    The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.
+    The chapter's are plain, reversed (sources are read backwards), and reversed + peeky.  Of addition they learn the
+    chapter's own questions, those of `doldari generate chapter`.
     """
     from doldari.data.opening import printable_name
     from doldari.report.curves import draw_accuracy
@@ -233,14 +234,14 @@ def compare(
         "reversed + attention": {"reverse": True, "decoder": "attention"},
     }
     if epochs is None:
-        epochs = 25 if data == ["addition"] else 5
+        epochs = 25 if data in (["addition"], ["chapter"]) else 5
     chapter = {"epochs": epochs, "learning_rate": learning_rate, "schedule": "constant", "seed": seed}
     settings = choose_settings(data, "chapter", None, chapter)
     places = {variant: variant.replace(" + ", "-") for variant in variants}
     curves, stop = {}, Stop()
     with claim(out, overwrite=overwrite, parts=tuple(places.values())) as directory:
         reading = reading_of(source_column, target_column, features_column, format)
-        texts = read_training_data(data, None, reading)
+        texts = read_training_data(["chapter"] if data == ["addition"] else data, None, reading)
         for variant, changes in variants.items():
             tell(Text(variant, "bold"))
             plan = Plan(settings.replace(**changes), texts, ["doldari", *sys.argv[1:]])

@@ -1,12 +1,12 @@
 """Text in, arrays out."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple
 
-from doldari.data.addition import addition_pairs
-from doldari.data.copying import copy_pairs, reverse_pairs
+from doldari.data.addition import addition_pairs, sums
+from doldari.data.copying import copied_rows, reversed_rows
 from doldari.data.dates import date_pairs
 from doldari.data.formats import Reading, read_pairs, read_parallel
 from doldari.data.opening import printable_name
@@ -14,38 +14,50 @@ from doldari.data.pairs import Pair, Pairs
 from doldari.errors import ConfigError, DataError
 
 
-class Task(Protocol):
-    """Makes the pairs of a built-in task."""
+class Task(NamedTuple):
+    """A built-in task: what makes its pairs, one after the other or all at once, how many if not told."""
 
-    def __call__(self, count: int = ..., *, seed: int = ...) -> list[Pair]:
-        """Make `count` different pairs."""
+    make: Callable[..., Iterable[Pair]]  # (count, seed=...), (count, digits=..., seed=...)
+    usual: int = 50_000
+    has_digits: bool = False
 
 
-TASKS: dict[str, Task] = {
-    "addition": addition_pairs,
-    "copy": copy_pairs,
-    "dates": date_pairs,
-    "reverse": reverse_pairs,
+TASKS = {
+    "addition": Task(sums, 140_000, has_digits=True),
+    "copy": Task(copied_rows),
+    "dates": Task(date_pairs),
+    "reverse": Task(reversed_rows),
+    "chapter": Task(addition_pairs, has_digits=True),
 }
 
 
-def task_pairs(task: str, count: int | None = None, digits: int | None = None, seed: int = 0) -> list[Pair]:
-    """Make the pairs of a built-in task: `count` of them, with numbers of at most `digits` digits.
+def task_pairs(
+    task: str, count: int | None = None, digits: int | None = None, seed: int = 0, *, unseen: bool = False
+) -> Iterator[Pair]:
+    """Make `count` pairs of a built-in task, with numbers of at most `digits` digits.
 
-    None is as the task has it.  Raises ConfigError where it cannot make so many, or has no digits.
+    None is as the task has it.  unseen: those that come next and are not among these, a tenth as many: no training
+    has seen them.  Raises ConfigError where it cannot make so many, or has no digits.
     """
-    size = {} if count is None else {"count": count}
-    if digits is None:
-        return TASKS[task](**size, seed=seed)
-    if task != "addition":
+    make, usual, has_digits = TASKS[task]
+    if digits is not None and not has_digits:
         raise ConfigError(f"digits={digits}: {task} has none")
-    return addition_pairs(**size, digits=digits, seed=seed)
+    size = {"seed": seed} if digits is None else {"seed": seed, "digits": digits}
+    count = usual if count is None else count
+    pairs = make(count, **size)
+    if not unseen:
+        return iter(pairs)
+    try:
+        return iter(make(max(1, count // 10), **size, after=count))
+    except ConfigError as error:
+        raise ConfigError(f"count={count}: leaves too few other pairs of {task} to evaluate with") from error
 
 
-def load_pairs(data: str | Sequence[str], reading: Reading | None = None) -> Pairs:
+def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, unseen: bool = False) -> Pairs:
     """Read the pairs of a file, of `-` (standard input), or of two parallel files; or make those of a built-in task.
 
-    The latter is what the name of a task asks for.  DataError and ConfigError where that cannot be.
+    The latter is what the name of a task asks for; `unseen` is as in `task_pairs`.  DataError and ConfigError where
+    that cannot be.
     """
     names = [data] if isinstance(data, str) else list(data)
     how = reading or Reading()
@@ -55,7 +67,7 @@ def load_pairs(data: str | Sequence[str], reading: Reading | None = None) -> Pai
         for what, chosen in (("columns", how.columns), ("format", how.format)):
             if chosen is not None:
                 raise ConfigError(f"{names[0]}: a built-in task, which has no {what} to choose")
-        return Pairs.of(task_pairs(names[0], how.count, how.digits), names[0])
+        return Pairs.of(task_pairs(names[0], how.count, how.digits, unseen=unseen), names[0])
     for name in names:
         require_file(name)
     for setting, number in (("count", how.count), ("digits", how.digits)):

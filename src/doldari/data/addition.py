@@ -1,29 +1,71 @@
-"""The chapter's task: questions such as `16+75` and their answers, `91`."""
+"""Sums: questions such as `16+75` and their answers, `91`; all lengths of numbers, or as the chapter has them."""
 
 import random
+from collections.abc import Iterator
+from itertools import islice, product
 
 import numpy as np
 
+from doldari.data.drawing import draw_from
 from doldari.data.pairs import Pair
 from doldari.errors import ConfigError
 
 FEW_DIGITS = 3  # up to here all questions there are can be listed
 
 
-def addition_pairs(count: int = 50_000, digits: int = 3, seed: int = 0) -> list[Pair]:
-    """Make `count` different additions of two numbers of one to `digits` digits.
+def sums(count: int, digits: int = 3, seed: int = 0, after: int = 0) -> Iterator[Pair]:
+    """Make questions of one to `digits` digits a number, each length three times as often as the last.
+
+    Those of short numbers, which are few, come again when all have come: so a model is right about 3+6 and 1+399, and
+    most are long, of which there are many to learn from.  16+75 and 75+16 are two questions.
+
+    With `after`, those that come after so many others and are not among them.  Raises ConfigError where count is more
+    than about half of all there are.
+    """
+    check_size(count, digits, all_sums(digits))
+    lengths = list(product(range(1, digits + 1), repeat=2))
+    boxes = [(10**a - smallest(a), 10**b - smallest(b)) for a, b in lengths]
+    drawn = draw_from(boxes, [3.0 ** (a + b - 2 * digits) for a, b in lengths], seed)
+    later = (place for place in islice(drawn, after, None) if not after or place.turn == 0)
+    firsts = [(smallest(a), smallest(b)) for a, b in lengths]
+    return (sum_of(firsts[box][0] + row, firsts[box][1] + column) for _, box, row, column in islice(later, count))
+
+
+def addition_pairs(count: int = 50_000, digits: int = 3, seed: int = 0, after: int = 0) -> list[Pair]:
+    """Make `count` different additions of two numbers of one to `digits` digits, as the chapter has them.
 
     As in the book's file, a number is a row of one to `digits` random digits (so that 7 may come from 007), and no
-    two questions add the same two numbers in either order.  Raises ConfigError where there are not that many.
+    two questions add the same two numbers in either order.  With `after`, those that come after so many others.
+    Raises ConfigError where there are not that many.
     """
+    check_size(count + after, digits, all_sums(digits) if digits <= FEW_DIGITS else all_sums(digits) // 2)
+    draw = listed_numbers if digits <= FEW_DIGITS else drawn_numbers
+    return [sum_of(a, b) for a, b in draw(count + after, digits, seed)[after:]]
+
+
+def smallest(length: int) -> int:
+    """Tell the smallest number of that many digits."""
+    number: int = 10 ** (length - 1)
+    return number if length > 1 else 0
+
+
+def sum_of(a: int, b: int) -> Pair:
+    """Write a question and its answer."""
+    return Pair(f"{a}+{b}", str(a + b))
+
+
+def all_sums(digits: int) -> int:
+    """Count the questions there are, those that only differ in their order once."""
+    numbers: int = 10**digits
+    return numbers * (numbers + 1) // 2
+
+
+def check_size(count: int, digits: int, most: int) -> None:
+    """Refuse what cannot be drawn."""
     if digits < 1:
         raise ConfigError(f"digits={digits}: must be at least 1")
-    there_are = 10**digits * (10**digits + 1) // 2
-    most = there_are if digits <= FEW_DIGITS else there_are // 2
     if not 1 <= count <= most:
         raise ConfigError(f"count={count}: must be from 1 to {most:,} with {digits} digits")
-    numbers = listed_numbers(count, digits, seed) if digits <= FEW_DIGITS else drawn_numbers(count, digits, seed)
-    return [Pair(f"{a}+{b}", str(a + b)) for a, b in numbers]
 
 
 def listed_numbers(count: int, digits: int, seed: int) -> list[tuple[int, int]]:

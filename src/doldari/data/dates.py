@@ -24,10 +24,10 @@ FORMATS = {
 }
 
 
-def date_pairs(count: int = 50_000, seed: int = 0) -> list[Pair]:
+def date_pairs(count: int = 50_000, seed: int = 0, after: int = 0) -> list[Pair]:
     """Make `count` different written dates: random days and formats, a quarter in lower case, a quarter in upper.
 
-    Raises MissingPackageError without Babel.
+    With `after`, those that come after so many others.  Raises MissingPackageError without Babel.
     """
     try:
         from babel.dates import format_date
@@ -35,14 +35,14 @@ def date_pairs(count: int = 50_000, seed: int = 0) -> list[Pair]:
         raise MissingPackageError("the dates task needs Babel: pip install 'doldari[dates]'") from error
     styles = [(locale, style) for locale, styles in FORMATS.items() for style in styles]
     possible = DAYS * len(styles)
-    if not 1 <= count <= possible // 2:
+    if not 1 <= count + after <= possible // 2:
         raise ConfigError(f"count={count}: must be from 1 to {possible // 2:,}")
     rng = np.random.default_rng(seed)
     pairs: dict[str, Pair] = {}
-    while len(pairs) < count:
+    while len(pairs) < count + after:
         day = FIRST + datetime.timedelta(days=int(rng.integers(DAYS)))
         locale, style = styles[rng.integers(len(styles))]
         case = (str, str, str.lower, str.upper)[rng.integers(4)]
         source = case(format_date(day, style, locale=locale))
         pairs.setdefault(source, Pair(source, day.isoformat()))
-    return list(pairs.values())
+    return list(pairs.values())[after:]

@@ -1,5 +1,6 @@
 """The chapter's `sequence` module: its fixed-width file of `question_answer` lines as arrays of ids (7.2.4).
 
+>>> make_data("addition.txt")  # if it is not there
 >>> (x_train, t_train), (x_test, t_test) = load_data("addition.txt")
 >>> char_to_id, id_to_char = get_vocab()
 
@@ -12,10 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from doldari.arrays import Ids
+from doldari.data.addition import addition_pairs
+from doldari.data.formats import chapter_lines
 from doldari.data.lines import read_lines
 from doldari.errors import DataError
 
 _char_to_id: dict[str, int] = {}
+
+
+def make_data(path: str | PathLike[str]) -> None:
+    """Write 50,000 additions as in the book's file, as `doldari generate chapter` does, unless there is a file."""
+    if not Path(path).exists():
+        Path(path).write_text("".join(f"{line}\n" for line in chapter_lines(addition_pairs())), "utf-8")
 
 
 def load_data(path: str | PathLike[str], seed: int | None = 1984) -> tuple[tuple[Ids, Ids], tuple[Ids, Ids]]:
