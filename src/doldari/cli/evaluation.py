@@ -119,7 +119,8 @@ def evaluate(
 
 def sized_as_in_training(model: Path, task: str, reading: "Reading") -> "Reading":
     """Take count and digits of a built-in task from the run, if it was trained on that task and none were given."""
-    from doldari.report.record import RECORD_FILE, read_json
+    from doldari.report.record import read_json
+    from doldari.run_files import RECORD_FILE
 
     if (reading.count, reading.digits) != (None, None):
         return reading
