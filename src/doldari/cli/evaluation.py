@@ -98,7 +98,8 @@ def evaluate(
         warn(blanks)
     evaluation = metrics.evaluate(predictor, pairs, unknown=unknown, beam=beam)
     measured = scores(evaluation)
-    leaks = None if training is None else find_leaks(load_pairs(training, reading), pairs)
+    read_alike = dataclasses.replace(reading, count=None, digits=None)
+    leaks = None if training is None else find_leaks(load_pairs(training, read_alike), pairs)
     if report is not None:
         page = evaluation_report(
             printable_name(f"{model} on {' and '.join(data)}"), predictor, evaluation, measured, leaks, beam
