@@ -15,7 +15,7 @@ import doldari
 from doldari import SGD, Adam, AdamW, ModelFileError, Trainer, eval_seq2seq
 from doldari.chapter import BaseModel, TimeAffine, TimeEmbedding
 from doldari.data.addition import addition_pairs
-from doldari.data.pairs import chapter_lines
+from doldari.data.formats import chapter_lines
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "examples" / "chapter_classes.py"
