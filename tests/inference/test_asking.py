@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from predictors import SOURCES, make_predictor
 
 from doldari import ConfigError, kernels
 from doldari.config import ModelConfig
@@ -9,18 +10,6 @@ from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference.predictor import END, Predictor
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, build_model
-
-SOURCES = ["ab", "abba", "ba", "bcb", "aaabbb", "c"]
-
-
-def make_predictor(ensemble=False, **settings):
-    config = ModelConfig(**{"hidden_size": 6, "wordvec_size": 3, "decoder": "attention"} | settings)
-    source, target = Vocabulary.build(["abc"], "characters"), Vocabulary.build(["xyz"], "characters")
-    rng = np.random.default_rng(4)
-    members = [build_model(config, source, target, rng=rng) for _ in range(3)]
-    for member in members:
-        member.parameters.values[...] = rng.standard_normal(member.parameters.values.size) * 1.5
-    return Predictor(TextModel(Ensemble(members) if ensemble else members[0], config, source, target, 6, 5))
 
 
 @pytest.fixture(params=[False, True], ids=["one", "ensemble"])

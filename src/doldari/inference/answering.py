@@ -59,6 +59,8 @@ def answers_to(
         found = questions.answered(by_beam, [NOTHING], symbols, progress)
     answers = [
         different([as_answer(model, text, one, asked.unknown) for one in some])[: asked.n_best]
+        if len(some) > 1
+        else [as_answer(model, text, some[0], asked.unknown)]
         for text, some in zip(texts, found, strict=True)
     ]
     least = asked.min_probability
@@ -80,7 +82,7 @@ def greedy(model: TextModel, xs: Ids, bounds: Bounds) -> list[Hypothesis]:
 def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) -> Answer:
     """Write the answer to a text as text; with "copy", symbols of the text in the place of unknown ones."""
     copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in found.ids else ()
-    flags = ("limit",) * found.cut + ("forced",) * found.forced
+    flags = ("limit",) * found.cut + ("forced",) * found.forced if found.cut or found.forced else ()
     return Answer(model.target.decode(found.ids, copied), found.score, flags)
 
 

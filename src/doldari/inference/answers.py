@@ -10,8 +10,8 @@ from doldari.arrays import Floats
 END = "⏎"  # how the end of an answer is shown
 FLAGS = {  # what may be odd about an answer
     "limit": "met the limit of length before the end",
-    "forced": "was forced by the constraint: the model gave what it allows less than 1 %",
-    "abstained": "was left empty: its probability was too low",
+    "forced": "were forced by the constraint, which the model would have kept to with less than 1 %",
+    "abstained": "were left empty, for their probability was too low",
 }
 
 

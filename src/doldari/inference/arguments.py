@@ -26,9 +26,9 @@ class LongSourceWarning(UserWarning):
 
 def check_text(name: str, text: object) -> None:
     """Refuse what is no text."""
-    if isinstance(text, list | tuple):
-        raise TypeError(f"{name}={brief(text)}: must be a text; for the answers to several, call predict(texts)")
     if not isinstance(text, str):
+        if isinstance(text, list | tuple):
+            raise TypeError(f"{name}={brief(text)}: must be a text; for the answers to several, call predict(texts)")
         raise TypeError(f"{name}={brief(text)}: must be a text")
 
 

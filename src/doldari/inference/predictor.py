@@ -117,8 +117,8 @@ class Predictor:
         training, in proportion more where their source is longer than any there, and, unless that is so or what they
         may be is said, at most twice as many as their source and what an answer in training was longer than its own.
         An answer that met this limit before its end has the flag "limit".  One less probable than min_probability is
-        empty, with the flag "abstained".  One with the flag "forced" has a symbol in place of which the model would
-        have written, with more than 99 %, what is not allowed.
+        empty, with the flag "abstained".  One has the flag "forced" if the model would have kept to what is allowed,
+        along the answer, with a probability below 1 %.
 
         A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let through; with "copy"
         answers may be unknown in places too, where it then stands: the first for the first, and so on.  A text of

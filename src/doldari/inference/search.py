@@ -17,14 +17,14 @@ from doldari.inference.constraints import Automaton
 from doldari.layers.softmax_loss import log_softmax
 from doldari.models.asked import Asked, Rows
 
-HARDLY = 0.01  # the probability of all that a constraint allows below which it forces an answer
+HARDLY = 0.01  # the probability of keeping to a constraint below which it forces an answer
 
 
 class Hypothesis(NamedTuple):
     """An answer, without its end, and its log-probability in nats, that of the end included.
 
-    cut: it ends because it may have no more symbols, where the model would have gone on.  forced: a constraint left
-    it, at some step, only symbols that the model hardly believed in.
+    cut: it ends because it may have no more symbols, where the model would have gone on.  forced: the model
+    would hardly have kept to the constraint by itself.
     """
 
     ids: list[int]
@@ -168,8 +168,8 @@ def with_forced(
 ) -> list[list[Hypothesis]]:
     """Say of the answers to each question of xs (N, S) whether their constraint forced them.
 
-    It did if at some step, the end's included, the model gave to all that was allowed there, together, a probability
-    below 1 %.
+    It did if the model would have kept to the constraint all along the answer, the end included, with a probability
+    below 1 %: the product, over its steps, of the probabilities of all that was allowed there.
     """
     automaton = bounds.automaton
     if automaton is None:
@@ -177,12 +177,12 @@ def with_forced(
     rows = np.repeat(np.arange(len(found)), [len(answers) for answers in found])
     ts = pad([[start_id, *answer.ids, pad_id] for answers in found for answer in answers], pad_id)
     state, left = model.select(model.encode(xs), rows), bounds.longest[rows]
-    at, least = np.zeros(len(rows), np.int32), np.ones(len(rows))
+    at, kept = np.zeros(len(rows), np.int32), np.ones(len(rows))
     for t in range(ts.shape[1] - 1):
         raw, state = model.step(np.ascontiguousarray(ts[:, t]), state)
         may = allowed_ids(at, left - t, raw.shape[1], pad_id, bounds)
         believed = (np.exp(log_softmax(raw.astype(np.float64))) * may).sum(axis=1)
-        least = np.where(ts[:, t] != pad_id, np.minimum(least, believed), least)
+        kept *= np.where(ts[:, t] != pad_id, believed, 1.0)
         at = automaton.next(at, ts[:, t + 1])
-    forced = iter((least < HARDLY).tolist())
+    forced = iter((kept < HARDLY).tolist())
     return [[answer._replace(forced=next(forced)) for answer in answers] for answers in found]
