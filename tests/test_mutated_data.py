@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doldari import DoldariError
-from doldari.cli.answering import Asked, lines_of, print_answers
+from doldari.cli.answering import Columns as AnswerColumns
+from doldari.cli.answering import lines_of, print_answers
 from doldari.config import ModelConfig
 from doldari.data import load_pairs
 from doldari.data.formats import Columns, Reading
 from doldari.data.statistics import column_warnings, statistics
 from doldari.data.vocabulary import Vocabulary
-from doldari.inference.predictor import Answer, Predictor
+from doldari.inference.predictor import Answer, AnswerOptions, Predictor
 from doldari.models.model_file import TextModel, build_model
 
 UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -132,7 +133,7 @@ def test_mutated_standard_input(predictors, lines, mutations, ended, unknown, wh
     try:
         with redirect_stdout(out), redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            print_answers(predictor, lines_of(None), ask, Asked(unknown), False, tsv)
+            print_answers(predictor, lines_of(None), ask, AnswerOptions(unknown), AnswerColumns(source=tsv))
     finally:
         sys.stdin = stdin
     assert out.getvalue().count("\n") == content.count(b"\n") + (content[-1:] not in (b"", b"\n"))

@@ -2,8 +2,10 @@
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 UMASK = os.umask(0)
 os.umask(UMASK)
@@ -11,14 +13,21 @@ _unfinished: set[str] = set()  # files beside their places
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it into place: readers, and crashes, see the old one or the new."""
+    """Write a file, whole or not at all."""
+    with writing_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file beside its place, and rename it into place: readers, and crashes, see the old one or the new."""
     beside = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         _unfinished.add(beside)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~UMASK)  # mkstemp makes private files

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from predictors import SOURCES, make_predictor
 
 from doldari import ConfigError, kernels
 from doldari.config import ModelConfig
@@ -9,18 +10,6 @@ from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference.predictor import END, Predictor
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, build_model
-
-SOURCES = ["ab", "abba", "ba", "bcb", "aaabbb", "c"]
-
-
-def make_predictor(ensemble=False, **settings):
-    config = ModelConfig(**{"hidden_size": 6, "wordvec_size": 3, "decoder": "attention"} | settings)
-    source, target = Vocabulary.build(["abc"], "characters"), Vocabulary.build(["xyz"], "characters")
-    rng = np.random.default_rng(4)
-    members = [build_model(config, source, target, rng=rng) for _ in range(3)]
-    for member in members:
-        member.parameters.values[...] = rng.standard_normal(member.parameters.values.size) * 1.5
-    return Predictor(TextModel(Ensemble(members) if ensemble else members[0], config, source, target, 6, 5))
 
 
 @pytest.fixture(params=[False, True], ids=["one", "ensemble"])
@@ -70,8 +59,8 @@ def test_hardly_any_temperature_draws_the_likeliest(predictor):
 
 def test_batches_do_not_matter(predictor, monkeypatch):
     together = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
-    monkeypatch.setattr("doldari.inference.predictor.GREEDY_SYMBOLS", 7)
-    monkeypatch.setattr("doldari.inference.predictor.BEAM_SYMBOLS", 21)
+    monkeypatch.setattr("doldari.inference.answering.GREEDY_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.answering.BEAM_SYMBOLS", 21)
     alone = predictor.predict(SOURCES, beam=3, n_best=3), predictor.sample(SOURCES), predictor.predict(SOURCES)
     assert together[2] == alone[2]
     assert [answer.text for answer in together[1]] == [answer.text for answer in alone[1]]
@@ -81,8 +70,8 @@ def test_batches_do_not_matter(predictor, monkeypatch):
 
 
 def test_threads_do_not_matter(predictor, monkeypatch):
-    monkeypatch.setattr("doldari.inference.predictor.GREEDY_SYMBOLS", 7)
-    monkeypatch.setattr("doldari.inference.predictor.BEAM_SYMBOLS", 21)
+    monkeypatch.setattr("doldari.inference.answering.GREEDY_SYMBOLS", 7)
+    monkeypatch.setattr("doldari.inference.answering.BEAM_SYMBOLS", 21)
     before, results = kernels.get_num_threads(), []
     try:
         for threads in (1, 3):
@@ -94,17 +83,21 @@ def test_threads_do_not_matter(predictor, monkeypatch):
     assert results[0] == results[1]
 
 
-def test_answers_are_no_longer_than_their_source_than_any_in_training():
+def test_answers_have_twice_the_room_of_training_or_what_is_said():
     predictor = make_predictor()
     predictor.text_model = predictor.text_model._replace(longer=1)
     predictor.text_model.model.decoder.affine.b.value[0] = -1e6  # no answer ends by itself
     texts = ["a", "abc", "aaaaa"]
-    for lengths in (
-        map(len, predictor.predict(texts)),
-        map(len, predictor.predict(texts, beam=2)),
-        (len(answer.text) for answer in predictor.sample(texts)),
-    ):
-        assert list(lengths) == [2, 4, 5]
+    for options, expected in (({}, [4, 8, 10]), ({"max_length": 3}, [3, 3, 3]), ({"max_length": 12}, [12, 12, 12])):
+        for found in (
+            predictor.predict(texts, scores=True, **options),
+            [answers[0] for answers in predictor.predict(texts, beam=2, n_best=1, **options)],
+            predictor.sample(texts, **options),
+        ):
+            assert [len(answer.text) for answer in found] == expected
+            assert all(answer.flags == ("limit",) for answer in found)
+        assert list(map(len, predictor.predict(texts, **options))) == expected
+        assert list(map(len, predictor.predict(texts, beam=2, **options))) == expected
     assert predictor.predict(texts, allowed=["xxxxx"], beam=2) == ["xxxxx"] * 3
     assert [answer.text for answer in predictor.sample(texts, allowed=["xxxxx"])] == ["xxxxx"] * 3
 
@@ -113,8 +106,8 @@ def test_answers_are_no_longer_than_their_source_than_any_in_training():
 def test_longer_sources_have_room_for_longer_answers():
     predictor = make_predictor()
     predictor.text_model.model.decoder.affine.b.value[0] = -1e6  # no answer ends by itself
-    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12])] == [5, 5, 10]
-    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12], beam=2)] == [5, 5, 10]
+    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12])] == [10, 10, 20]
+    assert [len(text) for text in predictor.predict(["a", "a" * 6, "a" * 12], beam=2)] == [10, 10, 20]
 
 
 def test_no_answer_has_a_start_or_an_unknown_symbol(predictor):

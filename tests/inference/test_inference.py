@@ -9,7 +9,7 @@ from doldari import ConfigError, DataError, LongSourceWarning, Predictor, Seq2se
 from doldari.config import ModelConfig
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
-from doldari.inference import predictor as predictor_module
+from doldari.inference import answering
 from doldari.inference.batching import batches_by_length
 from doldari.inference.metrics import evaluate
 from doldari.models.model_file import TextModel, build_model
@@ -30,7 +30,7 @@ def test_each_answer_is_as_if_alone(texts, reverse, symbols):
     predictor = make_predictor(reverse=reverse)
     alone = [predictor(text) for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictor_module, "GREEDY_SYMBOLS", symbols)
+        patch.setattr(answering, "GREEDY_SYMBOLS", symbols)
         assert predictor.predict(texts) == alone
 
 

@@ -24,14 +24,32 @@ def same(answers, expected):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_answers_and_scores(name):
     model, expected = load(HERE / (name if name == "run" else f"{name}.safetensors")), EXPECTED[name]
-    asked = expected["asked"]
-    assert model.predict(asked, unknown="unknown") == expected["greedy"]
-    found = model.predict(asked, beam=3, n_best=2, unknown="unknown")
-    for answers, those in zip(found, expected["beam"], strict=True):
-        same(answers, those)
-    same(model.sample(asked, seed=3, unknown="unknown"), expected["drawn"])
+    for number, text in enumerate(expected["asked"]):
+        options = {"unknown": "unknown", "max_length": usual_length(model, text)}  # 0.1.0 had no other limit
+        assert model.predict([text], **options) == [expected["greedy"][number]]
+        (answers,) = model.predict([text], beam=3, n_best=2, **options)
+        same(answers, expected["beam"][number])
+        same(model.sample([text], seed=3, first=number, **options), [expected["drawn"][number]])
     scores = model.score([(source, target) for source, target in expected["pairs"]])
     np.testing.assert_allclose(scores, expected["scores"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::doldari.LongSourceWarning")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_answer_that_ended_is_the_same_with_more_room(name):
+    model, expected = load(HERE / (name if name == "run" else f"{name}.safetensors")), EXPECTED[name]
+    for number, text in enumerate(expected["asked"]):
+        (short,) = model.predict([text], unknown="unknown", max_length=usual_length(model, text), scores=True)
+        (roomy,) = model.predict([text], unknown="unknown", scores=True)
+        assert short.text == expected["greedy"][number]
+        assert (roomy == short) == (short.flags == ())
+        (answers,) = model.predict([text], unknown="unknown", beam=3, n_best=2)
+        if short.flags == ():  # and not only the greedy one
+            same(answers, expected["beam"][number])
+
+
+def usual_length(model, text):
+    return model.text_model.usual_length(len(model.text_model.source.encode(text, unknown=True)))
 
 
 def test_every_kind_is_there():

@@ -12,6 +12,7 @@ import typer
 
 import doldari
 from doldari.cli.asking import attend, predict, score
+from doldari.cli.calibrate import calibrate
 from doldari.cli.console import UsageError, fail, stderr, warn
 from doldari.cli.evaluation import evaluate
 from doldari.cli.join import join
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
 )
-for command in (train, evaluate, predict, score, attend, show, compare, join, stats, generate):
+for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, stats, generate):
     app.command()(command)
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from doldari.data.formats import Format, Reading
     from doldari.inference.predictor import Predictor
 
-UNKNOWN_HINT = "; let such symbols through with --unknown unknown, or --unknown copy"
-
 DATA = (
     "A file of pairs: source TAB target a line, CSV, or JSON lines, compressed or not, - for stdin; or two parallel "
     "files, sources and targets line by line; or a task: addition, copy, dates, reverse, or chapter (addition as in "
@@ -85,10 +83,26 @@ EngineOption = Annotated[
     Literal["numpy", "torch"], typer.Option(help="What computes: numpy, or torch (PyTorch), which has GPUs.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda, cuda:1, mps.")]
+MaxLengthOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Maximum length of an answer, in its symbols.",
+        show_default="twice that of training, more for longer sources",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
 ]
+
+
+def unknown_hint(predictor: "Predictor", source: str) -> str:
+    """Say how symbols never seen in training are let through, where the model can do with a source that has them."""
+    if not predictor.knows(source):
+        return ""
+    copy = ", or --unknown copy" if predictor.text_model.copies else ""
+    return f"; let such symbols through with --unknown unknown{copy}"
 
 
 def features_column_of(predictor: "Predictor", model: Path, given: str | None) -> str | None:

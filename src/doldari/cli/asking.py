@@ -2,28 +2,33 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doldari.cli.answering import Asked, lines_of, print_answers
+from doldari.cli.answering import Columns, answers_to, lines_of, print_answers
 from doldari.cli.arguments import (
-    UNKNOWN_HINT,
     BeamOption,
     DataArgument,
     DeviceOption,
     EngineOption,
     FeaturesColumnOption,
     FormatOption,
+    MaxLengthOption,
     ModelArgument,
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
     features_column_of,
     reading_of,
+    unknown_hint,
 )
-from doldari.cli.console import answers_in_utf8, stdout
+from doldari.cli.console import answers_in_utf8, counting, stderr, stdout, warn, working
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
+
+if TYPE_CHECKING:
+    from doldari.inference.constraints import Automaton
+    from doldari.inference.predictor import Predictor
 
 CHUNK = 5_000  # pairs that are scored and printed at a time
 
@@ -35,76 +40,117 @@ def predict(
     ] = None,
     beam: BeamOption = 1,
     n_best: Annotated[
-        int | None, typer.Option(metavar="N", help="Print so many each, the likeliest per symbol first.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Hypotheses per input, ranked by length-normalized log-probability; the beam is as wide.",
+        ),
     ] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Draw the answer instead.")] = False,
-    temperature: Annotated[float, typer.Option(help="Of --sample: the higher, the more freely.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Of --sample: among so many likeliest symbols.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of --sample.")] = 0,
+    sample: Annotated[bool, typer.Option("--sample", help="Sample the answer instead of searching.")] = False,
+    temperature: Annotated[float, typer.Option(help="Of --sample: higher is more random.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Of --sample: top-k sampling.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of --sample: random seed.")] = 0,
     matching: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Answer only what this regular expression matches whole.")
+        str | None,
+        typer.Option(metavar="REGEX", help="Constrain answers to full matches of this regular expression."),
     ] = None,
     one_of: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answer only with one of this file's lines.")
+        Path | None, typer.Option(metavar="FILE", help="Constrain answers to the lines of this file.")
+    ] = None,
+    max_length: MaxLengthOption = None,
+    min_probability: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Leave an answer empty if its probability is lower (doldari calibrate)."),
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Add a column: the answer's log-probability.")] = False,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Add columns: log-probability, probability, and flags: limit (cut at its length limit), forced (by "
+            "--matching or --one-of, against the model), abstained (--min-probability).",
+        ),
+    ] = False,
     input: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file with a source a line, compressed or not.")
+        Path | None, typer.Option(metavar="FILE", help="Read the sources from a file, one a line, compressed or not.")
     ] = None,
-    tsv: Annotated[bool, typer.Option("--tsv", help="Begin each line with a column: the source.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the answers to a file, which is there once all are written."),
+    ] = None,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Prepend the source as a column.")] = False,
+    header: Annotated[bool, typer.Option("--header", help="Begin with a line that names the columns.")] = False,
     unknown: UnknownOption = "error",
     engine: EngineOption = "numpy",
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer texts, or the lines of standard input: one answer a line, on standard output.
+    """Predict the output for each TEXT, or for each line of standard input: one answer a line.
 
     A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
-    reason on standard error.
+    reason on standard error; how many answers were cut, forced or left out is said there too.
     """
-    from doldari.data.lines import read_lines
     from doldari.data.opening import printable_name
-    from doldari.inference.predictor import Answer, check_beam, load
+    from doldari.inference.arguments import check_answering, checked_beam
+    from doldari.inference.predictor import Answer, AnswerOptions, load
 
     if sample and (beam > 1 or n_best is not None):
         raise ConfigError("sample: goes with neither beam nor n_best")
     if not sample and (temperature, top_k, seed) != (1.0, None, 0):
         raise ConfigError("temperature, top_k and seed: go with sample")
-    if matching is not None and one_of is not None:
-        raise ConfigError("matching and one_of: give one of them")
-    check_beam(beam, n_best)
-    predictor = load(model, engine=engine, device=device)
-    allowed = None
-    if matching is not None:
-        allowed = predictor.allowing(matching)
-    elif one_of is not None:
-        try:
-            allowed = predictor.allowing([line for _, line in read_lines(one_of)])
-        except ConfigError as error:
-            raise ConfigError(f"{one_of}: {error}") from error
-
-    def ask(sources: list[str], first: int) -> list[list[Answer]]:
-        if sample:
-            drawn = predictor.sample(
-                sources,
-                temperature=temperature,
-                top_k=top_k,
-                seed=seed,
-                first=first,
-                unknown=unknown,
-                allowed=allowed,
-            )
-            return [[one] for one in drawn]
-        if n_best is not None or scores:
-            return predictor.predict(sources, n_best=n_best or 1, beam=beam, unknown=unknown, allowed=allowed)
-        plain = predictor.predict(sources, beam=beam, unknown=unknown, allowed=allowed)
-        return [[Answer(text, 0.0)] for text in plain]
-
     if texts and input is not None:
         raise ConfigError(f"{printable_name(input)}: texts are given too; give one of them")
+    beam = checked_beam(beam, n_best)
+    check_answering(max_length, min_probability)
+    predictor = load(model, engine=engine, device=device)
+    allowed = constraint_of(predictor, matching, one_of, max_length)
+    is_scored = scores or details or allowed is not None
+    asked = AnswerOptions(unknown, beam, n_best or 1, allowed, max_length, min_probability, is_scored)
+
+    def ask(sources: list[str], first: int) -> list[list[Answer]]:
+        if not sample:
+            return predictor.answers(sources, asked)
+        drawn = predictor.sample(
+            sources,
+            temperature=temperature,
+            top_k=top_k,
+            seed=seed,
+            first=first,
+            unknown=unknown,
+            allowed=allowed,
+            max_length=max_length,
+        )
+        return [[one if min_probability is None else one.at_least(min_probability)] for one in drawn]
+
+    for text in texts or ():
+        if os.path.isfile(text):
+            warn(f"{text} is a file; for an answer to each of its lines: doldari predict {model} --input {text}")
     chunks = [[os.fsencode(text) for text in texts]] if texts else lines_of(input)
-    answers_in_utf8()
-    if not print_answers(predictor, chunks, ask, Asked(unknown, beam), scores, tsv):
+    columns = Columns(tsv, scores, details)
+    with answers_to(output) as file:
+        if header:
+            print(columns.header, file=file)
+        printed = print_answers(predictor, chunks, ask, asked, columns, file)
+    printed.warn()
+    if printed.failed:
         raise typer.Exit(1)
+
+
+def constraint_of(
+    predictor: "Predictor", matching: str | None, one_of: Path | None, max_length: int | None
+) -> "Automaton | None":
+    """Make what answers may be, if that is said."""
+    from doldari.data.lines import read_lines
+
+    if matching is not None and one_of is not None:
+        raise ConfigError("matching and one_of: give one of them")
+    if matching is not None:
+        return predictor.allowing(matching, max_length)
+    if one_of is None:
+        return None
+    try:
+        return predictor.allowing([line for _, line in read_lines(one_of)], max_length)
+    except ConfigError as error:
+        raise ConfigError(f"{one_of}: {error}") from error
 
 
 def score(
@@ -116,25 +162,28 @@ def score(
     format: FormatOption = None,
     unknown: UnknownOption = "error",
 ) -> None:
-    """Print how likely a model finds given answers: source, target and log-probability in nats, a pair a line."""
+    """Print the log-probability of given targets: source, target and log-probability in nats, a pair a line."""
     from doldari.data import load_pairs
     from doldari.inference.predictor import load
 
     answers_in_utf8()
     predictor = load(model)
     features_column = features_column_of(predictor, model, features_column)
-    pairs = load_pairs(data, reading_of(source_column, target_column, features_column, format))
+    with working(f"reading {' and '.join(data)}"):
+        pairs = load_pairs(data, reading_of(source_column, target_column, features_column, format))
     for index, (source, target) in enumerate(pairs):
         try:
             predictor.encode(source, unknown)
             predictor.text_model.target.encode(target, unknown != "error")
         except UnknownSymbolError as error:
-            hint = UNKNOWN_HINT if unknown == "error" else ""
+            hint = unknown_hint(predictor, source) if unknown == "error" else ""
             raise UnknownSymbolError(f"{pairs.place(index)}: {error}{hint}") from error
-    for start in range(0, len(pairs), CHUNK):
-        some = pairs[start : start + CHUNK]
-        for (source, target), value in zip(some, predictor.score(some, unknown=unknown), strict=True):
-            print(f"{source}\t{target}\t{value:.4f}")
+    with counting(stderr, stdout, "scored") as count:
+        for start in range(0, len(pairs), CHUNK):
+            some = pairs[start : start + CHUNK]
+            for (source, target), value in zip(some, predictor.score(some, unknown=unknown), strict=True):
+                print(f"{source}\t{target}\t{value:.4f}")
+            count(start + len(some))
 
 
 def attend(

@@ -6,15 +6,25 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import cast
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from doldari.torchrun import rank, world_size
 
+PATIENCE = 2.0  # seconds after which it is shown that something is going on
 # What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
@@ -36,12 +46,33 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emo
 
 
 @contextmanager
-def counting(progress: Console, results: Console, done: str = "answered") -> Iterator[Callable[[int], None]]:
-    """Show how many are done, on a terminal to which the results do not go."""
-    if not progress.is_terminal or results.is_terminal:
-        yield lambda number: None
+def working(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show on standard error, if that is a terminal, what takes longer than two seconds; and how much is done."""
+    if not stderr.is_terminal:
+        yield lambda done: None
         return
-    columns = TextColumn(f"{{task.completed:,.0f}} {done}, {{task.speed:,.0f}} a second")
+    known = (
+        (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if total is not None else (TimeElapsedColumn(),)
+    )
+    bar = Progress(SpinnerColumn(), TextColumn("{task.description}"), *known, console=stderr, transient=True)
+    task = bar.add_task(what, total=total)
+    timer = Timer(PATIENCE, bar.start)
+    timer.start()
+    try:
+        yield lambda done: bar.update(task, completed=done)
+    finally:
+        timer.cancel()
+        timer.join()
+        bar.stop()
+
+
+@contextmanager
+def counting(progress: Console, results: Console | None, what: str = "answered") -> Iterator[Callable[[int], None]]:
+    """Show how many are done, on a terminal to which the results do not go; they go to none if it is None."""
+    if not progress.is_terminal or (results is not None and results.is_terminal):
+        yield lambda done: None
+        return
+    columns = TextColumn(f"{{task.completed:,.0f}} {what}, {{task.speed:,.0f}} a second")
     with Progress(columns, console=progress, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda number: bar.update(task, completed=number)

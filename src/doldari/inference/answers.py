@@ -1,18 +1,42 @@
 """What a predictor returns beside plain texts."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from doldari.arrays import Floats
 
 END = "⏎"  # how the end of an answer is shown
+FLAGS = {  # what may be odd about an answer
+    "limit": "met the limit of length before the end",
+    "forced": "were forced by the constraint, which the model would have kept to with less than 1 %",
+    "abstained": "were left empty, for their probability was too low",
+}
 
 
-class Answer(NamedTuple):
-    """An answer, and its log-probability in nats, that of its end included."""
+@dataclass(frozen=True)
+class Answer:
+    """An answer, and its log-probability in nats, that of its end included; `text, score = answer` takes it apart.
+
+    flags are what is odd about it, of the names in FLAGS.
+    """
 
     text: str
     score: float
+    flags: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.text, self.score))
+
+    @property
+    def probability(self) -> float:
+        """The probability that the model gives to the answer, in [0, 1]; how often it is right if calibrated."""
+        return math.exp(self.score)
+
+    def at_least(self, probability: float) -> "Answer":
+        """Abstain, with an empty text, where the probability is lower."""
+        return self if self.probability >= probability else Answer("", self.score, (*self.flags, "abstained"))
 
 
 class Attention(NamedTuple):

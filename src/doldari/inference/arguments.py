@@ -17,7 +17,7 @@ from doldari.errors import ConfigError, DataError, brief, level_of_caller
 # Symbols of a source that the command line answers, divided by the beam, if there was none as long in training:
 # attention takes time as the square of it, 6 s for 2,000 symbols with a beam of 5.
 LONGEST = 10_000
-WIDEST = 1_000_000  # beam; no computer follows so many answers
+WIDEST = 1_000_000  # beam, and symbols of an answer; no computer follows so many
 
 
 class LongSourceWarning(UserWarning):
@@ -27,6 +27,8 @@ class LongSourceWarning(UserWarning):
 def check_text(name: str, text: object) -> None:
     """Refuse what is no text."""
     if not isinstance(text, str):
+        if isinstance(text, list | tuple):
+            raise TypeError(f"{name}={brief(text)}: must be a text; for the answers to several, call predict(texts)")
         raise TypeError(f"{name}={brief(text)}: must be a text")
 
 
@@ -64,14 +66,29 @@ def checked_path(path: Any) -> Path:
     return Path(path)
 
 
-def check_beam(beam: int, n_best: int | None = None) -> None:
-    """Refuse a beam that is no beam, or too narrow for so many answers."""
+def checked_beam(beam: int, n_best: int | None = None) -> int:
+    """Take a beam that is one and wide enough for so many answers; beam 1 becomes as wide as they need."""
     if not is_whole(beam) or not 1 <= beam <= WIDEST:
         raise ConfigError(f"beam={brief(beam)}: must be a whole number, at least 1 and at most {WIDEST:,}")
-    if n_best is not None and (not is_whole(n_best) or not 1 <= n_best <= beam):
+    if n_best is None:
+        return beam
+    if beam == 1 and is_whole(n_best) and 1 <= n_best <= WIDEST:
+        return n_best
+    if not is_whole(n_best) or not 1 <= n_best <= beam:
         raise ConfigError(
             f"beam={brief(beam)}, n_best={brief(n_best)}: n_best must be a whole number, at least 1, at most the beam"
         )
+    return beam
+
+
+def check_answering(max_length: int | None, min_probability: float | None) -> None:
+    """Refuse what is no number of symbols, or no probability."""
+    if max_length is not None and not (is_whole(max_length) and 1 <= max_length <= WIDEST):
+        raise ConfigError(
+            f"max_length={brief(max_length)}: must be a whole number of symbols, at least 1 and at most {WIDEST:,}"
+        )
+    if min_probability is not None and not (isinstance(min_probability, Real) and 0 <= min_probability <= 1):
+        raise ConfigError(f"min_probability={brief(min_probability)}: must be a number from 0 to 1")
 
 
 def check_unknown(unknown: object) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from typing import Any, TypeVar
 
 from doldari import kernels
@@ -11,6 +10,7 @@ from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING
 
 Found = TypeVar("Found")
+Progress = Callable[[int], None]  # told how many are done
 
 
 def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:
@@ -29,21 +29,31 @@ def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterato
 
 
 def answers_in_batches(
-    answer: Callable[[list[int], Ids], list[Found]], encoded: Sequence[Sequence[int]], symbols: int
+    answer: Callable[[list[int], Ids], list[Found]],
+    encoded: Sequence[Sequence[int]],
+    symbols: int,
+    progress: Progress | None = None,
 ) -> list[Found]:
-    """Let `answer` find something for each source, given batches: the sources' numbers and their ids xs (N, S)."""
+    """Let `answer` find something for each source, given batches: the sources' numbers and their ids xs (N, S).
+
+    progress is told, after each batch, how many sources are answered.
+    """
     batches = [
         (batch, pad([encoded[number] for number in batch], PADDING)) for batch in batches_by_length(encoded, symbols)
     ]
-    found = chain.from_iterable(side_by_side(answer, batches))
-    by_number = dict(zip(chain.from_iterable(batch for batch, _ in batches), found, strict=True))
+    by_number: dict[int, Found] = {}
+    for (batch, _), found in zip(batches, side_by_side(answer, batches), strict=True):
+        by_number |= zip(batch, found, strict=True)
+        if progress is not None:
+            progress(len(by_number))
     return [by_number[number] for number in range(len(encoded))]
 
 
-def side_by_side(answer: Callable[..., Found], batches: Sequence[tuple[Any, ...]]) -> list[Found]:
+def side_by_side(answer: Callable[..., Found], batches: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
     """Call answer(*batch) for each batch, on as many threads as the kernels use, each of which then works alone."""
     threads = min(kernels.get_num_threads(), len(batches))
     if threads < 2:
-        return [answer(*batch) for batch in batches]
+        yield from (answer(*batch) for batch in batches)
+        return
     with ThreadPoolExecutor(threads, initializer=kernels.work_alone) as workers:
-        return list(workers.map(answer, *zip(*batches, strict=True)))
+        yield from workers.map(answer, *zip(*batches, strict=True))

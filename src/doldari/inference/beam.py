@@ -12,17 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.inference.search import Bounds, Hypothesis, allowed_ids
+from doldari.inference.search import Bounds, Candidates, Hypothesis, likeliest
 from doldari.models.asked import Asked, Rows
-
-
-class Candidates(NamedTuple):
-    """How R hypotheses can go on: for each the k likeliest ids and the scores with them, (R, k), the best first."""
-
-    ids: Ids
-    scores: NDArray[np.float64]
 
 
 class GreedyStep(NamedTuple):
@@ -41,11 +33,14 @@ class GreedyStep(NamedTuple):
 
 
 class Greedy(NamedTuple):
-    """The greedy answers: every step, the ids (N, T), padding after the end, and scores (N,), -inf of none."""
+    """The greedy answers: every step, the ids (N, T), padding after the end, scores (N,), -inf of none, and which
+    were cut (N,).
+    """
 
     steps: list[GreedyStep]
     written: Ids
     scores: NDArray[np.float64]
+    cut: Mask
 
 
 class Hypotheses(NamedTuple):
@@ -84,10 +79,11 @@ def beam_search(
     lengths = (greedy.written != pad_id).sum(axis=1)
     normalised = greedy.scores / (lengths + 1.0) ** length_penalty
     for n in np.flatnonzero(greedy.scores > -np.inf).tolist():
-        found.add(
-            n, float(normalised[n]), Hypothesis(greedy.written[n, : lengths[n]].tolist(), float(greedy.scores[n]))
-        )
+        ids, score, cut = greedy.written[n, : lengths[n]].tolist(), float(greedy.scores[n]), bool(greedy.cut[n])
+        found.add(n, float(normalised[n]), Hypothesis(ids, score, cut))
     if width > 1:
+        if bounds.usual is not None:
+            bounds = bounds._replace(longest=np.where(lengths <= bounds.usual, bounds.usual, bounds.longest))
         search_beside(greedy, found, model, pad_id, bounds, width, length_penalty)
     return found.answers()
 
@@ -119,6 +115,7 @@ def greedy_answers(model: Asked, xs: ArrayLike, start_id: int, pad_id: int, boun
     """Write the likeliest id at every step, and keep what else there was, the `width` likeliest."""
     N, longest = len(bounds.longest), bounds.longest
     written, final = np.full((N, int(longest.max(initial=0)) + 1), pad_id, np.int32), np.zeros(N)
+    cut = np.zeros(N, np.bool_)
     questions, state = np.arange(N), model.encode(xs)
     ids, scores, at = np.full(N, start_id, np.int32), np.zeros(N), np.zeros(N, np.int32)
     steps: list[GreedyStep] = []
@@ -128,14 +125,14 @@ def greedy_answers(model: Asked, xs: ArrayLike, start_id: int, pad_id: int, boun
         candidates = likeliest(raw, scores, at, longest[questions] - t, pad_id, bounds, width)
         steps.append(GreedyStep(questions, at, candidates, state))
         ids, scores = candidates.ids[:, 0], candidates.scores[:, 0]
-        written[questions, t], final[questions] = ids, scores
+        written[questions, t], final[questions], cut[questions] = ids, scores, candidates.cut
         going = np.flatnonzero((ids != pad_id) & (scores > -np.inf))
         if len(going) < len(questions):
             questions, ids, scores, at = questions[going], ids[going], scores[going], at[going]
             state = model.select(state, going)
         if bounds.automaton is not None:
             at = bounds.automaton.next(at, ids)
-    return Greedy(steps, written, final)
+    return Greedy(steps, written, final, cut)
 
 
 def search_beside(
@@ -156,14 +153,17 @@ def search_beside(
         written = np.concatenate([beside.written, greedy.written[on_greedy, :t]])
         lengths = np.where(candidates.ids == pad_id, t, bounds.longest[questions, None])
         highest = candidates.scores / (lengths + 1.0) ** length_penalty
-        parents, ranks = chosen(questions, candidates.scores, highest > found.threshold[questions, None], slots)
+        worth = (highest > found.threshold[questions, None]) & ((candidates.ids == pad_id) | (t < lengths))
+        parents, ranks = chosen(questions, candidates.scores, worth, slots)
         questions, highest = questions[parents], highest[parents, ranks]
         ids, scores = candidates.ids[parents, ranks], candidates.scores[parents, ranks]
         is_greedy = (parents >= R) & (ranks == 0)
 
         ended = ids == pad_id
         for row in np.flatnonzero(ended & ~is_greedy).tolist():
-            answer = Hypothesis(written[parents[row]].tolist(), float(scores[row]))
+            answer = Hypothesis(
+                written[parents[row]].tolist(), float(scores[row]), bool(candidates.cut[parents[row]])
+            )
             found.add(int(questions[row]), float(highest[row]), answer)
         np.subtract.at(slots, questions[ended], 1)
 
@@ -202,10 +202,8 @@ def all_candidates(
         left = bounds.longest[beside.questions] - beside.written.shape[1]
         every.append(likeliest(raw, beside.scores, beside.at, left, pad_id, bounds, width))
     if step is not None:
-        rows = step.rows(on_greedy)
-        every.append(Candidates(step.candidates.ids[rows], step.candidates.scores[rows]))
-    ids, scores = zip(*every, strict=True)
-    return Candidates(np.concatenate(ids), np.concatenate(scores)), state
+        every.append(step.candidates.rows(step.rows(on_greedy)))
+    return Candidates(*map(np.concatenate, zip(*every, strict=True))), state
 
 
 def chosen(questions: Rows, scores: Floats, worth: Mask, slots: Ids) -> tuple[Rows, Rows]:
@@ -229,14 +227,3 @@ def next_state(model: Asked, state: Any, rows: Rows, step: GreedyStep | None, le
     if step is not None and len(leaving) > 0:
         states.append(model.select(step.state, step.rows(leaving)))
     return model.join(*states) if len(states) == 2 else states[0] if states else None
-
-
-def likeliest(
-    raw: Floats, scores: NDArray[np.float64], at: Ids, left: Ids, pad_id: int, bounds: Bounds, width: int
-) -> Candidates:
-    """Find the `width` likeliest ways on of R hypotheses, of the model's scores raw (R, V) of what follows."""
-    R, V = raw.shape
-    ids, logs = np.empty((R, min(width, V)), np.int32), np.empty((R, min(width, V)))
-    allowed = allowed_ids(at, left, V, pad_id, bounds)
-    kernels.likeliest(np.ascontiguousarray(raw), allowed, ids, logs)
-    return Candidates(ids, scores[:, None] + logs)

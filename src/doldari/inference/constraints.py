@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
-from doldari.errors import ConfigError, MissingPackageError, level_of_caller, quoted
+from doldari.errors import ConfigError, MissingPackageError, brief, level_of_caller, quoted
 from doldari.inference.arguments import checked_texts
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
@@ -77,6 +77,16 @@ class Automaton:
 
 # A regular expression that answers match whole, or the list of them; or what `automaton_of` made of that.
 Allowed = str | Sequence[str] | Automaton
+
+
+def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, matching: str | None) -> Allowed | None:
+    """Take what an answer may be, which is said in one of three ways, or in none."""
+    given = [way for way in (allowed, one_of, matching) if way is not None]
+    if len(given) > 1:
+        raise ConfigError("matching, one_of and allowed: give one of them")
+    if matching is not None and not isinstance(matching, str):
+        raise TypeError(f"matching={brief(matching)}: must be a regular expression, a text")
+    return checked_texts("one_of", one_of) if one_of is not None else next(iter(given), None)
 
 
 def automaton_of(allowed: Allowed, vocabulary: Vocabulary, longest: int) -> Automaton:

@@ -1,5 +1,6 @@
 """Which answers are right, and how far the others are from it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,10 @@ from doldari.data.pairs import Pair
 from doldari.data.symbols import cut, normalize
 from doldari.data.vocabulary import Unknown
 from doldari.errors import DataError
-from doldari.inference.predictor import Predictor
+from doldari.inference.batching import Progress
+from doldari.inference.predictor import Answer, AnswerOptions, Predictor
+
+NOT_ASKED = Answer("", -math.inf)  # to a source that the model cannot read
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Evaluation:
 
     A source that stands in the pairs with several targets is one example, and each of them is right: targets[i] has
     them all, pairs[i] the one nearest to the answer.  edits[i] is the Levenshtein distance from that one, and
-    lengths[i] its length, both in the symbols of `compared`.
+    lengths[i] its length, both in the symbols of `compared`.  detailed are the answers with their probabilities and
+    flags, if asked for.  unreachable: so many sources have targets with more symbols than any answer may have.
     """
 
     kind: str
@@ -32,6 +37,8 @@ class Evaluation:
     answers: Sequence[str]
     edits: Sequence[int]
     lengths: Sequence[int]
+    detailed: Sequence[Answer] | None = None
+    unreachable: int = 0
 
     @cached_property
     def right(self) -> Sequence[bool]:
@@ -43,12 +50,32 @@ class Evaluation:
         """The share of right answers, in [0, 1]."""
         return sum(self.right) / len(self.right)
 
+    @property
+    def probabilities(self) -> Sequence[float]:
+        """The answers' probabilities, if they were asked for."""
+        return [answer.probability for answer in self.detailed or ()]
 
-def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "error", beam: int = 1) -> Evaluation:
+    @property
+    def cut(self) -> int:
+        """How many answers met their length limit before they ended, if that was asked for."""
+        return sum("limit" in answer.flags for answer in self.detailed or ())
+
+
+def evaluate(
+    model: Predictor,
+    pairs: Sequence[Pair],
+    *,
+    unknown: Unknown = "error",
+    beam: int = 1,
+    max_length: int | None = None,
+    detailed: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
     """Ask every different source of pairs and compare with its targets; the options are as in `Predictor.predict`.
 
-    A source of only unknown symbols is not asked, and its answer empty, unless such symbols are refused.  DataError
-    where there are no pairs, or a source is empty but for white space.
+    detailed asks for probabilities and flags too.  A source of only unknown symbols is not asked, and its answer
+    empty, unless such symbols are refused.  DataError where there are no pairs, or a source is empty but for white
+    space.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate with")
@@ -63,18 +90,38 @@ def evaluate(model: Predictor, pairs: Sequence[Pair], *, unknown: Unknown = "err
             sources.append(pair.source)
         same.append(pair.target)
     asked = [source for source in sources if unknown == "error" or model.knows(source)]
-    answered = dict(zip(asked, model.predict(asked, unknown=unknown, beam=beam), strict=True))
-    answers = [answered.get(source, "") for source in sources]
+    if detailed:
+        found = model.answers(asked, AnswerOptions(unknown, beam, max_length=max_length, scored=True), progress)
+        answered = {source: best for source, (best, *_) in zip(asked, found, strict=True)}
+    else:
+        texts = model.predict(asked, unknown=unknown, beam=beam, max_length=max_length)
+        answered = {source: Answer(text, math.nan) for source, text in zip(asked, texts, strict=True)}
+    answers = [answered.get(source, NOT_ASKED) for source in sources]
+    out_of_reach = detailed and [
+        all(is_unreachable(model, source, target, max_length) for target in same)
+        for source, same in zip(sources, targets.values(), strict=True)
+    ]
     kind = model.text_model.target.kind
-    nearest = [nearest_target(answer, same, kind) for answer, same in zip(answers, targets.values(), strict=True)]
+    nearest = [
+        nearest_target(answer.text, same, kind) for answer, same in zip(answers, targets.values(), strict=True)
+    ]
     return Evaluation(
         kind,
         [Pair(source, target) for source, (target, _, _) in zip(sources, nearest, strict=True)],
         list(targets.values()),
-        answers,
+        [answer.text for answer in answers],
         [edits for _, edits, _ in nearest],
         [length for _, _, length in nearest],
+        answers if detailed else None,
+        sum(out_of_reach or ()),
     )
+
+
+def is_unreachable(model: Predictor, source: str, target: str, max_length: int | None) -> bool:
+    """Tell whether a target has more symbols than an answer to its source may have."""
+    if max_length is None:
+        max_length = model.text_model.limit(len(model.text_model.source.encode(source, unknown=True)))
+    return len(model.text_model.target.encode(target, unknown=True)) > max_length
 
 
 def nearest_target(answer: str, targets: Sequence[str], kind: str) -> tuple[str, int, int]:

@@ -19,7 +19,7 @@ from doldari.models.recurrent import CELLS
 
 FORMAT = 1
 ENTRIES = {
-    *("format", "model", "source", "target", "longest_source", "longest_target", "longer"),
+    *("format", "model", "source", "target", "longest_source", "longest_target", "longer", "temperature", "copies"),
     *("source_features", "source_subwords", "target_subwords", "target_written"),
 }
 MOST_SYMBOLS = 10_000_000  # of a text: an answer has as many at most, and training on longer ones needs a terabyte
@@ -28,7 +28,7 @@ LARGEST_WEIGHT = 1e15
 
 
 class Described(NamedTuple):
-    """The parts of a description; longer is None if it is not known."""
+    """The parts of a description; where none is written longer is None, the temperature 1, and copies False."""
 
     config: ModelConfig
     source: Vocabulary
@@ -36,6 +36,8 @@ class Described(NamedTuple):
     longest_source: int
     longest_target: int
     longer: int | None
+    temperature: float
+    copies: bool
 
 
 def read_description(description: Any) -> Described:
@@ -52,7 +54,19 @@ def read_description(description: Any) -> Described:
     source, target = (described_vocabulary(side, config, description) for side in ("source", "target"))
     if config.shared_vocabulary and (source.symbols, source.subwords) != (target.symbols, target.subwords):
         raise ValueError("its sides share a vocabulary, but have different symbols")
-    return Described(config, source, target, *described_lengths(description))
+    lengths, temperature = described_lengths(description), described_temperature(description)
+    copies = description.get("copies", False)
+    if type(copies) is not bool:
+        raise ValueError(f"copies {brief(copies)}: must be true or false")
+    return Described(config, source, target, *lengths, temperature, copies)
+
+
+def described_temperature(description: dict[str, Any]) -> float:
+    """Take the temperature by which scores are divided."""
+    temperature = description.get("temperature", 1.0)
+    if type(temperature) not in (int, float) or not 1e-3 <= temperature <= 1e3:
+        raise ValueError(f"temperature {brief(temperature)}: must be a number from 0.001 to 1000")
+    return float(temperature)
 
 
 def described_lengths(description: dict[str, Any]) -> tuple[int, int, int | None]:

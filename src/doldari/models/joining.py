@@ -8,14 +8,15 @@ from doldari.models.asked import Asked
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, describe
 
-MAY_DIFFER = {"longest_source", "longest_target", "longer"}
+MAY_DIFFER = {"longest_source", "longest_target", "longer", "temperature", "copies"}
 
 
 def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
     """Make one model of several, and of ensembles among them their members; of one, that one.
 
-    The weights stay the models' own.  ConfigError where vocabularies differ, or settings other than `ensemble`: it
-    says which two by their names, of which there are as many as models, or else by their numbers.
+    The weights stay the models' own; temperatures are given up, for several models need another than one.
+    ConfigError where vocabularies differ, or settings other than `ensemble`: it says which two by their names, of
+    which there are as many as models, or else by their numbers.
     """
     if not models:
         raise ConfigError("no models to join")
@@ -33,6 +34,8 @@ def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
         longest_source=max(model.longest_source for model in models),
         longest_target=max(model.longest_target for model in models),
         longer=max(longer) if len(longer) == len(models) else None,
+        copies=any(model.copies for model in models),
+        temperature=first.temperature if len(members) == 1 else 1.0,
     )
 
 

@@ -24,7 +24,11 @@ from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari.models.tempered import Tempered
+from doldari.run_files import MODEL_FILE
+from doldari.settings import written
 
+ROOM = 2  # an answer may have so many times the symbols that it would have in training
 MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq}
 
 
@@ -32,7 +36,8 @@ class TextModel(NamedTuple):
     """A model and all that is needed to ask it in text.
 
     The lengths, in symbols, are the longest in training; `longer` is how much longer than its source an answer was
-    there at most, or None if that is not known.
+    there at most, or None if that is not known.  Scores are divided by the temperature (calibration.py).  copies:
+    some target in training had an unknown symbol, in whose place one of the source may be copied.
     """
 
     model: Asked
@@ -42,9 +47,20 @@ class TextModel(NamedTuple):
     longest_source: int
     longest_target: int
     longer: int | None = None
+    temperature: float = 1.0
+    copies: bool = False
 
-    def longest_answer(self, length: int, free: bool = True) -> int:
-        """Say how many symbols the answer to a source of so many symbols may have.
+    @property
+    def searched(self) -> Asked:
+        """The model whose steps are searched: its probabilities are calibrated."""
+        return self.model if self.temperature == 1.0 else Tempered(self.model, self.temperature)
+
+    def limit(self, length: int, free: bool = True) -> int:
+        """Say how many symbols the answer to a source of so many symbols may have: twice the usual."""
+        return ROOM * self.usual_length(length, free)
+
+    def usual_length(self, length: int, free: bool = True) -> int:
+        """Say how many symbols, judging by training, the answer to a source of so many symbols has at most.
 
         As many as the longest in training, or in proportion more if the source is longer than any there; if it is
         not, and what may be answered is free, no more symbols longer than the source than any there.
@@ -122,6 +138,8 @@ def describe(text_model: TextModel) -> dict[str, Any]:
         "longest_source": text_model.longest_source,
         "longest_target": text_model.longest_target,
         "longer": text_model.longer,
+        "temperature": text_model.temperature,
+        "copies": text_model.copies,
     }
 
 
@@ -159,6 +177,19 @@ def model_bytes(text_model: TextModel) -> bytes:
     weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
     description["sha256"] = fingerprint(description, weights)
     return save(weights, {"doldari": json.dumps(description, ensure_ascii=False)})
+
+
+def model_file(path: Path) -> Path:
+    """Find the model file in a run's directory, or take the file itself; ModelFileError where there is none."""
+    shown = written(str(path), 500)
+    try:
+        file = path / MODEL_FILE if path.is_dir() else path
+        if not file.exists():
+            what = "no such model" if file is path else "no model file in this directory"
+            raise ModelFileError(f"{shown}: {what}; train one with: doldari train DATA --out {shown}")
+    except OSError as error:
+        raise ModelFileError(f"{shown}: cannot be read: {error.strerror}") from error
+    return file
 
 
 def load_model(path: Path) -> TextModel:

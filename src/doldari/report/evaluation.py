@@ -8,6 +8,7 @@ from string import Template
 
 from doldari.data.leaks import Leaks
 from doldari.data.pairs import Pair
+from doldari.inference.calibration import reliability
 from doldari.inference.metrics import Evaluation, compared
 from doldari.inference.predictor import Attention, Predictor
 from doldari.inference.scores import SAMPLES, Score
@@ -21,6 +22,7 @@ from doldari.report.alignment import (
     right_by_length,
     right_by_position,
 )
+from doldari.report.reliability import reliability_section
 
 TEMPLATE = Path(__file__).with_name("evaluation.html")
 GROUPS = 16  # bars in a picture
@@ -50,6 +52,7 @@ def evaluation_report(
     texts = [pair.source.partition("\t")[0] for pair in evaluation.pairs]
     lengths = [len(compared(text, source.kind)) for text in texts]
     config = model.text_model.config
+    right_of_detailed = evaluation.right if evaluation.detailed else ()
     return Template(TEMPLATE.read_text("utf-8")).substitute(
         title=escape(title),
         summary=summary(evaluation, [bool(source.unknown_symbols(text)) for text in texts]),
@@ -60,6 +63,7 @@ def evaluation_report(
         errors=errors_table(evaluation, aligned),
         attention=attention_section(model, evaluation, beam),
         confusions=confusions_table(confusions(aligned)),
+        reliability=reliability_section(reliability(evaluation.probabilities, right_of_detailed)),
         leaks=leaks_section(leaks),
         settings=escape(", ".join(f"{name} {value}" for name, value in vars(config).items())),
     )

@@ -16,6 +16,7 @@ from doldari.config import Config
 from doldari.data.batches import shuffled_batches
 from doldari.data.pairs import Pair
 from doldari.data.ragged import Ragged
+from doldari.data.vocabulary import UNKNOWN
 from doldari.engines import make_learner
 from doldari.engines.learner import Learner
 from doldari.errors import ConfigError, DataError
@@ -113,10 +114,11 @@ class Run:
         start.write_weights(model)
         spelled = spelled_pairs(source, target, validation)
         longest = start.longest(x.longest, t.longest - 1, most_longer(x, t))
+        copies = bool((t.ids == UNKNOWN).any())
         warn_of_slow_kernels()
         return cls(
             config,
-            Predictor(TextModel(model, config.model, source, target, *longest)),
+            Predictor(TextModel(model, config.model, source, target, *longest, copies=copies)),
             make_learner(settings, model, dropout_rng),
             x,
             t,

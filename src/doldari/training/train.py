@@ -95,7 +95,7 @@ def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
     """Make a run that stands where its checkpoint says."""
     checkpoint = read_checkpoint(place.path / CHECKPOINT_FILE)
     described = checkpoint.described
-    start = Start(described.source, described.target, lengths=described[3:])
+    start = Start(described.source, described.target, lengths=described[3:6])
     run = Run.prepare(config, plan.data.training, plan.data.validation, start=start)
     try:
         checkpoint.restore(run)

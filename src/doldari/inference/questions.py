@@ -1,0 +1,91 @@
+"""Texts on their way to a search: encoded, in batches of about one length, with the bounds of their answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+
+from doldari.arrays import Ids
+from doldari.data.vocabulary import START, UNKNOWN, Unknown, Vocabulary
+from doldari.errors import ConfigError, UnknownSymbolError, quoted
+from doldari.inference.arguments import check_text, check_unknown, warn_of_long
+from doldari.inference.batching import Progress, answers_in_batches
+from doldari.inference.constraints import Automaton
+from doldari.inference.search import Bounds
+from doldari.models.model_file import ROOM, TextModel
+
+Found = TypeVar("Found")
+
+
+def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") -> list[int]:
+    """Turn a source into ids; UnknownSymbolError where symbols are unknown and refused, or there are no others."""
+    check_text("text", text)
+    ids = source.encode(text, unknown != "error")
+    if ids and set(ids) == {UNKNOWN}:
+        raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was ever seen in training")
+    return ids
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Texts of which those that are not blank are asked: their places, their ids as the model reads them, and the
+    bounds of their answers.
+    """
+
+    texts: Sequence[str]
+    places: list[int]
+    encoded: list[list[int]]
+    bounds: Bounds
+    factor: int  # how many times as large a batch of the model is
+
+    @classmethod
+    def of(
+        cls,
+        model: TextModel,
+        texts: Sequence[str],
+        unknown: Unknown = "error",
+        max_length: int | None = None,
+        automaton: Automaton | None = None,
+    ) -> Self:
+        """Encode texts; one that is much longer than any in training is warned about.
+
+        An answer has at most max_length symbols; or else twice as many as it would have in training, or as its
+        constraint, if there is one, needs.  There is no start symbol in it, and an unknown one only where a symbol of
+        the source takes its place.
+        """
+        check_unknown(unknown)
+        places = [place for place, text in enumerate(texts) if not model.source.is_blank(text)]
+        encoded = [encoded_source(model.source, texts[place], unknown) for place in places]
+        warn_of_long(encoded, model.longest_source)
+        usual = np.array([model.usual_length(len(ids), automaton is None) for ids in encoded], np.int32)
+        longest = ROOM * usual
+        if automaton is not None:
+            usual, longest = np.maximum(usual, automaton.longest), np.maximum(longest, automaton.longest)
+        if max_length is not None:
+            usual, longest = np.minimum(usual, max_length), np.full_like(longest, max_length)
+        if automaton is not None and automaton.distance[0] > longest.min(initial=automaton.distance[0]):
+            shortest = automaton.distance[0]
+            raise ConfigError(f"max_length={max_length}: the shortest answer that is allowed has {shortest} symbols")
+        never = (START,) if unknown == "copy" else (START, UNKNOWN)
+        ids = [ids[::-1] for ids in encoded] if model.config.reverse else encoded
+        return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
+
+    def answered(
+        self,
+        answer: Callable[[list[int], Ids, Bounds], list[Found]],
+        blank: Found,
+        symbols: int,
+        progress: Progress | None = None,
+    ) -> list[Found]:
+        """Let `answer` find something for each text, given the places of a batch, ids xs (N, S), and its bounds.
+
+        A batch has about so many symbols; blank is what is found for a blank text.
+        """
+
+        def answer_batch(batch: list[int], xs: Ids) -> list[Found]:
+            return answer([self.places[n] for n in batch], xs, self.bounds.rows(batch))
+
+        found = answers_in_batches(answer_batch, self.encoded, symbols * self.factor, progress)
+        by_place = dict(zip(self.places, found, strict=True))
+        return [by_place.get(place, blank) for place in range(len(self.texts))]
