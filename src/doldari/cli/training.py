@@ -131,16 +131,18 @@ def train_and_tell(request: "Request") -> None:
 
     with planned(request) as (plan, directory):
         trained = train_shown(plan, directory, Stop())
-        if rank() > 0:
-            raise typer.Exit(1 if trained.error else 128 + trained.stopped_by if trained.stopped_by else 0)
-        conclude(trained, directory, plan.config.model.ensemble)
+        if rank() == 0:  # of several processes the first alone says how it ended
+            conclude(trained, directory, plan.config.model.ensemble)
 
 
 def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
     """Train with everything shown."""
     from doldari.cli.watching import CommandLineDisplay
+    from doldari.training.observer import Observer
     from doldari.training.train import train
 
+    if rank() > 0:
+        return train(plan, directory, Observer(), stop)
     with CommandLineDisplay(plan, stop) as display:
         trained = train(plan, directory, display, stop)
     if not display.has_begun:

@@ -8,7 +8,7 @@ first, rank 0, alone prints and writes.
 import atexit
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -99,8 +99,14 @@ def this_process() -> Processes:
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
     with others():
         distributed.init_process_group(backend, timeout=PATIENCE)
-    atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
+    atexit.register(leave)
     return processes
+
+
+def leave() -> None:
+    """End the threads by which processes exchange, which must be before the interpreter ends."""
+    with suppress(RuntimeError):  # where another process is gone already
+        distributed.destroy_process_group()
 
 
 def choose_device(name: str, processes: Processes) -> torch.device:
