@@ -63,14 +63,14 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
 def answers_to(path: Path | None) -> Iterator[TextIO | None]:
     """Open the file that answers go to, in UTF-8, which is there whole or not at all; None for standard output.
 
-    A pipe or a device is written to as it is.
+    A pipe, a device or a link, such as /dev/stdout, is written to as it is, and never replaced.
     """
     from doldari.files import writing_whole
 
     if path is None:
         answers_in_utf8()
         yield None
-    elif path.exists() and not path.is_file():
+    elif path.is_symlink() or (path.exists() and not path.is_file()):
         if path.is_dir():
             raise ConfigError(f"{path}: is a directory; give the name of a file for the answers")
         with path.open("w", encoding="utf-8", newline="\n") as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from doldari.cli.answering import answers_to
 from doldari.cli.arguments import (
     BeamOption,
     CountOption,
@@ -133,7 +134,8 @@ def evaluate(
         )
         write_whole(report, page.encode())
     if predictions is not None:
-        write_whole(predictions, prediction_table(evaluation).encode())
+        with answers_to(predictions) as file:
+            print(prediction_table(evaluation), end="", file=file)
     if reliability is not None:
         draw_reliability(reliability, bins, printable_name(f"{model} on {' and '.join(data)}"))
     if as_json:

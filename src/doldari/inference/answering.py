@@ -45,22 +45,20 @@ def answers_to(
     # Subwords spell one text in several ways: then more is searched for than asked.
     searched = asked.beam if asked.n_best > 1 and model.target.kind == "subwords" else asked.n_best
 
-    def greedily(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[Hypothesis]]:
-        return [[answer] for answer in greedy(model, xs, bounds)]
+    if asked.beam == 1 and asked.allowed is None and not scored:
+        written = questions.answered(
+            lambda _, xs, bounds: greedy(model, xs, bounds), NOTHING, GREEDY_SYMBOLS, progress
+        )
+        return [[as_answer(model, text, one, asked.unknown)] for text, one in zip(texts, written, strict=True)]
 
     def by_beam(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[Hypothesis]]:
         found = beam_search(model.searched, xs, START, PADDING, bounds, asked.beam, searched)
         return with_forced(model.searched, xs, found, START, PADDING, bounds) if scored else found
 
-    if asked.beam == 1 and asked.allowed is None and not scored:
-        found = questions.answered(greedily, [NOTHING], GREEDY_SYMBOLS, progress)
-    else:
-        symbols = GREEDY_SYMBOLS if asked.beam == 1 else BEAM_SYMBOLS // asked.beam
-        found = questions.answered(by_beam, [NOTHING], symbols, progress)
+    symbols = GREEDY_SYMBOLS if asked.beam == 1 else BEAM_SYMBOLS // asked.beam
+    found = questions.answered(by_beam, [NOTHING], symbols, progress)
     answers = [
         different([as_answer(model, text, one, asked.unknown) for one in some])[: asked.n_best]
-        if len(some) > 1
-        else [as_answer(model, text, some[0], asked.unknown)]
         for text, some in zip(texts, found, strict=True)
     ]
     least = asked.min_probability
@@ -81,9 +79,10 @@ def greedy(model: TextModel, xs: Ids, bounds: Bounds) -> list[Hypothesis]:
 
 def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) -> Answer:
     """Write the answer to a text as text; with "copy", symbols of the text in the place of unknown ones."""
-    copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in found.ids else ()
-    flags = ("limit",) * found.cut + ("forced",) * found.forced if found.cut or found.forced else ()
-    return Answer(model.target.decode(found.ids, copied), found.score, flags)
+    ids, score, cut, forced = found
+    copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+    flags = ("limit",) * cut + ("forced",) * forced if cut or forced else ()
+    return Answer(model.target.decode(ids, copied), score, flags)
 
 
 def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:
