@@ -51,9 +51,7 @@ class ModelConfig:
         "general", "Attention score: general (bilinear, h W v) or dot (h v).", "Model"
     )
     cell: Literal["lstm", "gru"] = setting("lstm", "Recurrent cell.", "Model")
-    layers: int = setting(
-        1, "Number of recurrent layers, in the encoder and in the decoder.", "Model", basic=True, below=1_000
-    )
+    layers: int = setting(1, "Recurrent layers in encoder and decoder each.", "Model", basic=True, below=1_000)
     bidirectional: bool = setting(
         True, "Bidirectional encoder; each direction has half of the hidden units.", "Model"
     )
