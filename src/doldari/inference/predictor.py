@@ -206,7 +206,7 @@ class Predictor:
             raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
-            raise DataError("the text is empty: there is nothing to look at")
+            raise DataError("the text is empty")
         return attention_to(self.text_model, text, unknown, checked_beam(beam))
 
     def allowing(self, allowed: Allowed, max_length: int | None = None) -> Automaton:

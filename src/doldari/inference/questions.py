@@ -23,7 +23,7 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
     check_text("text", text)
     ids = source.encode(text, unknown != "error")
     if ids and set(ids) == {UNKNOWN}:
-        raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was ever seen in training")
+        raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was seen in training")
     return ids
 
 

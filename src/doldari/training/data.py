@@ -54,9 +54,9 @@ class TrainingData(NamedTuple):
                     )
                     if was is not None and is_now is not None and was != is_now
                 ]
-                what = "; ".join(changed) or "as long as before, with other content"
+                what = "; ".join(changed) or "same size, different content"
                 raise DataError(
-                    f"{origin.name}: is not what the run was trained on ({what}; SHA-256 {old['sha256'][:12]}..., "
+                    f"{origin.name}: has changed since the run started ({what}; SHA-256 {old['sha256'][:12]}..., "
                     f"now {origin.sha256[:12]}...); restore it, or start a new run"
                 )
 
@@ -94,7 +94,7 @@ def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | 
         if data is None and place not in TASKS and not Path(place).exists():
             raise DataError(f"{place}: is no longer there; say where it is now, in place of DATA")
     if texts is None or (held_out is None and not reading["split"]):
-        raise ConfigError("the run was trained on pairs that are in no file; give the same pairs again")
+        raise ConfigError("the run was trained on pairs that were not in a file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
     as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
     return read_training_data(texts, held_out, as_then)
