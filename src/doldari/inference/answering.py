@@ -65,24 +65,39 @@ def answers_to(
     return answers if least is None else [[one.at_least(least) for one in some] for some in answers]
 
 
+def texts_greedily(model: TextModel, texts: Sequence[str], unknown: Unknown, max_length: int | None) -> list[str]:
+    """Answer texts greedily and tell no more of it: a third of the time that Python takes besides is saved."""
+    questions = Questions.of(model, texts, unknown, max_length)
+    nothing: list[int] = []
+    written = questions.answered(lambda _, xs, bounds: greedy_ids(model, xs, bounds)[0], nothing, GREEDY_SYMBOLS)
+    return [decoded(model, text, ids, unknown) for text, ids in zip(texts, written, strict=True)]
+
+
 def greedy(model: TextModel, xs: Ids, bounds: Bounds) -> list[Hypothesis]:
+    """Write the likeliest symbol at each step; how likely they are is not known."""
+    return [Hypothesis(ids, math.nan, cut) for ids, cut in zip(*greedy_ids(model, xs, bounds), strict=True)]
+
+
+def greedy_ids(model: TextModel, xs: Ids, bounds: Bounds) -> tuple[list[list[int]], list[bool]]:
     """Write the likeliest symbol at each step; an answer that has not ended one symbol after the last is cut."""
     written = model.model.generate(xs, START, int(bounds.longest.max(initial=0)) + 1, bounds.never)
     lengths = (np.asarray(written) != PADDING).sum(axis=1)
     kept = np.minimum(lengths, bounds.longest).tolist()
     rows = written[:, : max(kept, default=0)].tolist()
-    return [
-        Hypothesis(ids[:most], math.nan, cut)
-        for ids, most, cut in zip(rows, kept, (lengths > bounds.longest).tolist(), strict=True)
-    ]
+    return [ids[:most] for ids, most in zip(rows, kept, strict=True)], (lengths > bounds.longest).tolist()
 
 
 def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) -> Answer:
-    """Write the answer to a text as text; with "copy", symbols of the text in the place of unknown ones."""
+    """Write the answer to a text as text, with its score and flags."""
     ids, score, cut, forced = found
-    copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
     flags = ("limit",) * cut + ("forced",) * forced if cut or forced else ()
-    return Answer(model.target.decode(ids, copied), score, flags)
+    return Answer(decoded(model, text, ids, unknown), score, flags)
+
+
+def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -> str:
+    """Write the answer to a text as text; with "copy", symbols of the text in the place of unknown ones."""
+    copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+    return model.target.decode(ids, copied)
 
 
 def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:
