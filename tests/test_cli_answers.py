@@ -97,7 +97,7 @@ def test_a_file_in_the_place_of_a_text(cli, model):
     done = cli("predict model.safetensors ab")
     assert done.out == model("ab") + "\n"
     assert done.err.startswith(
-        "warning: ab is a file; for an answer to each of its lines: doldari predict model.safetensors --input ab\n"
+        "warning: ab is a file; to predict each of its lines: doldari predict model.safetensors --input ab\n"
     )
 
 
