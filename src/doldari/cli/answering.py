@@ -70,12 +70,9 @@ def answers_to(path: Path | None) -> Iterator[TextIO | None]:
     if path is None:
         answers_in_utf8()
         yield None
-    elif path.is_symlink() or (path.exists() and not path.is_file()):
+    else:
         if path.is_dir():
             raise ConfigError(f"{path}: is a directory; give the name of a file for the answers")
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-    else:
         with writing_whole(path) as binary:
             text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
             yield text
