@@ -48,7 +48,7 @@ class TimeLSTM:
         weights = [pytorch_gates(self.Wx).t(), pytorch_gates(self.Wh).t(), pytorch_gates(self.b), self.second_bias]
         training = torch.is_grad_enabled()
         hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
-        return hs, State(h[0], c[0])
+        return hs, State(h.squeeze(0), c.squeeze(0))
 
 
 class TimeGRU:
@@ -67,7 +67,7 @@ class TimeGRU:
         h = xs.new_zeros(len(xs), self.Wh.shape[0]) if first is None else first.h
         weights = [self.Wx.t(), self.Wh.t(), self.b, self.second_bias]
         hs, h = torch.gru(xs, h[None], weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)
-        return hs, State(h[0])
+        return hs, State(h.squeeze(0))
 
 
 CELLS: dict[str, type[TimeLSTM] | type[TimeGRU]] = {"lstm": TimeLSTM, "gru": TimeGRU}
