@@ -142,7 +142,7 @@ def test_what_several_processes_cannot_do(monkeypatch, tmp_path):
     ):
         Processes(8).check(64, "5m")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="engine=numpy: trains in one process, not under torchrun; give --engine"):
+    with pytest.raises(ConfigError, match="engine=numpy: trains in one process, not under torchrun; choose torch"):
         doldari.train([("a", "b"), ("b", "c")], out=tmp_path / "run", epochs=1)
     assert not (tmp_path / "run").exists()
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "1")
