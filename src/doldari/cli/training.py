@@ -28,7 +28,7 @@ from doldari.errors import ConfigError, TrainingError
 from doldari.percent import percent
 from doldari.recipes import RECIPES
 from doldari.report.usage import resume_command
-from doldari.torchrun import is_restarted, may_restart, rank
+from doldari.torchrun import attempt, may_restart, rank
 
 if TYPE_CHECKING:
     from doldari.training.directory import RunDirectory
@@ -140,7 +140,7 @@ def after_restart(request: "Request") -> "Request":
     from doldari.training.plan import Request
     from doldari.training.record import read_record
 
-    if not is_restarted() or request.out is None:
+    if attempt() == 0 or request.out is None:
         return request
     record = read_record(RunDirectory(NoClaim(Path(request.out))))
     begun = record is not None and record.get("command") == request.command

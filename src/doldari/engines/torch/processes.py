@@ -19,7 +19,7 @@ from torch import Tensor, distributed
 
 from doldari.errors import ProcessLostError
 from doldari.settings import refused
-from doldari.torchrun import rank, world_size
+from doldari.torchrun import attempt, rank, world_size
 
 PATIENCE = timedelta(minutes=10)  # for the others at a meeting, before a process gives up
 
@@ -101,7 +101,10 @@ def this_process() -> Processes:
     if torch.cuda.is_available():
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
     with others():
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        # Addresses are put where those of an attempt before this one still stand: they must not be taken for them.
+        store, rank_there, size = next(distributed.rendezvous("env://", timeout=PATIENCE))  # type: ignore[attr-defined]
+        store = distributed.PrefixStore(f"attempt-{attempt()}", store)  # type: ignore[attr-defined]
+        distributed.init_process_group(backend, store=store, rank=rank_there, world_size=size, timeout=PATIENCE)
     atexit.register(leave)
     return processes
 
