@@ -29,7 +29,8 @@ def test_train_evaluate_predict(cli, pairs, tmp_path):
     assert lines[0].startswith("36 training pairs, 4 validation pairs")
     assert [line.split()[:2] for line in lines[1:10]] == [["epoch", f"{epoch}/9"] for epoch in range(1, 10)]
     assert sum(line.lstrip()[0] in "✓✗" for line in lines[10:-1]) == 4
-    assert lines[-1].startswith("Model saved to runs/pairs. Try: doldari predict runs/pairs ")
+    saved = r"Model (of the best epoch \(\d\) )?saved to runs/pairs\. Try: doldari predict runs/pairs "
+    assert re.match(saved, lines[-1])
     assert sorted(path.name for path in (tmp_path / "runs/pairs").iterdir()) == [
         "accuracy.png",
         "checkpoint.safetensors",
@@ -67,8 +68,8 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     assert [line.split()[0] for line in shown[:6]] == ["accuracy", "WER", "CER", "BLEU", "chrF", "ECE"]
     assert shown[1].startswith("WER      75.00%")
     leaks = {"pairs": int(model("aa") == "a"), "sources": 5 - (model("aa") == "a")}
-    others = f"the sources of {leaks['sources']} others, with another target"
-    assert f"also in pairs.tsv: {leaks['pairs']} of the pairs, and {others}" in shown[6:8]
+    others = f"{leaks['sources']} sources with another target"
+    assert f"also in pairs.tsv: {leaks['pairs']} pairs; and {others}" in shown[6:8]
     result = json.loads(cli("evaluate runs/pairs test.tsv --training pairs.tsv --json").out)
     assert (result["examples"], result["correct"]) == (4, 1)
     assert result["scores"]["WER"]["value"] == 0.75
@@ -78,7 +79,7 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     page = Path("new/r.html").read_text("utf-8")
     assert "<h1>runs/pairs on test.tsv</h1>" in page
     assert "25.00%" in page
-    assert f"Sources that stand in training with another target: {leaks['sources']}." in page
+    assert f"Sources that have another target in the training pairs: {leaks['sources']}." in page
     assert page.count('<table class="attention">') == 3
 
 
@@ -319,7 +320,7 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert with_sources[1] == "가\t\t"
     columns = cli("predict runs/pairs --unknown unknown", stdin=b"aa\tb\n")
     assert (columns.code, columns.out) == (1, "\n")
-    assert "text 1: 'aa\\tb': a tab in it, and the model has no features; give sources only" in columns.err
+    assert "text 1: 'aa\\tb': contains a tab, but the model has no features; give sources only" in columns.err
     assert "text 2: '가': the symbol '가' (U+AC00) was not seen in training\n" in done.err  # nothing else is in it
     hinted = cli("predict runs/pairs a가").err
     assert hinted.startswith("error: text 1: 'a가': the symbol '가' (U+AC00) was not seen in training; let such ")
@@ -431,7 +432,7 @@ def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     refused = cli("evaluate runs/pairs test.tsv")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(
-        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was not seen in training (and 2 more such sources); let"
+        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was not seen in training (and 2 more sources); let"
     )
     counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
     assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)
@@ -650,10 +651,10 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
         ("predict model --matching x+", "error: 'x+' allows nothing"),
         ("predict model --beam 2 --n-best 3", "error: beam=2, n_best=3"),
         ("predict model abc --one-of foreign.txt", "error: foreign.txt: the list allows nothing"),
-        ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
+        ("predict model abc --matching a --one-of list.txt", "error: --matching, --one-of: give one of the two"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
-        ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
-        ("predict model abc --top-k 2", "error: temperature, top_k and seed: go with sample"),
+        ("predict model abc --sample --beam 2", "error: --sample: cannot be combined with --beam or --n-best"),
+        ("predict model abc --top-k 2", "error: --temperature, --top-k, --seed: need --sample"),
         ("train pairs.tsv --recipe adition", "error: --recipe adition: no such recipe (known: addition"),
         ("train pairs.tsv --tie --decoder peeky", "error: --tie"),
         ("train pairs.tsv --decoder plain --attention dot", "error: --attention dot: needs --decoder attention"),
@@ -690,7 +691,7 @@ def test_attend_prints_what_predict_answers(cli, tmp_path):
     assert cli(trained).code == 0
     answer = cli("predict spaced ab").out.strip()
     assert " " in answer
-    assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; the picture")
+    assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; plot saved to")
 
 
 def test_show(cli, model, tmp_path):

@@ -151,7 +151,7 @@ def collect(rows: Rows, columns: Columns | None, source: Source, separator: str)
         try:
             builder.add(*pair, number)
         except UnicodeEncodeError:
-            bad.add(number, "contains half a character (a lone surrogate)")
+            bad.add(number, "half a character in it (a lone surrogate)")
     hint = f"; expected on each line: source, {separator}, target" if columns is None else ""
     return finished(builder, bad, (source,), bool(places[2]), hint)
 
@@ -163,7 +163,7 @@ def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_
         more = f" (and {bad.count - 1:,} more lines)" if bad.count > 1 else ""
         raise DataError(f"{name}:{bad.first}{more}{hint}")
     if not builder:
-        raise DataError(f"{name}: the file is empty")
+        raise DataError(f"{name}: no pairs in it: the file is empty")
     return builder.pairs(tuple(source.origin() for source in sources), has_features)
 
 

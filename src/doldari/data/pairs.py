@@ -58,7 +58,7 @@ class Pairs(Sequence[Pair]):
                 builder.add(source, target, number)
             except UnicodeEncodeError as error:
                 place = f"{name}[{number - 1}]" if name == PYTHON else name
-                raise DataError(f"{place}: contains half a character (a lone surrogate)") from error
+                raise DataError(f"{place}: half a character in it (a lone surrogate)") from error
         made = builder.pairs((), has_features)
         made.origins = (Origin(name, None, None, digest(made)),)
         return made

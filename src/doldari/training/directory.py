@@ -154,7 +154,7 @@ def locked(directory: Path) -> FileLock:
         raise RunExistsError(f"{directory}: in use by another training; wait, or choose another --out") from error
     except (OSError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
-        what = "cannot be written" if there else "cannot be made a directory for the run"
+        what = "cannot be written" if there else "cannot be used as the run directory"
         raise RunExistsError(f"{directory}: {what}: {reason}") from error
     return lock
 
