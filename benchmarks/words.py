@@ -14,7 +14,6 @@ from doldari.config import ModelConfig
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, SPECIALS, START, Vocabulary
 from doldari.models.model_file import TextModel
-from doldari.training.encoding import most_longer
 
 OURS = "doldari" if NATIVE else "doldari, reference kernels"
 V, H, N = 60, 256, 64
@@ -168,7 +167,7 @@ def taught_predictor(model: Seq2seq, steps: int, learning_rate: float) -> Predic
     trainer, longer = Trainer(model, Adam(learning_rate)), 0
     for x, t in word_batches(steps * N, seed=1):
         trainer.step(x, t, max_grad=1.0)
-        longer = max(longer, most_longer(x, t))
+        longer = max(longer, int(((t != PADDING).sum(axis=1) - 1 - (x != PADDING).sum(axis=1)).max()))
     return Predictor(TextModel(model, ModelConfig(), VOCABULARY, VOCABULARY, LONGEST, LONGEST, longer))
 
 

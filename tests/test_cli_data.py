@@ -349,5 +349,5 @@ def test_stats(cli):
     assert "also in x.tsv: 1 pairs; and 0 sources with another target" in lines
     assert "source symbols not in x.tsv: q" in lines
     assert "target symbols not in x.tsv: x" in lines
-    assert cli("stats addition").out.startswith("addition: 50,000 pairs\n")
+    assert cli("stats copy").out.startswith("copy: 50,000 pairs\n")
     assert cli("stats none.tsv").code == 1
