@@ -29,12 +29,12 @@ def test_long_pairs_are_left_out_by_line(tmp_path):
     pairs = read_pairs(path)
     kept, (message,) = said(within_length, pairs, CONFIG.replace(max_length=10))
     assert kept == [Pair("a", "b"), Pair("a", "é" * 10)]
-    assert message == f"2 pairs are left out, of more than 10 symbols: {path}:3, 5"
+    assert message == f"2 pairs are skipped, longer than 10 symbols: {path}:3, 5"
     assert said(within_length, pairs, CONFIG.replace(max_length=11)) == (pairs, [])
     assert said(within_length, pairs, CONFIG) == (pairs, [])
     many = Pairs.of([("a" * 20, "b")] * 15, "list")
     _, (message,) = said(within_length, many, CONFIG.replace(max_length=10))
-    assert message == "15 pairs are left out, of more than 10 symbols: list, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 5 more"
+    assert message == "15 pairs are skipped, longer than 10 symbols: list, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 5 more"
 
 
 def test_symbols_are_counted_as_they_are_cut():
