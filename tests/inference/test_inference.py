@@ -49,7 +49,9 @@ def test_unknown_symbols_and_long_sources():
             predictor.predict(["ab", "qq"], unknown=choice)
     with pytest.raises(ConfigError, match="unknown=True: must be one of error, unknown, copy"):
         predictor.predict(["aq"], unknown=True)
-    with pytest.warns(LongSourceWarning, match="13 symbols, the longest in training had 8; distrust its answer$"):
+    with pytest.warns(
+        LongSourceWarning, match="13 symbols, the longest in training had 8; its prediction is unsafe$"
+    ):
         predictor("a" * 13)
     with pytest.warns(LongSourceWarning, match=r"14 symbols.*\(and those of 1 others\)"):
         predictor.predict(["a" * 13, "a", "a" * 14])

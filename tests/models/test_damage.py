@@ -310,7 +310,7 @@ def test_absurd_sizes_are_refused_before_a_model_is_made(monkeypatch):
     for setting in ("hidden_size", "embedding_size", "layers", "ensemble"):
         description = describe(MODELS["plain"])
         description["model"][setting] = 998 if setting in ("layers", "ensemble") else 2**31 - 2
-        with pytest.raises(ModelFileError, match=r"expected|not those of its configuration"):
+        with pytest.raises(ModelFileError, match=r"expected|do not fit its configuration"):
             described_model(description, WEIGHTS["plain"])
         empty = {name: array[:0] for name, array in WEIGHTS["plain"].items()}
         with pytest.raises(ModelFileError):

@@ -141,7 +141,7 @@ def test_of_another_kind(path):
     [
         ({"format": 2}, "another version of doldari"),
         ({"source": ["a"]}, r"encoder.embed.W is \(5, 3\), expected \(4, 3\)"),
-        ({"source": 3}, "not a whole doldari model"),
+        ({"source": 3}, "not a valid doldari model"),
         ({"source": [["a"], "b"]}, "different texts"),
         ({"source": ["a", "a"]}, "different texts"),
         ({"model": {"hidden_size": "x"}}, "hidden_size='x': must be a whole number"),
@@ -162,7 +162,7 @@ def test_missing_and_foreign_weights(path):
     weights = load_file(path)
     weights.pop("decoder.affine.b")
     write(path, described(path), weights)
-    with pytest.raises(ModelFileError, match="not those of its configuration"):
+    with pytest.raises(ModelFileError, match="do not fit its configuration"):
         load_model(path)
 
 

@@ -90,7 +90,7 @@ def test_where_it_looked_in_the_worst_errors(all_right):
     chosen = ["ab", "b<\tV;PST"] if all_right else ["b<\tV;PST"]
     assert asked == [(source, {"unknown": "unknown", "beam": 4}) for source in chosen]
     assert page.count('<table class="attention">') == len(chosen)
-    assert ("Of the first sources" if all_right else "Of the worst errors") in page
+    assert ("For the first sources" if all_right else "For the worst errors") in page
     assert '<figcaption dir="auto">b&lt; <span class="features">V;PST</span><br>' in page
 
 
@@ -111,11 +111,11 @@ def test_text_is_escaped():
 
 def test_what_it_says():
     text = " ".join("".join(Reader(make_page(targets=[["x y", "y"], ["x"], ["y"], ["z"]])).text).split())
-    assert "4 sources, 1 of them answered right." in text
-    assert "With several targets, each of which is right: 1." in text
-    assert "With symbols never seen in training: 1, of them answered right: 0." in text
+    assert "4 sources, 1 predicted correctly." in text
+    assert "With several targets, each of them correct: 1." in text
+    assert "With symbols not seen in training: 1, of them predicted correctly: 0." in text
     assert "accuracy25.00%0.00% to 75.00%" in text
-    assert "Not looked for" in text
+    assert "Not checked" in text
     assert "source_symbols characters" in text
 
 
@@ -127,38 +127,38 @@ def test_errors_are_aligned_the_worst_first():
     assert '<span class="features">V;PST</span>' in page
     wrong = page[order[2] :]
     assert "<tr><th>target<td>&lt;i&gt;x&lt;/i&gt;<td><mark>y</mark><tr>" in wrong
-    assert "<tr><th>answer<td>&lt;i&gt;x&lt;/i&gt;<td><mark>z</mark></table>" in wrong
-    assert "<mark>z</mark><tr><th>answer<td><mark>·</mark>" in page[order[1] : order[2]]
+    assert "<tr><th>prediction<td>&lt;i&gt;x&lt;/i&gt;<td><mark>z</mark></table>" in wrong
+    assert "<mark>z</mark><tr><th>prediction<td><mark>·</mark>" in page[order[1] : order[2]]
 
 
 def test_confusions_are_counted():
     page = make_page()
-    assert '<tr><td>·<td>y<td>put in<td class="number">2' in page
-    assert '<tr><td>y<td>z<td>taken for<td class="number">1' in page
-    assert '<tr><td>z<td>·<td>left out<td class="number">1' in page
+    assert '<tr><td>·<td>y<td>inserted<td class="number">2' in page
+    assert '<tr><td>y<td>z<td>substituted<td class="number">1' in page
+    assert '<tr><td>z<td>·<td>deleted<td class="number">1' in page
 
 
 def test_bars_are_as_high_as_the_shares():
     """Of sources of 2, 3 and 5 symbols one in two, none and none are right: the bar of a half ends at half height."""
     page = make_page()
-    assert "<title>2: 1 of 2 answers, 50.0%</title>" in page
-    assert "<title>3: 0 of 1 answers, 0.0%</title>" in page
+    assert "<title>2: 1 of 2 predictions, 50.0%</title>" in page
+    assert "<title>3: 0 of 1 predictions, 0.0%</title>" in page
     half = re.search(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title>2: 1 of 2', page)
     assert [float(number) for number in half.groups()] == [115.0, 105.0]
     assert re.search(r'<line x1="40" x2="900" y1="115" y2="115"/>', page)
 
 
 def test_leaks_are_named():
-    assert "no source of these pairs stands in training" in make_page(leaks=Leaks([], []))
+    assert "no source of these pairs is in the training pairs" in make_page(leaks=Leaks([], []))
     page = make_page(leaks=Leaks([Pair("p", "q")] * 60, [(Pair("r\tV", "s"), "t")]))
-    assert f"Pairs that stand in training: 60, {ERRORS} of them here." in page
-    assert "Sources that stand in training with another target: 1." in page
+    assert f"Pairs that are also training pairs: 60, {ERRORS} shown." in page
+    assert "Sources that have another target in the training pairs: 1." in page
     assert '<td dir="auto">r <span class="features">V</span><td dir="auto">s<td dir="auto">t' in page
 
 
 def test_nothing_wrong():
     page = make_page([("ab", "x", "x")])
-    assert "every answer is right" in page
+    assert "every prediction is correct" in page
     assert "<mark>" not in page
 
 

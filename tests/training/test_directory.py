@@ -56,7 +56,7 @@ def test_two_trainings_never_share_a_directory(tmp_path):
     with claim(tmp_path / "a" / "run"):
         for options in ({}, {"overwrite": True}, {"resume": True}):
             with (
-                pytest.raises(RunExistsError, match="another training is writing there"),
+                pytest.raises(RunExistsError, match="in use by another training"),
                 claim(tmp_path / "a" / "run", **options),
             ):
                 pass
@@ -108,7 +108,7 @@ def test_an_older_run_is_refused_and_kept_until_an_epoch_is_done(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     older = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
     with pytest.raises(
-        RunExistsError, match=r"already holds a run \(history\.jsonl\); give another --out, --overwrite"
+        RunExistsError, match=r"already holds a run \(history\.jsonl\); choose another --out, use --overwrite"
     ):
         doldari.train(PAIRS, out=tmp_path, **SMALL)
 
@@ -165,7 +165,7 @@ def test_a_replacement_that_a_crash_cut_short_is_finished(tmp_path):
 
 def test_a_directory_that_is_removed_during_training(tmp_path):
     remove = AtStep(6, lambda run: shutil.rmtree(tmp_path / "run"))
-    with pytest.raises(RunLostError, match=r"run: was removed or replaced while a training wrote there"):
+    with pytest.raises(RunLostError, match=r"run: was removed or replaced during training"):
         doldari.train(PAIRS, out=tmp_path / "run", observer=remove, **SMALL)
     assert names(tmp_path) == []
 
@@ -197,8 +197,7 @@ def test_output_that_cannot_be_written_is_said_once_and_training_goes_on(tmp_pat
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         0,
-        "warning: standard output: No space left on device; what is printed is lost from here on, "
-        "the training goes on\n",
+        "warning: standard output: No space left on device; further output is lost; the training continues\n",
     )
     assert names(tmp_path / "runs/copy") == FILES
 
