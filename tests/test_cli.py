@@ -437,8 +437,8 @@ def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
     assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)
     assert counted.err == (
-        "warning: test.tsv:4: '가': none of its symbols was seen in training (and 1 more such sources); "
-        "counted as wrong\n"
+        "warning: test.tsv:4: '가': none of its symbols was seen in training (and 1 more sources); "
+        "counted as errors\n"
     )
     asked = cli("predict runs/pairs --unknown copy", stdin="가\naa".encode())
     assert (asked.code, asked.out.count("\n")) == (1, 2)
