@@ -351,3 +351,18 @@ def test_stats(cli):
     assert "target symbols not in x.tsv: x" in lines
     assert cli("stats copy").out.startswith("copy: 50,000 pairs\n")
     assert cli("stats none.tsv").code == 1
+
+
+def test_compressed_standard_input_is_named(cli, model):
+    refused = cli("predict model", stdin=gzip.compress(b"aa\n"))
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "error: standard input is gzip data; read it by --input -\n"
+    assert cli("predict model --input -", stdin=gzip.compress(b"aa\n")).out == cli("predict model aa").out
+
+
+def test_lines_with_commas_are_not_taken_for_the_chapters(cli):
+    Path("ids.txt").write_text("".join(f"w_{n},ab{n}\n" for n in range(10, 40)))
+    refused = cli(f"train ids.txt {QUICK}")
+    assert (refused.code, refused.out) == (1, "")
+    assert "ids.txt:1: no tab" in refused.err
+    assert "not the chapter's file: every line has a comma" in refused.err

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -47,7 +48,7 @@ class Columns(NamedTuple):
 def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     """Yield the lines of a file, or of standard input, as many at a time as there are: who writes one is answered."""
     from doldari.data.lines import cut_lines
-    from doldari.data.opening import Source
+    from doldari.data.opening import MAGIC, WIDE, Source
 
     if path is not None:
         with Source(path) as source:
@@ -56,7 +57,12 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     if sys.stdin is None:
         raise DataError("standard input is closed; give texts as arguments")
     stdin: Any = sys.stdin.buffer
-    yield from cut_lines(iter(lambda: stdin.read1(1 << 16), b""), b"\n", LONGEST_LINE)
+    first = stdin.read1(1 << 16)
+    packed = next((name for mark, name in (MAGIC | WIDE).items() if first.startswith(mark)), None)
+    if packed is not None:
+        raise DataError(f"standard input is {packed} data; read it by --input -")
+    blocks = chain([first], iter(lambda: stdin.read1(1 << 16), b""))
+    yield from cut_lines(blocks, b"\n", LONGEST_LINE)
 
 
 @contextmanager

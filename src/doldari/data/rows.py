@@ -27,18 +27,23 @@ def tab_rows(lines: Numbered, may_be_chapter: bool) -> Rows:
 
 
 def exact_rows(number: int, text: str, lines: Numbered) -> Rows:
-    """Yield question and answer of the chapter's lines: several, of one width, with `_` at one place; else refuse."""
+    """Yield question and answer of the chapter's lines: several, of one width, with `_` at one place; else refuse.
+
+    Where every line has a comma too, commas are likelier to stand between columns.
+    """
     length, place = len(text), text.index("_")
-    other = "it has one line"
+    other, commas = "it has one line", True
     for later, line in chain([(number, text)], lines):
         if not line.strip(" "):
             continue
         if len(line) != length or line.find("_") != place:
-            other = f"line {later} is not as long, or has its _ elsewhere"
+            other, commas = f"line {later} is not as long, or has its _ elsewhere", False
             break
         if later > number:
             other = ""
+        commas = commas and "," in line
         yield later, [line[:place].strip(" "), line[place + 1 :].strip(" ")]
+    other = other or "every line has a comma" * commas
     if other:
         hint = "--format chapter reads it as such"
         yield number, f"no tab{looks_like(text)}, and not the chapter's file: {other} ({hint})"

@@ -136,7 +136,8 @@ def blank_ends_warning(pairs: Pairs, kind: str) -> str:
     if not rows:
         return ""
     what = "target begins or ends" if len(rows) == 1 else "targets begin or end"
-    return f"{len(rows):,} {what} with blanks, the first at {pairs.place(rows[0])}; correct predictions need them"
+    first = pairs.place(min(rows, key=pairs.line))
+    return f"{len(rows):,} {what} with blanks, the first at {first}; correct predictions need them"
 
 
 def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:

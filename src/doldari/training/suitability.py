@@ -43,7 +43,7 @@ def within_length(pairs: Pairs, config: Config) -> Pairs:
     # A look at the bytes spares counting the symbols of nearly all.
     candidates = np.flatnonzero(pairs.longest_bytes() * EXPANSION > limit).tolist()
     lengths = {index: longest_side(pairs[index], pairs.has_features, config) for index in candidates}
-    long = [index for index in candidates if lengths[index] > limit]
+    long = sorted((index for index in candidates if lengths[index] > limit), key=pairs.line)
     if not long:
         return pairs
     places = ", ".join([pairs.place(long[0]), *(str(pairs.line(index)) for index in long[1:SHOWN])])
