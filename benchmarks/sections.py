@@ -165,7 +165,7 @@ def ask(predictor: Any, calls: list[list[str]], kernels: str) -> None:
     """Answer texts, call by call, with these kernels."""
     with using_kernels(kernels):
         for asked in calls:
-            predictor.predict(asked)
+            predictor.predict(asked, max_length=4)  # as PyTorch does
 
 
 def torch_predicting(kind: str, calls: list[list[str]], vocabulary: Any) -> dict[str, Callable[[], object]]:

@@ -1,10 +1,15 @@
 """Fixtures that many tests share."""
 
+import io
+import sys
+import warnings
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 
 from doldari import kernels
+from doldari.cli import main
 from doldari.kernels import reference
 
 IMPLEMENTATIONS = ["reference"] + ["native"] * (kernels.name == "native")
@@ -17,3 +22,31 @@ def implementation(request, monkeypatch):
     for name in reference.__all__:
         monkeypatch.setattr(kernels, name, getattr(module, name))
     return request.param
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd, tmp_path):
+    """Run a command in an empty directory: its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["doldari", *(word for part in arguments for word in part.split())])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = 0
+        with warnings.catch_warnings():  # main() shows warnings its own way
+            warnings.simplefilter("default")
+            try:
+                main()
+            except SystemExit as exit:
+                code = exit.code or 0
+        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
+
+    return run
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A file of forty pairs: a letter once to four times, and the letter."""
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{letter * n}\t{letter}\n" for letter in "abcdefghij" for n in range(1, 5)))
+    return path

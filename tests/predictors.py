@@ -12,7 +12,7 @@ SOURCES = ["ab", "abba", "ba", "bcb", "aaabbb", "c"]
 
 
 def make_predictor(ensemble=False, **settings):
-    config = ModelConfig(**{"hidden_size": 6, "wordvec_size": 3, "decoder": "attention"} | settings)
+    config = ModelConfig(**{"hidden_size": 6, "embedding_size": 3, "decoder": "attention"} | settings)
     source, target = Vocabulary.build(["abc"], "characters"), Vocabulary.build(["xyz"], "characters")
     rng = np.random.default_rng(4)
     members = [build_model(config, source, target, rng=rng) for _ in range(3)]

@@ -147,7 +147,7 @@ def test_an_observer_is_told_of_everything():
 )
 def test_a_loss_far_above_guessing_is_said_with_its_cause(settings, remedy):
     with pytest.warns(
-        UserWarning, match=rf"the loss of epoch \d, .*, is far above that of guessing, 3\.\d\d; {remedy}"
+        UserWarning, match=rf"the loss of epoch \d, .*, is far above that of random guessing, 3\.\d\d; {remedy}"
     ):
         doldari.train(reverse_pairs(50), progress=False, schedule="constant", **SMALL | settings | {"epochs": 1})
 

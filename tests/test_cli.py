@@ -1,6 +1,5 @@
 """The command line as a user meets it: what is printed where, exit codes, bad input, interruption."""
 
-import io
 import json
 import os
 import re
@@ -8,47 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 import doldari
-from doldari.cli import main
 from doldari.inference.metrics import Evaluation
 from doldari.training.observer import Stop, stop_on_signals
 
 QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd, tmp_path):
-    """Run a command in an empty directory: its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "argv", ["doldari", *(word for part in arguments for word in part.split())])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = 0
-        with warnings.catch_warnings():  # main() shows warnings its own way
-            warnings.simplefilter("default")
-            try:
-                main()
-            except SystemExit as exit:
-                code = exit.code or 0
-        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
-
-    return run
-
-
-@pytest.fixture
-def pairs(tmp_path):
-    """A file of forty pairs: a letter once to four times, and the letter."""
-    path = tmp_path / "pairs.tsv"
-    path.write_text("".join(f"{letter * n}\t{letter}\n" for letter in "abcdefghij" for n in range(1, 5)))
-    return path
 
 
 def test_train_evaluate_predict(cli, pairs, tmp_path):
@@ -58,10 +26,11 @@ def test_train_evaluate_predict(cli, pairs, tmp_path):
     )
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert lines[0].startswith("36 pairs to train on, 4 to validate with")
+    assert lines[0].startswith("36 training pairs, 4 validation pairs")
     assert [line.split()[:2] for line in lines[1:10]] == [["epoch", f"{epoch}/9"] for epoch in range(1, 10)]
     assert sum(line.lstrip()[0] in "✓✗" for line in lines[10:-1]) == 4
-    assert lines[-1].startswith("runs/pairs holds the model")
+    saved = r"Model (of the best epoch \(\d\) )?saved to runs/pairs\. Try: doldari predict runs/pairs "
+    assert re.match(saved, lines[-1])
     assert sorted(path.name for path in (tmp_path / "runs/pairs").iterdir()) == [
         "accuracy.png",
         "checkpoint.safetensors",
@@ -95,12 +64,12 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     (tmp_path / "test.tsv").write_text(f"aa\t{model('aa')}\naa\tz z\nbb\tz z\nccc\tz\ndddd\tz\n")
     shown = cli("evaluate runs/pairs test.tsv --training pairs.tsv").out.splitlines()
     assert shown[0].startswith("accuracy 25.00%")
-    assert shown[0].endswith("  1 of 4 right")
+    assert shown[0].endswith("  1 of 4 correct")
     assert [line.split()[0] for line in shown[:6]] == ["accuracy", "WER", "CER", "BLEU", "chrF", "ECE"]
     assert shown[1].startswith("WER      75.00%")
     leaks = {"pairs": int(model("aa") == "a"), "sources": 5 - (model("aa") == "a")}
-    others = f"the sources of {leaks['sources']} others, with another target"
-    assert f"also in pairs.tsv: {leaks['pairs']} of the pairs, and {others}" in shown[6:8]
+    others = f"{leaks['sources']} sources with another target"
+    assert f"also in pairs.tsv: {leaks['pairs']} pairs; and {others}" in shown[6:8]
     result = json.loads(cli("evaluate runs/pairs test.tsv --training pairs.tsv --json").out)
     assert (result["examples"], result["correct"]) == (4, 1)
     assert result["scores"]["WER"]["value"] == 0.75
@@ -110,7 +79,7 @@ def test_evaluate_measures(cli, pairs, tmp_path):
     page = Path("new/r.html").read_text("utf-8")
     assert "<h1>runs/pairs on test.tsv</h1>" in page
     assert "25.00%" in page
-    assert f"Sources that stand in training with another target: {leaks['sources']}." in page
+    assert f"Sources that have another target in the training pairs: {leaks['sources']}." in page
     assert page.count('<table class="attention">') == 3
 
 
@@ -120,7 +89,7 @@ def test_train_again_is_refused_unless_overwriting(cli, pairs):
     before = model.read_bytes()
     refused = cli(f"train {pairs} {QUICK} --seed 5")
     assert refused.code == 1
-    assert "runs/pairs: holds a run already" in refused.err
+    assert "runs/pairs: already holds a run" in refused.err
     assert "--overwrite" in refused.err
     assert model.read_bytes() == before
     assert cli(f"train {pairs} {QUICK} --seed 5 --overwrite").code == 0
@@ -131,7 +100,7 @@ def test_settings_from_a_file_and_options(cli, pairs, tmp_path):
     (tmp_path / "base.toml").write_text("[model]\nhidden_size = 4\n[training]\nepochs = 3\n")
     done = cli(f"train {pairs} --config base.toml --epochs 1 --out there --validation {pairs}")
     assert done.code == 0
-    assert "40 pairs to train on, 40 to validate with" in done.out
+    assert "40 training pairs, 40 validation pairs" in done.out
     written = (tmp_path / "there/config.toml").read_text()
     assert "hidden_size = 4" in written
     assert "epochs = 1" in written
@@ -154,17 +123,15 @@ def test_the_best_epoch_is_named_and_kept(cli, pairs, monkeypatch):
         "25.00%",
         "25.00%",
     ]
-    assert lines[-2] == "stopped early: no better epoch in 3"
-    assert lines[-1].startswith(
-        "runs/pairs holds the model of epoch 2, the best; ask it: doldari predict runs/pairs "
-    )
+    assert lines[-2] == "stopped early: no improvement for 3 epochs"
+    assert lines[-1].startswith("Model of the best epoch (2) saved to runs/pairs. Try: doldari predict runs/pairs ")
 
 
 def test_a_budget_of_time(cli, pairs):
     done = cli(f"train {pairs} --budget 1.5s --hidden-size 4 --metric loss --ema 0.9 --schedule cosine --bucketing")
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert re.fullmatch(r"budget 1\.5s: [\d,]+ epochs of about 0\.\d s", lines[1])
+    assert re.fullmatch(r"time budget 1\.5s: [\d,]+ epochs of about 0\.\d s", lines[1])
     assert re.fullmatch(r"epoch +1/\d+ +loss \d\.\d+ +validation \d\.\d+\* +accuracy +\d+\.\d+% +0\.\d s", lines[2])
     assert 'budget = "1.5s"' in Path("runs/pairs/config.toml").read_text()
     history = [json.loads(line) for line in Path("runs/pairs/history.jsonl").read_text().splitlines()]
@@ -173,7 +140,7 @@ def test_a_budget_of_time(cli, pairs):
 
 def test_pairs_that_are_trained_on_too_are_counted(cli, pairs):
     done = cli(f"train {pairs} {QUICK} --validation {pairs}")
-    assert (done.code, done.err) == (0, "warning: 40 of the pairs to validate with are trained on too\n")
+    assert (done.code, done.err) == (0, "warning: 40 of the validation pairs are also training pairs\n")
 
 
 def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
@@ -186,8 +153,8 @@ def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
         error = process.stderr.read()
     assert process.returncode == 128 + signal.SIGPIPE
     assert re.fullmatch(
-        r"stopped at step \d+; the model of epoch \d+, the best so far, is in runs/read; "
-        r"go on: doldari train --resume runs/read\n",
+        r"stopped at step \d+; runs/read keeps the model of epoch \d+ \(the best so far\)\. "
+        r"Resume with: doldari train --resume runs/read\n",
         error,
     )
     assert {path.name for path in Path("runs/read").iterdir()} >= {"model.safetensors", "accuracy.png"}
@@ -196,13 +163,13 @@ def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
 def test_symbols_never_seen_are_counted(cli, pairs, tmp_path):
     (tmp_path / "some.tsv").write_text("aa\ta\n가\ta\n")
     done = cli(f"train {pairs} {QUICK} --validation some.tsv")
-    assert "2 to validate with (1 of them with symbols never seen in training);" in done.out
+    assert "2 validation pairs (1 of them with symbols not seen in training);" in done.out
 
 
 def test_syllables_that_jamo_would_spell_are_pointed_out(cli):
     syllables = [chr(ord("가") + 588 * consonant + 28 * vowel) for consonant in range(6) for vowel in range(6)]
     Path("words.tsv").write_text("".join(f"{syllable}\ta\n" for syllable in syllables))
-    tip = "tip: --source-normalization NFD takes source symbols apart into 12; few will be rare"
+    tip = "tip: --source-normalization NFD decomposes the source symbols into 12, so that fewer are rare"
     done = cli(f"train words.tsv {QUICK} --validation words.tsv")
     assert (done.code, tip in done.err.splitlines()) == (0, True)
     done = cli(f"train words.tsv {QUICK} --validation words.tsv --overwrite --source-normalization NFD")
@@ -222,7 +189,7 @@ def test_syllables_that_jamo_would_spell_are_pointed_out(cli):
 )
 def test_symbols_between_spaces_are_pointed_out(cli, targets, options, tipped):
     Path("some.tsv").write_text("".join(f"{'a' * n}\t{target}\n" for n, target in enumerate(targets, start=1)))
-    tip = "tip: --target-symbols whitespace makes one symbol of what stands between spaces; see also --recipe g2p\n"
+    tip = "tip: --target-symbols whitespace tokenizes targets at spaces; see also --recipe g2p\n"
     done = cli(f"train some.tsv {QUICK} --validation some.tsv {options}")
     assert (done.code, tip in done.err) == (0, tipped)
 
@@ -237,11 +204,11 @@ def test_generate(cli):
     assert [line.replace("_", "\t").replace(" ", "") for line in chapter] == tsv
     assert {len(line) for line in chapter} == {9}
     assert cli("generate reverse --count 1").out.count("\t") == 1
-    assert "digits=3: copy has none" in cli("generate copy --digits 3").err
+    assert "--digits 3: the task copy has no digits" in cli("generate copy --digits 3").err
     assert len(cli("generate copy").out.splitlines()) == 50_000
     refused = cli("generate addition --count 56 --digits 1")
     assert (refused.code, refused.out) == (1, "")
-    assert "count=56: must be from 1 to 55" in refused.err
+    assert "--count 56: must be from 1 to 55" in refused.err
 
 
 def test_compare(cli, pairs, tmp_path):
@@ -261,41 +228,41 @@ def test_compare(cli, pairs, tmp_path):
     [
         (
             "train nothing.tsv",
-            "nothing.tsv: no such file, and no built-in task of that name (known: addition, copy,",
+            "nothing.tsv: no such file or built-in task (tasks: addition, copy,",
         ),
         ("train adition", "did you mean addition?"),
-        ("train pairs.tsv --digits 5", "digits=5: only a built-in task has it, not the file pairs.tsv"),
-        ("train pairs.tsv --count 5", "count=5: only a built-in task has it, not the file pairs.tsv"),
-        ("train dates --digits 5", "digits=5: dates has none"),
-        ("train addition --count 500501", "count=500501: must be from 1 to 500,500 with 3 digits"),
+        ("train pairs.tsv --digits 5", "--digits 5: only for built-in tasks, not for files"),
+        ("train pairs.tsv --count 5", "--count 5: only for built-in tasks, not for files"),
+        ("train dates --digits 5", "--digits 5: the task dates has no digits"),
+        ("train addition --count 500501", "--count 500501: must be from 1 to 500,500 with 3 digits"),
         ("train .", ".: is a directory"),
-        ("train bad.tsv", "bad.tsv:2: no tab (and 1 more such lines)"),
+        ("train bad.tsv", "bad.tsv:2: no tab (and 1 more lines)"),
         ("train empty.tsv", "empty.tsv: no pairs in it"),
         ("train latin.tsv", "latin.tsv:1: not UTF-8 (byte 0xe9 at 4)"),
-        ("train pairs.tsv --hidden-size 0", "hidden_size=0: must be at least 1"),
-        ("train pairs.tsv --learning-rate nan", "learning_rate=nan: must be finite"),
+        ("train pairs.tsv --hidden-size 0", "--hidden-size 0: must be at least 1"),
+        ("train pairs.tsv --learning-rate nan", "--learning-rate nan: must be finite"),
         ("train pairs.tsv --config none.toml", "none.toml: cannot be read as TOML: No such file"),
-        ("train pairs.tsv --out pairs.tsv", "pairs.tsv: cannot be made a directory for the run"),
+        ("train pairs.tsv --out pairs.tsv", "pairs.tsv: cannot be used as the run directory"),
         ("train pairs.tsv --validation bad.tsv", "bad.tsv:2: no tab"),
         ("train pairs.tsv --validation empty.tsv", "empty.tsv: no pairs in it"),
         (
             "train pairs.tsv --validation foreign.tsv",
-            "foreign.tsv: every pair has symbols never seen in training (2 pairs); validate with",
+            "foreign.tsv: every pair has symbols not seen in training (2 pairs); use validation pairs",
         ),
-        ("train pairs.tsv --epochs 3 --budget 5m", "epochs=3, budget=5m: give one of the two"),
-        ("train pairs.tsv --budget soon", "budget=soon: must be a time such as 90s, 5m or 1h30m"),
-        ("train pairs.tsv --budget 0.001s", "budget=0.001s: too short, one epoch takes about 0."),
-        ("train pairs.tsv --budget 0.001s --ensemble 2", "budget=0.01s: too short, one epoch takes about 0."),
+        ("train pairs.tsv --epochs 3 --budget 5m", "--epochs 3, --budget 5m: give one of the two"),
+        ("train pairs.tsv --budget soon", "--budget soon: must be a time such as 90s, 5m or 1h30m"),
+        ("train pairs.tsv --budget 0.001s", "--budget 0.001s: too short, one epoch takes about 0."),
+        ("train pairs.tsv --budget 0.001s --ensemble 2", "--budget 0.01s: too short, one epoch takes about 0."),
         (
             "train pairs.tsv --ensemble 2 --validation foreign.tsv",
-            "foreign.tsv: every pair has symbols never seen in training (2 pairs); validate with",
+            "foreign.tsv: every pair has symbols not seen in training (2 pairs); use validation pairs",
         ),
-        ("train pairs.tsv --layers 2000000000", "layers=2000000000: must be at least 1, and below 1,000"),
-        ("train pairs.tsv --ema 1", "ema=1.0: must be below 1 and at least 0"),
-        ("train pairs.tsv --warmup 1", "warmup=1.0: must be below 1"),
-        ("train pairs.tsv --weight-decay -1", "weight_decay=-1.0: must be finite and at least 0"),
-        ("train pairs.tsv --patience -1", "patience=-1: must be at least 0"),
-        ("evaluate none pairs.tsv", "none: no such model; train one with: doldari train"),
+        ("train pairs.tsv --layers 2000000000", "--layers 2000000000: must be at least 1, and below 1,000"),
+        ("train pairs.tsv --ema 1", "--ema 1: must be below 1 and at least 0"),
+        ("train pairs.tsv --warmup 1", "--warmup 1: must be below 1"),
+        ("train pairs.tsv --weight-decay -1", "--weight-decay -1: must be finite and at least 0"),
+        ("train pairs.tsv --patience -1", "--patience -1: must be at least 0"),
+        ("evaluate none pairs.tsv", "none: no such model; train one, for example with: doldari train"),
         ("predict . abc", ".: no model file in this directory"),
         ("predict pairs.tsv abc", "pairs.tsv: not a safetensors file"),
     ],
@@ -353,10 +320,10 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert with_sources[1] == "가\t\t"
     columns = cli("predict runs/pairs --unknown unknown", stdin=b"aa\tb\n")
     assert (columns.code, columns.out) == (1, "\n")
-    assert "text 1: 'aa\\tb': a tab in it, and the model has no features; give sources only" in columns.err
-    assert "text 2: '가': the symbol '가' (U+AC00) was never seen in training\n" in done.err  # nothing else is in it
+    assert "text 1: 'aa\\tb': contains a tab, but the model has no features; give sources only" in columns.err
+    assert "text 2: '가': the symbol '가' (U+AC00) was not seen in training\n" in done.err  # nothing else is in it
     hinted = cli("predict runs/pairs a가").err
-    assert hinted.startswith("error: text 1: 'a가': the symbol '가' (U+AC00) was never seen in training; let such ")
+    assert hinted.startswith("error: text 1: 'a가': the symbol '가' (U+AC00) was not seen in training; let such ")
     assert "with --unknown unknown\n" in hinted  # and not with copy: no target had an unknown symbol
     let_through = cli("predict runs/pairs --unknown unknown", stdin="aa\na가\nbb\n".encode())
     assert (let_through.code, "error" in let_through.err) == (0, False)
@@ -385,7 +352,7 @@ def test_symbols_of_every_kind(cli, tmp_path, settings):
         f"train fr.tsv {settings} --validation fr.tsv --epochs 30 --batch-size 8 --hidden-size 32",
         "--learning-rate 0.02",
     )
-    assert (done.code, done.err) == (0, "warning: 144 of the pairs to validate with are trained on too\n")
+    assert (done.code, done.err) == (0, "warning: 144 of the validation pairs are also training pairs\n")
     result = json.loads(cli("evaluate runs/fr fr.tsv --json").out)
     assert result["examples"] == 12
     assert result["accuracy"] > 0.8
@@ -426,8 +393,8 @@ def test_features_from_end_to_end(cli, inflections):
     asked = cli("predict runs/x", stdin=b"Va\tN;PST\n\nVa\nVa\tN;a\n")
     assert asked.out.splitlines() == [model("Va\tN;PST"), "", "", ""]
     assert asked.err.splitlines() == [
-        "error: text 3: 'Va': no features; expected: text, tab, features with ; between them",
-        "error: text 4: 'Va': the feature 'a' was never seen in training; let such symbols through with "
+        "error: text 3: 'Va': no features; expected: text, tab, features separated by ;",
+        "error: text 4: 'Va': the feature 'a' was not seen in training; let such symbols through with "
         "--unknown unknown",
     ]
 
@@ -435,14 +402,17 @@ def test_features_from_end_to_end(cli, inflections):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("train inflections.tsv", "inflections.tsv:1: 3 columns, expected 2; say which are what: --source-column 1"),
-        ("train inflections.tsv --features-column 4", "inflections.tsv:1: no column 4 for the features, only 3"),
-        ("train inflections.tsv --features-column 2", "source=1, target=2, features=2: must be different columns"),
-        ("train copy --source-column 2 --target-column 1", "copy: a built-in task, which has no columns"),
-        ("train pairs.tsv --features-column 3", "pairs.tsv:1: no column 3 for the features, only 2 (and 39 more"),
-        ("train pairs.tsv --min-count 1000", "min_count=1000: leaves no symbol; the most frequent is seen 10 times"),
-        ("evaluate with pairs.tsv", "pairs.tsv:1: no column 3 for the features, only 2"),
-        ("evaluate without inflections.tsv --features-column 3", "without was trained without features"),
+        ("train inflections.tsv", "inflections.tsv:1: 3 columns, expected 2; choose the columns: --source-column 1"),
+        ("train inflections.tsv --features-column 4", "inflections.tsv:1: no column 4 for the features; there are 3"),
+        (
+            "train inflections.tsv --features-column 2",
+            "--source-column 1, --target-column 2, --features-column 2: must be different columns",
+        ),
+        ("train copy --source-column 2 --target-column 1", "copy: a built-in task; it has no columns"),
+        ("train pairs.tsv --features-column 3", "pairs.tsv:1: no column 3 for the features; there are 2 (and 39"),
+        ("train pairs.tsv --min-count 1000", "--min-count 1000: leaves no symbol; the most frequent one occurs 10"),
+        ("evaluate with pairs.tsv", "pairs.tsv:1: no column 3 for the features; there are 2"),
+        ("evaluate without inflections.tsv --features-column 3", "without has no features"),
     ],
 )
 def test_mistakes_with_columns_get_one_line(cli, pairs, inflections, arguments, message):
@@ -462,17 +432,17 @@ def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     refused = cli("evaluate runs/pairs test.tsv")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(
-        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was never seen in training (and 2 more such sources); let"
+        "error: test.tsv:3: 'b가': the symbol '가' (U+AC00) was not seen in training (and 2 more sources); let"
     )
     counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
     assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)
     assert counted.err == (
-        "warning: test.tsv:4: '가': none of its symbols was ever seen in training (and 1 more such sources); "
+        "warning: test.tsv:4: '가': none of its symbols was seen in training (and 1 more such sources); "
         "counted as wrong\n"
     )
     asked = cli("predict runs/pairs --unknown copy", stdin="가\naa".encode())
     assert (asked.code, asked.out.count("\n")) == (1, 2)
-    assert asked.err == "error: text 1: '가': none of its symbols was ever seen in training\n"
+    assert asked.err == "error: text 1: '가': none of its symbols was seen in training\n"
 
 
 def test_jamo_from_end_to_end(cli, tmp_path):
@@ -511,14 +481,14 @@ def test_interruption_saves(tmp_path, number):
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as training:
-        assert "pairs to train on" in training.stdout.readline()
+        assert "training pairs" in training.stdout.readline()
         assert training.stdout.readline().startswith("epoch   1/500")
         time.sleep(0.2)
         training.send_signal(number)
         _, error = training.communicate(timeout=60)
     assert training.returncode == 128 + number
     epochs = len((tmp_path / "runs/addition/history.jsonl").read_text().splitlines())
-    assert re.search(rf"the model of epoch [1-{epochs}], the best so far, is in runs/addition", error)
+    assert re.search(rf"runs/addition keeps the model of epoch [1-{epochs}] \(the best so far\)", error)
     assert "Traceback" not in error
     assert doldari.load(tmp_path / "runs/addition")("1+1") is not None
     assert (tmp_path / "runs/addition/accuracy.png").exists()
@@ -532,14 +502,14 @@ def test_output_into_a_closed_pipe():
 
 
 def test_help_teaches(cli):
-    shown = cli("train --help").out
+    shown = cli("train --help-all").out
     for word in ("DATA", "--epochs", "--reverse", "--decoder", "plain|peeky", "--config", "accuracy.png"):
         assert word in shown
 
 
 def test_a_task_is_evaluated_on_a_tenth_as_many(cli):
     train = cli("train copy --epochs 1 --hidden-size 4 --batch-size 1000")
-    assert "45,000 pairs to train on, 5,000 to validate with" in train.out
+    assert "45,000 training pairs, 5,000 validation pairs" in train.out
     assert json.loads(cli("evaluate runs/copy copy --json").out)["examples"] == 5000
 
 
@@ -548,7 +518,7 @@ def test_a_task_of_another_size(cli):
     generated = cli("generate addition --digits 5 --count 600").out
     train = cli("train addition --digits 5 --count 600 --epochs 1 --hidden-size 4")
     assert (train.code, train.err) == (0, "")
-    assert "540 pairs to train on, 60 to validate with" in train.out
+    assert "540 training pairs, 60 validation pairs" in train.out
     Path("sums.tsv").write_text(generated)
     cli("train sums.tsv --recipe addition --epochs 1 --hidden-size 4")
     history = [Path(f"runs/{name}/history.jsonl").read_text() for name in ("addition", "sums")]
@@ -569,8 +539,8 @@ def test_text_is_shown_as_it_is(cli, tmp_path):
     assert (trained.returncode, trained.stderr) == (0, "")
     assert "\x1b" not in trained.stdout
     hint = trained.stdout.splitlines()[-1]
-    assert hint.startswith("x[/v] y holds the model; ask it: doldari predict 'x[/v] y' ")
-    asked = run(["bash", "-c", f"{sys.executable} -m {hint.split('ask it: ')[1]}"])
+    assert hint.startswith("Model saved to x[/v] y. Try: doldari predict 'x[/v] y' ")
+    asked = run(["bash", "-c", f"{sys.executable} -m {hint.split('Try: ')[1]}"])
     assert (asked.returncode, asked.stdout.count("\n")) == (0, 1)
     evaluated = run([sys.executable, "-m", "doldari", "evaluate", "x[/v] y", "a[b] $x^.tsv"])
     assert "[bold]a :smile:" in evaluated.stdout
@@ -681,16 +651,19 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
         ("predict model --matching x+", "error: 'x+' allows nothing"),
         ("predict model --beam 2 --n-best 3", "error: beam=2, n_best=3"),
         ("predict model abc --one-of foreign.txt", "error: foreign.txt: the list allows nothing"),
-        ("predict model abc --matching a --one-of list.txt", "error: matching and one_of"),
+        ("predict model abc --matching a --one-of list.txt", "error: --matching, --one-of: give one of the two"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),
-        ("predict model abc --sample --beam 2", "error: sample: goes with neither"),
-        ("predict model abc --top-k 2", "error: temperature, top_k and seed: go with sample"),
-        ("train pairs.tsv --recipe adition", "error: recipe=adition: no such recipe (known: addition"),
-        ("train pairs.tsv --tie --decoder peeky", "error: tie=True"),
-        ("train pairs.tsv --decoder plain --attention dot", "error: attention=dot: needs decoder=attention"),
-        ("train pairs.tsv --subword-count 60", "error: subword_count=60: needs source_symbols or target_symbols"),
-        ("train pairs.tsv --bidirectional --hidden-size 15", "error: hidden_size=15"),
-        ("train pairs.tsv --dropout 1", "error: dropout=1.0"),
+        ("predict model abc --sample --beam 2", "error: --sample: cannot be combined with --beam or --n-best"),
+        ("predict model abc --top-k 2", "error: --temperature, --top-k, --seed: need --sample"),
+        ("train pairs.tsv --recipe adition", "error: --recipe adition: no such recipe (known: addition"),
+        ("train pairs.tsv --tie --decoder peeky", "error: --tie"),
+        ("train pairs.tsv --decoder plain --attention dot", "error: --attention dot: needs --decoder attention"),
+        (
+            "train pairs.tsv --subword-count 60",
+            "error: --subword-count 60: needs --source-symbols subwords or --target-",
+        ),
+        ("train pairs.tsv --bidirectional --hidden-size 15", "error: --hidden-size 15"),
+        ("train pairs.tsv --dropout 1", "error: --dropout 1"),
     ],
 )
 def test_refusals_of_models_and_searches(cli, model, arguments, message):
@@ -718,7 +691,7 @@ def test_attend_prints_what_predict_answers(cli, tmp_path):
     assert cli(trained).code == 0
     answer = cli("predict spaced ab").out.strip()
     assert " " in answer
-    assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; the picture")
+    assert cli("attend spaced ab").out.startswith(f"ab -> {answer}; plot saved to")
 
 
 def test_show(cli, model, tmp_path):
@@ -754,11 +727,11 @@ def test_show_writes_a_card(cli, model, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("show none", "none: no such run; train one with: doldari train DATA --out none"),
-        ("show empty", "empty: no run and no model in it; train one with: doldari train DATA --out empty/NAME"),
-        ("show . --card", ".: holds several runs or none; give one run for --card"),
+        ("show none", "none: no such run; train one: doldari train DATA --out none"),
+        ("show empty", "empty: no run or model in it; train one: doldari train DATA --out empty/NAME"),
+        ("show . --card", ".: not a single run; --card needs one"),
         ("show pairs.tsv", "pairs.tsv: not a safetensors file"),
-        ("show empty --overwrite", "--overwrite: goes with --card"),
+        ("show empty --overwrite", "--overwrite: needs --card"),
     ],
 )
 def test_what_cannot_be_shown_gets_one_line(cli, pairs, tmp_path, arguments, message):
@@ -772,7 +745,7 @@ def test_what_cannot_be_shown_gets_one_line(cli, pairs, tmp_path, arguments, mes
 def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):
     done = cli(f"train {pairs} --ensemble 2 --hidden-size 16 --epochs 2 --batch-size 2 --out both")
     assert done.code == 0, done.err
-    assert "all 2 together: accuracy" in done.out
+    assert "ensemble of 2: accuracy" in done.out
     assert sorted(path.name for path in (tmp_path / "both").iterdir()) == [
         "config.toml",
         "member-1",
@@ -786,7 +759,7 @@ def test_an_ensemble_from_end_to_end(cli, pairs, tmp_path):
     assert together != alone
     refused = cli(f"train {pairs} --ensemble 2 --out both")
     assert refused.code == 1
-    assert "holds a run already" in refused.err
+    assert "already holds a run" in refused.err
 
 
 def test_join(cli, pairs, tmp_path):
@@ -794,8 +767,8 @@ def test_join(cli, pairs, tmp_path):
     done = cli("join both/member-1 both/member-2/model.safetensors --out joined/two.safetensors")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "ensemble of 2 models saved to joined/two.safetensors",
-        "try: doldari predict joined/two.safetensors TEXT",
+        "Ensemble of 2 models saved to joined/two.safetensors",
+        "Try: doldari predict joined/two.safetensors TEXT",
     ]
     joined = (tmp_path / "joined/two.safetensors").read_bytes()
     assert joined == (tmp_path / "both/model.safetensors").read_bytes()
@@ -803,18 +776,18 @@ def test_join(cli, pairs, tmp_path):
     refused = cli("join both both/member-1 --out joined/two.safetensors")
     assert (refused.code, refused.err) == (
         1,
-        "error: joined/two.safetensors: exists already; give another --out, or --overwrite\n",
+        "error: joined/two.safetensors: exists already; choose another --out, or use --overwrite\n",
     )
     assert (tmp_path / "joined/two.safetensors").read_bytes() == joined
-    assert cli("join both both/member-1 --out joined/two.safetensors --overwrite").out.startswith("ensemble of 3 ")
+    assert cli("join both both/member-1 --out joined/two.safetensors --overwrite").out.startswith("Ensemble of 3 ")
     assert doldari.load("joined/two.safetensors").text_model.config.ensemble == 3
 
     assert cli(f"train {pairs.name} {QUICK} --hidden-size 6 --out other").code == 0
     for arguments, message in (
         ("both other --out x", "both and other cannot be joined: hidden_size is 8 in the one and 6 in the other"),
-        ("both --out x", "one model: nothing to join; give at least two"),
+        ("both --out x", "only one model; give at least two"),
         ("both nothing --out x", "nothing: no such model; train one with: doldari train DATA --out nothing"),
-        ("both both --out joined", "joined: a directory; give a file, such as joined/model.safetensors"),
+        ("both both --out joined", "joined: is a directory; give a file name, such as joined/model.safetensors"),
     ):
         refused = cli(f"join {arguments}")
         assert (refused.code, refused.out, refused.err) == (1, "", f"error: {message}\n")

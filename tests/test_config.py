@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from doldari import ConfigError
-from doldari.config import Config, ModelConfig, TrainingConfig, seconds
+from doldari.config import Config, ModelConfig, TrainingConfig
+from doldari.settings import about, seconds
 
 
 def test_there_and_back(tmp_path):
@@ -64,7 +65,7 @@ def test_missing_file(tmp_path):
 def test_settings_that_contradict_each_other():
     with pytest.raises(ConfigError, match="shared_vocabulary=True: needs"):
         Config().replace(shared_vocabulary=True, target_symbols="whitespace")
-    with pytest.raises(ConfigError, match="shared_vocabulary=True: needs source_ and target_normalization"):
+    with pytest.raises(ConfigError, match="shared_vocabulary=True: needs source_normalization and target_norm"):
         Config().replace(shared_vocabulary=True, target_normalization="NFD")
     with pytest.raises(ConfigError, match="hidden_sizes: no such setting; did you mean hidden_size"):
         Config().replace(hidden_sizes=3)
@@ -76,7 +77,7 @@ def test_settings_that_contradict_each_other():
 def test_every_setting_is_explained():
     for table in (ModelConfig, TrainingConfig):
         for item in dataclasses.fields(table):
-            assert item.metadata["help"].endswith("."), item.name
+            assert about(item).help.endswith("."), item.name
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def check(pairs):
 @pytest.fixture(scope="module")
 def predictors():
     """Untrained models of a few letters, without and with features."""
-    config = ModelConfig(hidden_size=4, wordvec_size=3)
+    config = ModelConfig(hidden_size=4, embedding_size=3)
     target = Vocabulary.build(["xyz"], "characters")
     made = []
     for features in ([], [["N", "V"]]):

@@ -5,14 +5,16 @@ import inspect
 
 from doldari.cli.training import train
 from doldari.config import Config, ModelConfig, TrainingConfig
+from doldari.settings import about
 
 
 def test_every_setting_is_an_option():
     parameters = inspect.signature(train).parameters
-    for panel, table in (("Model", ModelConfig), ("Training", TrainingConfig)):
+    for table in (ModelConfig, TrainingConfig):
         for item in dataclasses.fields(table):
-            option = parameters[item.name].default
-            assert (option.default, option.help, option.rich_help_panel) == (None, item.metadata["help"], panel)
+            option, told = parameters[item.name].default, about(item)
+            assert (option.default, option.help, option.rich_help_panel) == (None, told.help, told.group)
+            assert option.hidden is not told.basic
     assert "settings" not in parameters
 
 

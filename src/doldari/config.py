@@ -7,11 +7,11 @@ hidden_size = 128
 [training]
 epochs = 10
 
-A setting is said once, below: its type, default, help text and range.  The command line makes its options of that.
+A setting is declared once, below: its type, default, help text, group and range.  The command line makes its options
+of that.
 """
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,26 +21,15 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
+    check_device,
     from_table,
     read_toml,
     require_known,
     seconds,
     setting,
     steps_or_seconds,
-    written,
+    with_todays_names,
 )
-
-__all__ = [
-    "Config",
-    "Engine",
-    "ModelConfig",
-    "Normalization",
-    "Symbols",
-    "TrainingConfig",
-    "from_table",
-    "seconds",
-    "setting",
-]
 
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
@@ -53,42 +42,60 @@ class ModelConfig:
 
     decoder: Literal["plain", "peeky", "attention"] = setting(
         "attention",
-        "What it sees of the source in every step: plain, nothing; peeky, the encoder's last state; attention, all "
-        "of its states.",
+        "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
+        "attention: attends to all encoder states.",
+        "Model",
+        basic=True,
     )
-    attention: Literal["general", "dot"] = setting("general", "How attention scores a state: h W v, or h v.")
-    cell: Literal["lstm", "gru"] = setting("lstm", "The recurrent layers.")
-    layers: int = setting(1, "Recurrent layers of encoder and of decoder.", below=1_000)
-    bidirectional: bool = setting(True, "The encoder reads in both directions, with half of its units each.")
-    tie: bool = setting(False, "Read and write target symbols by the same vectors.")
-    reverse: bool = setting(False, "Read sources backwards.")
-    wordvec_size: int = setting(64, "Size of the vector a symbol becomes.")
-    hidden_size: int = setting(256, "Units of each recurrent layer.")
-    ensemble: int = setting(1, "Models, of as many seeds, that answer together.", below=1_000)
-    source_symbols: Symbols = setting("characters", "How sources are cut into symbols.")
-    target_symbols: Symbols = setting("characters", "How targets are cut into symbols.")
-    source_normalization: Normalization = setting("none", "Unicode form into which sources are brought.")
+    attention: Literal["general", "dot"] = setting(
+        "general", "Attention score: general (bilinear, h W v) or dot (h v).", "Model"
+    )
+    cell: Literal["lstm", "gru"] = setting("lstm", "Recurrent cell.", "Model")
+    layers: int = setting(1, "Recurrent layers in encoder and decoder each.", "Model", basic=True, below=1_000)
+    bidirectional: bool = setting(
+        True, "Bidirectional encoder; each direction has half of the hidden units.", "Model"
+    )
+    tie: bool = setting(False, "Tie the decoder's input and output embeddings.", "Model")
+    reverse: bool = setting(False, "Reverse the source sequences.", "Model")
+    embedding_size: int = setting(64, "Embedding size.", "Model", basic=True, former=("wordvec_size",))
+    hidden_size: int = setting(
+        256, "Number of hidden units per recurrent layer.", "Model", basic=True, former=("hidden",)
+    )
+    ensemble: int = setting(1, "Number of models in the ensemble (one seed each).", "Model", below=1_000)
+    source_symbols: Symbols = setting("characters", "Source tokenization.", "Data")
+    target_symbols: Symbols = setting("characters", "Target tokenization.", "Data")
+    source_normalization: Normalization = setting("none", "Unicode normalization of sources.", "Data")
     target_normalization: Normalization = setting(
-        "none", "The same of targets; answers come in the form that they had."
+        "none", "Unicode normalization of targets; predictions keep their form in training.", "Data"
     )
-    shared_vocabulary: bool = setting(False, "One set of symbols for both sides.")
+    shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
     def __post_init__(self) -> None:
         check(self)
-        if self.shared_vocabulary and self.source_symbols != self.target_symbols:
-            raise ConfigError("shared_vocabulary=True: needs source_symbols and target_symbols to be the same")
-        if self.shared_vocabulary and self.source_normalization != self.target_normalization:
-            raise ConfigError("shared_vocabulary=True: needs source_ and target_normalization to be the same")
+        for what in ("symbols", "normalization"):
+            source, target = f"source_{what}", f"target_{what}"
+            if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
+                names: dict[str, Any] = {source: None, target: None}
+                raise ConfigError(
+                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same",
+                    shared_vocabulary=True,
+                    **names,
+                )
         if self.attention != "general" and self.decoder != "attention":
-            raise ConfigError(f"attention={self.attention}: needs decoder=attention, not {self.decoder}")
+            raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
         if self.bidirectional and self.hidden_size % 2 != 0:
-            raise ConfigError(f"hidden_size={self.hidden_size}: bidirectional halves it, so that it must be even")
-        if self.tie and self.decoder == "peeky":
-            raise ConfigError("tie=True: goes with decoder plain or attention, not peeky, which scores more than h")
-        if self.tie and self.decoder == "plain" and self.wordvec_size != self.hidden_size:
             raise ConfigError(
-                f"tie=True: decoder plain scores by vectors of hidden_size={self.hidden_size}, so that wordvec_size="
-                f"{self.wordvec_size} must be as large; or take decoder attention"
+                "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
+                hidden_size=self.hidden_size,
+            )
+        if self.tie and self.decoder == "peeky":
+            raise ConfigError("{tie}: cannot be combined with {decoder}", tie=True, decoder="peeky")
+        if self.tie and self.decoder == "plain" and self.embedding_size != self.hidden_size:
+            raise ConfigError(
+                "{tie}: with a plain decoder {embedding_size} must equal {hidden_size}; or choose decoder attention",
+                tie=True,
+                embedding_size=self.embedding_size,
+                hidden_size=self.hidden_size,
             )
 
 
@@ -98,71 +105,79 @@ class TrainingConfig:
 
     epochs: int | None = setting(
         None,
-        "Passes over the training pairs; if neither this nor a budget is given, 3,000 steps, but 5 to 100 epochs.",
+        "Number of epochs. Without it, and without a time budget: as many as make 3,000 steps, from 5 to 100.",
+        "Training",
+        basic=True,
     )
     budget: str | None = setting(
         None,
-        "Instead of epochs, the time to train in, validation included: 90s, 5m, 1h30m. The learning rate follows the "
-        "clock, so two runs are not alike to the bit.",
+        "Training time, in place of a number of epochs: 90s, 5m, 1h30m. The learning rate follows the clock, so "
+        "results are not reproducible to the bit.",
+        "Training",
+        basic=True,
     )
-    batch_size: int = setting(64, "Pairs in a training step.")
-    bucketing: bool = setting(False, "Put pairs of about one length into a batch: less padding to compute.")
-    learning_rate: float = setting(3e-3, "The highest learning rate of the schedule.")
+    batch_size: int = setting(64, "Number of pairs per training step.", "Training", basic=True, former=("batch",))
+    bucketing: bool = setting(False, "Batch pairs of similar length together (less padding).", "Training")
+    learning_rate: float = setting(3e-3, "Peak learning rate.", "Training", basic=True, short="lr")
     schedule: Literal["one-cycle", "cosine", "plateau", "constant"] = setting(
         "one-cycle",
-        "How the learning rate goes. one-cycle: up, then down to 0. cosine: up quickly, then down to 0. plateau: "
-        "halved whenever 3 epochs in a row brought no better one. constant: as it is.",
+        "Learning-rate schedule. one-cycle: warm-up, then decay to 0; cosine: short warm-up, then decay to 0; "
+        "plateau: halved after 3 epochs without improvement; constant.",
+        "Training",
     )
     warmup: float | None = setting(
         None,
-        "The share of the training in which the learning rate rises; 0.2 for one-cycle, 0.05 for cosine, else 0 if "
-        "not given.",
+        "Fraction of the training spent on learning-rate warm-up. Without it: 0.2 for one-cycle, 0.05 for cosine, "
+        "otherwise 0.",
+        "Training",
         at_least=0,
         below=1,
     )
     weight_decay: float = setting(
-        0.0,
-        "Draw all weights but the biases towards 0 (AdamW): in a step by this times the learning rate, 0.01 say.",
-        at_least=0,
+        0.0, "Decoupled weight decay (AdamW), such as 0.01; biases excluded.", "Regularisation", at_least=0
     )
-    max_grad: float = setting(5.0, "Gradients longer than this are shortened to it.")
-    dropout: float = setting(0.2, "How much of each layer's input is left out at random.", at_least=0, below=1)
+    max_grad_norm: float = setting(5.0, "Clip the gradient to this norm.", "Training", former=("max_grad",))
+    dropout: float = setting(0.2, "Dropout probability.", "Regularisation", basic=True, at_least=0, below=1)
     label_smoothing: float = setting(
-        0.1, "How much probability all symbols share beside the right one.", at_least=0, below=1
+        0.1, "Label-smoothing factor.", "Regularisation", basic=True, at_least=0, below=1
     )
     max_length: int | None = setting(
-        None, "Leave out pairs with more symbols in source or target; more than 5,000 are refused if not given."
+        None,
+        "Skip pairs with more symbols in source or target. Without it, more than 5,000 symbols are an error.",
+        "Data",
     )
-    min_count: int = setting(1, "Symbols seen fewer times in training become unknown.")
-    subword_count: int = setting(8_000, "The most subwords, where these are the symbols.")
+    min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
+    subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
         0.0,
-        "Validate and keep, instead of the weights, their moving average with this decay, 0.999 say; 0: do not.",
+        "Decay of the weights' moving average (EMA), such as 0.999, which is validated and saved; 0 turns it off.",
+        "Regularisation",
         at_least=0,
         below=1,
     )
     metric: Literal["accuracy", "loss"] = setting(
         "accuracy",
-        "Which epoch's model is kept: that of the highest validation accuracy, of equal ones that of the lowest "
-        "validation loss; or by that loss alone.",
+        "Validation metric that selects the best epoch: accuracy (ties broken by validation loss) or loss.",
+        "Training",
     )
-    patience: int = setting(0, "Stop after so many epochs in a row without a better one; 0: never.", at_least=0)
-    seed: int = setting(0, "Of first weights and shuffling.", at_least=0)
+    patience: int = setting(
+        0, "Early-stopping patience in epochs; 0 turns it off.", "Regularisation", basic=True, at_least=0
+    )
+    seed: int = setting(0, "Random seed (initialisation and shuffling).", "Training", basic=True, at_least=0)
     engine: Engine = setting(
-        "numpy", "What computes: numpy, on this machine's CPU; torch (PyTorch), on GPUs and many machines too."
+        "numpy", "Compute engine: numpy (CPU), or torch (PyTorch; GPUs, several machines).", "Training", basic=True
     )
     device: str = setting(
-        "auto", "Where torch computes: cpu, cuda, cuda:1 (the second GPU), mps; auto is a GPU if there is one."
+        "auto", "Device of engine torch: cpu, cuda, cuda:1 (second GPU), mps; auto: a GPU if available.", "Training"
     )
     precision: Literal["float32", "bf16"] = setting(
-        "float32", "Number format of torch's products; bf16 is faster on GPUs that have it."
+        "float32", "Precision of engine torch; bf16 is faster on GPUs that support it.", "Training"
     )
     accumulate: int = setting(
-        1, "Compute each batch in this many parts (gradient accumulation): the same step in less memory."
+        1, "Gradient accumulation: compute each batch in this many parts, with less memory (torch).", "Training"
     )
     checkpoint_every: str = setting(
-        "1m",
-        "How often a checkpoint is written, by which an interrupted training can go on: 90s, 5m, or 500 (steps).",
+        "1m", "Checkpoint interval: a time (90s, 5m) or a number of steps (500).", "Output"
     )
 
     def __post_init__(self) -> None:
@@ -170,21 +185,13 @@ class TrainingConfig:
         steps_or_seconds(self.checkpoint_every)
         check_device(self.engine, self.device)
         if self.engine == "numpy" and self.precision != "float32":
-            raise ConfigError(f"precision={self.precision}: needs engine=torch")
+            raise ConfigError("{precision}: needs {engine}", precision=self.precision, engine="torch")
         if self.engine == "numpy" and self.accumulate > 1:
-            raise ConfigError(f"accumulate={self.accumulate}: needs engine=torch")
+            raise ConfigError("{accumulate}: needs {engine}", accumulate=self.accumulate, engine="torch")
         if self.epochs is not None and self.budget is not None:
-            raise ConfigError(f"epochs={self.epochs}, budget={self.budget}: give one of the two")
+            raise ConfigError("{epochs}, {budget}: give one of the two", epochs=self.epochs, budget=self.budget)
         if self.budget is not None:
             seconds(self.budget)
-
-
-def check_device(engine: str, device: object) -> None:
-    """Refuse what is no name of a device, or of none that the engine has."""
-    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
-        raise ConfigError(f"device={written(device)}: must be auto, cpu, cuda, cuda:N or mps")
-    if engine == "numpy" and device not in ("auto", "cpu"):
-        raise ConfigError(f"device={device}: needs engine=torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +204,12 @@ class Config:
     def __post_init__(self) -> None:
         count, symbols = self.training.subword_count, {self.model.source_symbols, self.model.target_symbols}
         if "subwords" not in symbols and count != TrainingConfig.subword_count:
-            raise ConfigError(f"subword_count={count}: needs source_symbols or target_symbols to be subwords")
+            raise ConfigError(
+                "{subword_count}: needs {source_symbols} or {target_symbols}",
+                subword_count=count,
+                source_symbols="subwords",
+                target_symbols="subwords",
+            )
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -224,6 +236,7 @@ class Config:
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""
+        settings = with_todays_names(settings, ModelConfig, TrainingConfig)
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)

@@ -119,7 +119,7 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
     for index, source in zip(indices, sources, strict=True):
         answer, right = with_blank_ends(evaluation.answers[index]), evaluation.right[index]
         mark = ("  ✓  ", "green") if right else ("  ✗  ", "red")
-        target = "" if right else f"   is {with_blank_ends(evaluation.pairs[index].target)}"
+        target = "" if right else f"   expected {with_blank_ends(evaluation.pairs[index].target)}"
         lines.append(Text.assemble(mark, source + " " * (width - cell_len(source) + 2), answer, (target, "dim")))
     return Text("\n").join(lines)
 
@@ -127,10 +127,10 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
 def score_table(evaluation: Evaluation, scores: Mapping[str, Score]) -> Text:
     """Lay out a line for every measure, with its interval and what it says."""
     what = {
-        "accuracy": f"{sum(evaluation.right):,} of {len(evaluation.pairs):,} right",
-        "WER": "sources answered wrong",
-        "PER": "edits per symbol of the targets",
-        "CER": "edits per character of the targets",
+        "accuracy": f"{sum(evaluation.right):,} of {len(evaluation.pairs):,} correct",
+        "WER": "word (sequence) error rate, 1 - accuracy",
+        "PER": "edit distance per target symbol",
+        "CER": "edit distance per target character",
     }
     lines = []
     for name, score in scores.items():

@@ -16,6 +16,7 @@ The command line prints the message and exits with status 1; from Python they ar
 
 import reprlib
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 
@@ -24,7 +25,21 @@ class DoldariError(Exception):
 
 
 class ConfigError(DoldariError):
-    """A setting is out of range, unknown, or of the wrong type."""
+    """A setting is out of range, unknown, or of the wrong type.
+
+    `{epochs}` in a message stands for the setting given as epochs=0 beside it: written `epochs=0`, or as whoever
+    shows the message writes settings, `--epochs 0` on the command line.  Of None only the name is written.
+    """
+
+    def __init__(self, message: str, **settings: object) -> None:
+        self.message, self.settings = message, settings
+        super().__init__(self.written(lambda name, value: name if value is None else f"{name}={value}"))
+
+    def written(self, write: Callable[[str, object], str]) -> str:
+        """Write the message, its settings by a function of name and value."""
+        if not self.settings:
+            return self.message
+        return self.message.format(**{name: write(name, value) for name, value in self.settings.items()})
 
 
 class DataError(DoldariError):

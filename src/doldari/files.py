@@ -20,19 +20,27 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside its place, and rename it into place: readers, and crashes, see the old one or the new."""
+    """Open a file beside its place, and rename it into place: readers, and crashes, see the old one or the new.
+
+    What a link points to is replaced, not the link; a pipe or a device, such as /dev/stdout, is written to as it is.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:  # a directory is refused here
+            yield file
+        return
+    place = Path(os.path.realpath(path))
     beside = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         _unfinished.add(beside)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~UMASK)  # mkstemp makes private files
-        os.replace(beside, path)
-        sync_directory(path.parent)
+        os.replace(beside, place)
+        sync_directory(place.parent)
     except BaseException as error:
         if beside is not None:
             Path(beside).unlink(missing_ok=True)

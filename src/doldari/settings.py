@@ -7,7 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from doldari.errors import ConfigError, brief
 
@@ -15,12 +15,53 @@ KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", s
 MOST_BYTES = 20_000  # of a file of settings, which takes 1,000; tomllib needs a second for the worst of so many
 
 
-def setting(default: Any, help: str, *, at_least: float | None = None, below: float = math.inf) -> Any:
-    """Declare a setting.
+Group = Literal["Data", "Model", "Training", "Regularisation", "Output"]
 
-    Numbers lie in [at_least, below); without at_least whole ones are at least 1, others greater than 0.
+
+class About(NamedTuple):
+    """What is said of a setting where it is declared.
+
+    Numbers lie in [at_least, below); without at_least whole ones are at least 1, others greater than 0.  A basic
+    setting is one that a newcomer is shown.  short is a second name; former ones are still accepted, but not shown.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "at_least": at_least, "below": below})
+
+    help: str
+    group: Group
+    basic: bool = False
+    at_least: float | None = None
+    below: float = math.inf
+    short: str | None = None
+    former: tuple[str, ...] = ()
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """All names that stand for the setting beside its own."""
+        return self.former if self.short is None else (self.short, *self.former)
+
+
+def setting(default: Any, help: str, group: Group, **more: Any) -> Any:
+    """Declare a setting; `more` is what else `About` has."""
+    return dataclasses.field(default=default, metadata={"about": About(help, group, **more)})
+
+
+def about(item: "dataclasses.Field[Any]") -> About:
+    """Give what is said of a setting."""
+    told: About = item.metadata["about"]
+    return told
+
+
+def with_todays_names(given: dict[str, Any], *kinds: type[Any]) -> dict[str, Any]:
+    """Put in the place of short and former names those that the settings have; ConfigError where both are given."""
+    names = {
+        other: item.name for kind in kinds for item in dataclasses.fields(kind) for other in about(item).other_names
+    }
+    renamed: dict[str, Any] = {}
+    for name, value in given.items():
+        today = names.get(name, name)
+        if today in renamed or (today != name and today in given):
+            raise ConfigError(f"{{{today}}}: given twice, also as {name}", **{today: None})
+        renamed[today] = value
+    return renamed
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -47,6 +88,7 @@ def from_table(kind: type[Any], table: dict[str, Any]) -> Any:
     """Make a dataclass of settings, of the given kind, of a table of names and values; unknown names are refused."""
     if not isinstance(table, dict):
         raise ConfigError(f"{brief(table)}: must be a table of settings")
+    table = with_todays_names(table, kind)
     require_known(table, tuple(item.name for item in dataclasses.fields(kind)), "setting")
     return kind(**table)
 
@@ -67,7 +109,7 @@ def check(config: Any) -> None:
         kind: Any = item.type
         if get_origin(kind) is Literal:
             if type(value) is not str or value not in get_args(kind):
-                raise ConfigError(f"{name}={written(value)}: must be one of {', '.join(get_args(kind))}")
+                raise refused(name, written(value), f"must be one of {', '.join(get_args(kind))}")
             continue
         if NoneType in get_args(kind):
             if value is None:
@@ -77,9 +119,9 @@ def check(config: Any) -> None:
             value = float(value)
             object.__setattr__(config, name, value)
         if type(value) is not kind:
-            raise ConfigError(f"{name}={brief(value)}: must be {KIND_NAMES[kind]}")
+            raise refused(name, brief(value), f"must be {KIND_NAMES[kind]}")
         if kind in (int, float):
-            check_range(name, value, item.metadata["at_least"], item.metadata["below"])
+            check_range(name, value, about(item).at_least, about(item).below)
 
 
 def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
@@ -87,12 +129,12 @@ def check_range(name: str, value: float, at_least: float | None, below: float) -
     if isinstance(value, int):
         lowest, highest = 1 if at_least is None else int(at_least), min(below, 2**31)
         if not lowest <= value < highest:
-            raise ConfigError(f"{name}={brief(value)}: must be at least {lowest}, and below {highest:,}")
+            raise refused(name, brief(value), f"must be at least {lowest}, and below {highest:,}")
     else:
         low_enough = "finite" if below == math.inf else f"below {below:g}"
         high_enough = "greater than 0" if at_least is None else f"at least {at_least:g}"
         if not (value > 0 if at_least is None else value >= at_least) or not value < below:
-            raise ConfigError(f"{name}={value}: must be {low_enough} and {high_enough}")
+            raise refused(name, value, f"must be {low_enough} and {high_enough}")
 
 
 def seconds(time: str, name: str = "budget") -> float:
@@ -103,7 +145,7 @@ def seconds(time: str, name: str = "budget") -> float:
         sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
     )
     if not 0 < total < math.inf:
-        raise ConfigError(f"{name}={written(time, 500)}: must be a time such as 90s, 5m or 1h30m")
+        raise refused(name, written(time, 500), "must be a time such as 90s, 5m or 1h30m")
     return total
 
 
@@ -114,7 +156,20 @@ def steps_or_seconds(every: str) -> tuple[float, float]:
     try:
         return math.inf, seconds(every, "checkpoint_every")
     except ConfigError as error:
-        raise ConfigError(f"{error}, or a number of steps such as 500") from error
+        raise ConfigError(f"{error.message}, or a number of steps such as 500", **error.settings) from error
+
+
+def check_device(engine: str, device: object) -> None:
+    """Refuse what is no name of a device, or of none that the engine has."""
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
+        raise refused("device", written(device), "must be auto, cpu, cuda, cuda:N or mps")
+    if engine == "numpy" and device not in ("auto", "cpu"):
+        raise ConfigError("{device}: needs {engine}", device=device, engine="torch")
+
+
+def refused(name: str, value: object, reason: str) -> ConfigError:
+    """Say why the value of a setting is refused."""
+    return ConfigError(f"{{{name}}}: {reason}", **{name: value})
 
 
 def written(value: object, most: int = 60) -> str:

@@ -55,7 +55,7 @@ def test_json_lines(write):
     assert read_pairs(write(content, "x.ndjson"), Columns("en", "de", "tags")).has_features
     content = '{"source": "dog", "de": "Hund", "features": "N"}\n'
     assert read_pairs(write(content, "x.ndjson"), Columns(1, "de", 3)) == [Pair("dog\tN", "Hund")]
-    with pytest.raises(ConfigError, match="4: JSON lines have names for columns"):
+    with pytest.raises(ConfigError, match="column 4: columns of JSON lines have names"):
         read_pairs(write(content, "x.jsonl"), Columns(1, 2, 4))
 
 
@@ -127,7 +127,7 @@ def test_parallel_files(write):
         ("a\nb\nc\n", "x\ny\n", "train.de has 3 lines and .*train.en 2: line by line"),
         ("a\n", "x\ny\nz", "train.de has 1 lines and .*train.en 3"),
         ("a\nb\n", "x\n \n", "train.de:2: the target is empty$"),
-        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more such lines\)"),
+        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more lines\)"),
         ("", "", "train.de: no pairs in it"),
     ],
 )
@@ -139,10 +139,10 @@ def test_parallel_files_that_do_not_fit(write, sources, targets, message):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((["a", "b", "c"],), "3 files: give one of pairs, or two parallel ones"),
-        ((["x.tsv", "x.tsv"], Reading(Columns(2, 1))), "parallel files have no columns and no format"),
+        ((["a", "b", "c"],), "3 files: give one file of pairs, or two parallel files"),
+        ((["x.tsv", "x.tsv"], Reading(Columns(2, 1))), "parallel files have no columns or format"),
         (("x.tsv", Reading(format="tvs")), "format=tvs: must be one of tsv, csv, jsonl, chapter"),
-        (("copy", Reading(format="tsv")), "copy: a built-in task, which has no format to choose"),
+        (("copy", Reading(format="tsv")), "copy: a built-in task; it has no format to choose"),
     ],
 )
 def test_choices_that_make_no_sense(write, monkeypatch, tmp_path, arguments, message):

@@ -32,11 +32,11 @@ def test_chapter_lines(write):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more such lines\)"),
+        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more lines\)"),
         ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
-        ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2; say which are what: --source-column 1"),
+        ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2; choose the columns: --source-column 1"),
         ("1+1_2\n1+2\n", "pairs.tsv:1: no tab, and not the chapter's file: line 2 is not as long"),
         ("just words\n", "pairs.tsv:1: no tab"),
         ("", "the file is empty"),
@@ -59,9 +59,9 @@ def test_columns_by_number(write):
 @pytest.mark.parametrize(
     "content, columns, message",
     [
-        ("a\tb\tV\na\tb\n\nc\td\n", Columns(1, 2, 3), r"2: no column 3 for the features, only 2 \(and 1 more such"),
-        ("a\tb\n", Columns(1, 3), "1: no column 3 for the target, only 2$"),
-        ("a_b\n", Columns(1, 2), "1: no column 2 for the target, only 1$"),
+        ("a\tb\tV\na\tb\n\nc\td\n", Columns(1, 2, 3), r"2: no column 3 for the features; there are 2 \(and 1 more"),
+        ("a\tb\n", Columns(1, 3), "1: no column 3 for the target; there are 2$"),
+        ("a_b\n", Columns(1, 2), "1: no column 2 for the target; there are 1$"),
         ("a\tb\t \n", Columns(1, 2, 3), "1: the features are empty$"),
         ("a\tb\t;\n", Columns(1, 2, 3), "1: the features are empty$"),
         (" \tb\tV\n", Columns(1, 2, 3), "1: the source is empty$"),
@@ -83,7 +83,7 @@ def test_where_a_pair_stands(write):
 def test_directory_and_missing(tmp_path):
     with pytest.raises(DataError, match="is a directory"):
         read_pairs(tmp_path)
-    with pytest.raises(DataError, match=r"no such file, and no built-in task .*known: addition.*mean addition"):
+    with pytest.raises(DataError, match=r"no such file or built-in task .*tasks: addition.*mean addition"):
         load_pairs("adition")
 
 
@@ -94,7 +94,7 @@ def test_split():
     assert sorted(training + held_out) == sorted(pairs)
     assert split_pairs(pairs) == (training, held_out)
     assert list(map(len, split_pairs(pairs[:2]))) == [1, 1]
-    with pytest.raises(DataError, match="one source only"):
+    with pytest.raises(DataError, match="only one source"):
         split_pairs(pairs[:1] * 3)
 
 

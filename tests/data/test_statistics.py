@@ -58,7 +58,7 @@ def test_nothing_is_said_of_ordinary_columns(read):
 def test_a_header_is_pointed_out(read, header):
     (warning,) = column_warnings(read([header, *ORDINARY]))
     source, target = header.split("\t")
-    assert f"pairs.tsv:1: likely a header, '{source}' and '{target}'" in warning
+    assert f"pairs.tsv:1: probably a header, '{source}', '{target}'" in warning
 
 
 def test_swapped_columns_are_pointed_out(read):

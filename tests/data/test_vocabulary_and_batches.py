@@ -26,7 +26,7 @@ def test_whitespace_symbols():
 
 def test_unknown_symbols():
     vocabulary = Vocabulary.build(["ab"], "characters")
-    with pytest.raises(UnknownSymbolError, match=r"'가' \(U\+AC00\) was never seen"):
+    with pytest.raises(UnknownSymbolError, match=r"'가' \(U\+AC00\) was not seen"):
         vocabulary.encode("a가b")
     ids = vocabulary.encode("a가b", unknown=True)
     assert ids[1] == UNKNOWN
@@ -62,7 +62,7 @@ def test_features_are_no_letters():
     for text in ("VP", "VP\t", "VP\t;"):
         with pytest.raises(DataError, match="'VP': no features; expected: text, tab, features"):
             vocabulary.encode(text)
-    with pytest.raises(UnknownSymbolError, match="the feature 'P' was never seen"):
+    with pytest.raises(UnknownSymbolError, match="the feature 'P' was not seen"):
         vocabulary.encode("VP\tV;P")
     assert vocabulary.encode("VP\tP", unknown=True)[0] == UNKNOWN
     assert vocabulary.unknown_symbols("xVP y\tV;FUT") == ["x", " ", "y"]
@@ -71,7 +71,7 @@ def test_features_are_no_letters():
 def test_rare_symbols_become_unknown():
     vocabulary = Vocabulary.build(["aab", "abc"], "characters", features=[["V", "X"], ["V"]], min_count=2)
     assert (vocabulary.symbols, vocabulary.features) == (("a", "b"), ("V",))
-    with pytest.raises(ConfigError, match="min_count=4: leaves no symbol; the most frequent is seen 3 times"):
+    with pytest.raises(ConfigError, match="min_count=4: leaves no symbol; the most frequent one occurs 3 times"):
         Vocabulary.build(["aab", "abc"], "characters", min_count=4)
 
 

@@ -137,10 +137,12 @@ def test_what_several_processes_cannot_do(monkeypatch, tmp_path):
 
     with pytest.raises(ConfigError, match="batch_size=7: fewer pairs than the 8 processes of torchrun"):
         Processes(8).check(7, None)
-    with pytest.raises(ConfigError, match="budget=5m: goes by one clock, not those of 8 processes; give epochs"):
+    with pytest.raises(
+        ConfigError, match="budget=5m: needs a single process, not 8; give a number of epochs instead"
+    ):
         Processes(8).check(64, "5m")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="engine=numpy: trains in one process, not under torchrun; give --engine"):
+    with pytest.raises(ConfigError, match="engine=numpy: trains in one process, not under torchrun; choose torch"):
         doldari.train([("a", "b"), ("b", "c")], out=tmp_path / "run", epochs=1)
     assert not (tmp_path / "run").exists()
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "1")

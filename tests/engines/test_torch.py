@@ -257,7 +257,7 @@ def test_out_of_memory_says_what_fits(monkeypatch):
         ("cuda", 0, 1, "device=cuda: PyTorch finds no NVIDIA GPU here"),
         ("cuda:1", 1, 1, "device=cuda:1: GPU number 1, but there are 1 GPUs here, cuda:0 to cuda:0"),
         ("cuda", 2, 3, "device=cuda: 3 processes, but there are 2 GPUs here"),
-        ("cuda:0", 2, 2, "device=cuda:0: 2 processes cannot share it; take device=cuda"),
+        ("cuda:0", 2, 2, "device=cuda:0: 2 processes cannot share it; choose cuda"),
         ("mps", 0, 1, "device=mps: PyTorch finds no Apple GPU here"),
     ],
 )
@@ -280,7 +280,7 @@ def test_devices_that_are_there(monkeypatch):
 def test_a_precision_that_the_device_lacks(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
-    with pytest.raises(ConfigError, match="precision=bf16: Tesla V100 does not compute in bfloat16"):
+    with pytest.raises(ConfigError, match="precision=bf16: Tesla V100 does not support bfloat16; choose float32"):
         check_precision("bf16", torch.device("cuda", 0))
     monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: False)
     with pytest.raises(ConfigError, match="precision=bf16: needs macOS 14"):

@@ -126,7 +126,7 @@ def test_no_answer_has_a_start_or_an_unknown_symbol(predictor):
 def test_different_answers_of_subwords():
     """The same text, spelled in several ways, stands in a list once."""
     subwords = pytest.importorskip("tokenizers") and Vocabulary.build(["walk walked walking"] * 3, "subwords")
-    config = ModelConfig(hidden_size=6, wordvec_size=3, target_symbols="subwords")
+    config = ModelConfig(hidden_size=6, embedding_size=3, target_symbols="subwords")
     source = Vocabulary.build(["abc"], "characters")
     model = build_model(config, source, subwords, rng=np.random.default_rng(0))
     predictor = Predictor(TextModel(model, config, source, subwords, 6, 4))

@@ -152,7 +152,7 @@ def test_a_list_may_have_longer_answers_than_any_in_training():
 
 
 def make_predictor(seed, decoder, longest, ensemble):
-    config = ModelConfig(hidden_size=6, wordvec_size=3, decoder=decoder)
+    config = ModelConfig(hidden_size=6, embedding_size=3, decoder=decoder)
     rng = np.random.default_rng(seed)
     members = [build_model(config, LETTERS, LETTERS, rng=rng) for _ in range(2)]
     for member in members:

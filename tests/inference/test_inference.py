@@ -16,7 +16,7 @@ from doldari.models.model_file import TextModel, build_model
 
 
 def make_predictor(**settings):
-    config = ModelConfig(hidden_size=8, wordvec_size=4, **settings)
+    config = ModelConfig(hidden_size=8, embedding_size=4, **settings)
     source, target = Vocabulary("characters", tuple("abc")), Vocabulary("characters", tuple("xyz"))
     model = build_model(config, source, target, rng=np.random.default_rng(0))
     # Weights by which the answers to short sources differ, also in length.

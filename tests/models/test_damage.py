@@ -191,7 +191,7 @@ def test_any_description_is_refused_or_answers(one):
     try:
         text_model = described_model(description, WEIGHTS[kind])
     except ModelFileError as error:
-        assert str(error).startswith("not a whole doldari model: ")
+        assert str(error).startswith("not a valid doldari model: ")
         assert len(str(error)) < 400
     else:
         ask(text_model)
@@ -307,7 +307,7 @@ def test_byte_pair_encodings_of_others(changes):
 
 def test_absurd_sizes_are_refused_before_a_model_is_made(monkeypatch):
     monkeypatch.setattr("doldari.models.model_file.build_model", lambda *_: pytest.fail("made a model"))
-    for setting in ("hidden_size", "wordvec_size", "layers", "ensemble"):
+    for setting in ("hidden_size", "embedding_size", "layers", "ensemble"):
         description = describe(MODELS["plain"])
         description["model"][setting] = 998 if setting in ("layers", "ensemble") else 2**31 - 2
         with pytest.raises(ModelFileError, match=r"expected|not those of its configuration"):

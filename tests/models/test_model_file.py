@@ -16,7 +16,7 @@ def path(tmp_path):
     config = ModelConfig(
         hidden_size=5,
         bidirectional=False,
-        wordvec_size=3,
+        embedding_size=3,
         decoder="plain",
         reverse=False,
         target_symbols="whitespace",
@@ -73,7 +73,7 @@ def subword_model(tmp_path):
     config = ModelConfig(
         hidden_size=5,
         bidirectional=False,
-        wordvec_size=3,
+        embedding_size=3,
         source_symbols="subwords",
         source_normalization="NFC",
         target_normalization="NFD",

@@ -100,7 +100,7 @@ def make(tmp_path):
     return make_run
 
 
-TINY = ModelConfig(hidden_size=2, wordvec_size=1)
+TINY = ModelConfig(hidden_size=2, embedding_size=1)
 
 
 def save_tiny(path):
@@ -117,18 +117,18 @@ def test_a_run_on_one_screen(make):
     text = shown(directory)
     for part in (
         f"{directory}: finished, ended 2026-11-26 15:04 UTC",
-        "trained on words.tsv, 45,000 pairs of 44,000 sources",
-        "validated with words.tsv, 5,000 pairs (a tenth of the sources is held out)",
-        "3 of those have symbols never seen in training",
+        "training: words.tsv, 45,000 pairs of 44,000 sources",
+        "validation: words.tsv, 5,000 pairs (a tenth of the sources is held out)",
+        "3 of the validation pairs have symbols not seen in training",
         "LSTM, decoder attention, bidirectional, 1 layer of 2 units, embedding size 1; ",
-        "source: 3 symbols (characters), at most 3 in a text",
+        "source: 3 symbols (characters), up to 3 per text",
         "10 of 12 epochs, 3,520 steps, 21 s, resumed once",
         "doldari 0.2.0, numpy 2.4.6, python 3.11.7, native kernels (avx512), 2 threads, Linux-x86_64",
         "accuracy 99.996%   95 % interval 99.90% to 100.00%",
         "BLEU     99.50     95 % interval 99.10 to 99.80",
-        "of epoch 9, the best, validation loss 0.0009, training loss 0.0004",
+        "best epoch: 9, validation loss 0.0009, training loss 0.0004",
         f"doldari predict {directory} TEXT",
-        "knows: + 1 2",
+        "source symbols: + 1 2",
         f"doldari attend {directory} TEXT",
     ):
         assert part in text
@@ -202,7 +202,7 @@ def test_a_run_of_before_says_what_its_history_says(make):
     text = shown(directory)
     assert f"{directory}\n" in text
     assert "4 epochs, 8.0 s" in text
-    assert "accuracy 75.00%\nof epoch 3, the best, validation loss 0.1000, training loss 1.5000" in text
+    assert "accuracy 75.00%\nbest epoch: 3, validation loss 0.1000, training loss 1.5000" in text
     by_loss = Config(model=TINY, training=TrainingConfig(metric="loss"))
     assert "accuracy 60.00%" in shown(make(record=None, config=by_loss))
 
@@ -232,7 +232,9 @@ def test_a_run_with_a_broken_model_shows_the_rest(make):
 
 def test_running_is_who_holds_the_lock(make):
     directory = make(status="running", ended=None)
-    resume = f"{directory}: interrupted, started 2026-11-26 15:04 UTC; go on with: doldari train --resume {directory}"
+    resume = (
+        f"{directory}: interrupted, started 2026-11-26 15:04 UTC; resume with: doldari train --resume {directory}"
+    )
     assert shown(directory).startswith(resume + "\n")
     lock = directory / LOCK_FILE
     lock.touch()

@@ -114,7 +114,7 @@ def test_there_must_be_pairs_to_validate_with(tmp_path):
     training = [Pair("ab", "x"), Pair("ba", "y")]
     with pytest.raises(DataError, match="no pairs to validate with"):
         Run.prepare(SMALL, training, [])
-    with pytest.raises(DataError, match="no pairs to train on"):
+    with pytest.raises(DataError, match="no training pairs"):
         Run.prepare(SMALL, [], training)
     foreign = Run.prepare(SMALL.replace(epochs=1), training, [Pair("가", "나")])
     assert foreign.spelled == []

@@ -98,7 +98,7 @@ def test_a_budget_is_kept_when_the_machine_changes(clock, tmp_path, factor):
 
 def test_too_short_a_budget_is_refused(clock):
     with pytest.raises(
-        ConfigError, match=r"budget=20s: too short, one epoch takes about 15\.0 s with its validation"
+        ConfigError, match=r"budget=20s: too short, one epoch takes about 15\.0 s including validation;"
     ):
         prepare(clock, budget="20s")
     assert prepare(clock, budget="24s").epochs == 1

@@ -72,7 +72,7 @@ def test_of_trainings_started_at_once_one_runs(tmp_path):
             doldari.train(PAIRS, out=tmp_path / "run", **SMALL)
             outcomes.append("trained")
         except RunExistsError as error:
-            outcomes.append("holds a run already" if "holds" in str(error) else "writing there")
+            outcomes.append("already holds a run" if "holds" in str(error) else "writing there")
 
     threads = [threading.Thread(target=one) for _ in range(6)]
     for thread in threads:
@@ -108,7 +108,7 @@ def test_an_older_run_is_refused_and_kept_until_an_epoch_is_done(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     older = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
     with pytest.raises(
-        RunExistsError, match=r"holds a run already \(history\.jsonl\); give another --out, --overwrite"
+        RunExistsError, match=r"already holds a run \(history\.jsonl\); give another --out, --overwrite"
     ):
         doldari.train(PAIRS, out=tmp_path, **SMALL)
 
@@ -224,7 +224,7 @@ def test_runs_below_a_file_are_refused(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(
-            RunExistsError, match=r"cannot be made a directory for the run: (File exists|Not a directory)"
+            RunExistsError, match=r"cannot be used as the run directory: (File exists|Not a directory)"
         ):
             doldari.train(PAIRS, out=path, **SMALL)
     assert Path(tmp_path / "file").read_bytes() == b""

@@ -78,7 +78,7 @@ def test_a_fine_tuned_run_says_so_and_resumes(tmp_path):
     again = doldari.train(NEW, resume=tmp_path / "new", epochs=3, progress=False)
     assert again.text_model[4:] == load(tmp_path / "new").text_model[4:] == new.text_model[4:]
     (tmp_path / "new/checkpoint.safetensors").unlink()
-    with pytest.raises(ConfigError, match=r"old: the model to start from is gone or has changed; restore it"):
+    with pytest.raises(ConfigError, match=r"old: the model to start from is missing or has changed; restore it"):
         doldari.train(NEW, resume=tmp_path / "new")
     with pytest.raises(ConfigError, match=r"hidden_size=9: the model to start from has 8; leave it out"):
         doldari.train(NEW, start_from=tmp_path / "new", hidden_size=9)
@@ -86,6 +86,6 @@ def test_a_fine_tuned_run_says_so_and_resumes(tmp_path):
 
 def test_an_ensemble_is_no_start(tmp_path):
     doldari.train(OLD, out=tmp_path, ensemble=2, **SMALL)
-    with pytest.raises(ConfigError, match=r"is an ensemble of 2; start from one of its members, as .*/member-1"):
+    with pytest.raises(ConfigError, match=r"an ensemble of 2 models; start from one of them, such as .*/member-1"):
         doldari.train(NEW, start_from=tmp_path)
     assert doldari.train(NEW, start_from=tmp_path / "member-1", ensemble=2, epochs=1, progress=False).predict(["ac"])

@@ -71,7 +71,7 @@ def test_symbols_that_cannot_be_learnt_are_named():
 
     assert hopeless(pairs) == hopeless(labels, target_symbols="whitespace") == []
     (warning,) = hopeless(pairs, target_symbols="whitespace")
-    assert warning.startswith("360 target symbols for 360 pairs: nearly every target is one symbol that no other has")
+    assert warning.startswith("360 target symbols for 360 pairs: nearly every target is a single symbol of its own")
     assert "--target-symbols characters" in warning
     (warning,) = hopeless(pairs, source_symbols="words")
     assert "--source-symbols characters" in warning
@@ -82,7 +82,7 @@ def test_validation_of_other_symbols_is_named():
     half = [Pair("a", "x"), Pair("q", "x")] * 10
     assert said(warn_of_hopeless, Run.prepare(CONFIG, training, half))[1] == []
     (warning,) = said(warn_of_hopeless, Run.prepare(CONFIG, training, [*half, Pair("q", "x")]))[1]
-    assert warning.startswith("11 of the 21 pairs to validate with have symbols never seen in training")
+    assert warning.startswith("11 of the 21 validation pairs have symbols not seen in training")
 
 
 def test_a_training_without_a_right_answer_is_named():

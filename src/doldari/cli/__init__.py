@@ -3,43 +3,72 @@
 What takes long to import is imported by the command that needs it, so that `--help` answers at once.
 """
 
+import functools
+import inspect
 import io
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 import doldari
 from doldari.cli.asking import attend, predict, score
 from doldari.cli.calibrate import calibrate
-from doldari.cli.console import UsageError, fail, stderr, warn
+from doldari.cli.compare import compare
+from doldari.cli.console import UsageError, fail, quieten, stderr, warn
 from doldari.cli.evaluation import evaluate
+from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
+from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
 from doldari.cli.tasks import generate
-from doldari.cli.training import compare, train
-from doldari.errors import DoldariError
+from doldari.cli.training import train
+from doldari.errors import ConfigError, DoldariError
+
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+HelpAllOption = Annotated[
+    bool, typer.Option("--help-all", is_eager=True, callback=show_all, help="Show all options and exit.")
+]
+
+
+def with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all have."""
+
+    @functools.wraps(command)
+    def run(*, quiet: bool, help_all: bool, **arguments: Any) -> None:
+        quieten(quiet)
+        command(**arguments)
+
+    signature = inspect.signature(command)
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in (("quiet", QuietOption), ("help_all", HelpAllOption))
+    ]
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *common])  # type: ignore[attr-defined]
+    return run
+
 
 app = typer.Typer(
-    help="Train sequence-to-sequence models on pairs of texts, and ask them.",
+    cls=Group,
+    help="Train sequence-to-sequence models on text pairs, and run inference.",
     epilog="Start with: doldari train addition",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="markdown",
 )
 for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, stats, generate):
-    app.command()(command)
+    app.command(cls=Command)(with_common(command))
 
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
 ) -> None:
-    """Train sequence-to-sequence models on pairs of texts, and ask them."""
+    """Train sequence-to-sequence models on text pairs, and run inference."""
     if show:
         print(doldari.__version__)
         raise typer.Exit
@@ -52,9 +81,13 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
     warnings.showwarning = lambda message, *_, **__: warn(str(message))
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, prog_name="doldari"))
     except UsageError as error:
+        from doldari.cli.usage import usage
+
         fail(usage(error), error.exit_code)
+    except ConfigError as error:
+        fail(error.written(as_option))
     except DoldariError as error:
         fail(str(error))
     except MemoryError as error:
@@ -64,9 +97,3 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-
-
-def usage(error: "typer.BadParameter") -> str:
-    """Say in one line what is wrong with a command, and where to read on; nothing if its help was just shown."""
-    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    return f"{message}; see: {error.ctx.command_path} --help" if message and error.ctx else message

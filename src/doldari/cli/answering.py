@@ -15,7 +15,7 @@ from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 if TYPE_CHECKING:
     from doldari.inference.predictor import Answer, AnswerOptions, Predictor
 
-NO_FEATURES = "the model has no features; give sources only, as by cut -f1"
+NO_FEATURES = "the model has no features; give sources only (cut -f1)"
 LONGEST_LINE = 1 << 22  # bytes of a line that is read as a source
 
 
@@ -63,19 +63,16 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
 def answers_to(path: Path | None) -> Iterator[TextIO | None]:
     """Open the file that answers go to, in UTF-8, which is there whole or not at all; None for standard output.
 
-    A pipe or a device is written to as it is.
+    A pipe, a device or a link, such as /dev/stdout, is written to as it is, and never replaced.
     """
     from doldari.files import writing_whole
 
     if path is None:
         answers_in_utf8()
         yield None
-    elif path.exists() and not path.is_file():
+    else:
         if path.is_dir():
             raise ConfigError(f"{path}: is a directory; give the name of a file for the answers")
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-    else:
         with writing_whole(path) as binary:
             text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
             yield text
@@ -153,7 +150,7 @@ def answers(
             try:
                 (found[at],) = ask([source], before + index)
             except MemoryError:
-                complain(f"text {before + at + 1}: {quoted(source)}: not enough memory for it")
+                complain(f"text {before + at + 1}: {quoted(source)}: not enough memory")
         return found
 
 
@@ -170,7 +167,7 @@ def readable(predictor: "Predictor", line: bytes, number: int, asked: "AnswerOpt
         if source.is_blank(text):
             return text
         if "\t" in text and not source.features and "\t" not in source.ids:
-            raise DataError(f"{quoted(text)}: a tab in it, and {NO_FEATURES}")
+            raise DataError(f"{quoted(text)}: contains a tab, but {NO_FEATURES}")
         ids = predictor.encode(text, asked.unknown)
         check_length(len(ids), predictor.text_model.longest_source, asked.beam)
     except (UnicodeDecodeError, DataError) as error:
@@ -179,7 +176,7 @@ def readable(predictor: "Predictor", line: bytes, number: int, asked: "AnswerOpt
         if isinstance(error, UnknownSymbolError) and asked.unknown == "error":
             hint = unknown_hint(predictor, text)
         if isinstance(error, UnknownSymbolError) and b"\r" in line.removesuffix(b"\r"):
-            hint = "; lines end with a line feed, not with a carriage return"
+            hint = "; lines must end with a line feed, not with a carriage return"
         complain(f"text {number}: {reason}{hint}")
         return None
     return text

@@ -14,41 +14,57 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import Predictor
 
 DATA = (
-    "A file of pairs: source TAB target a line, CSV, or JSON lines, compressed or not, - for stdin; or two parallel "
-    "files, sources and targets line by line; or a task: addition, copy, dates, reverse, or chapter (addition as in "
-    "the book's file)."
+    "File of pairs (TSV: source TAB target; CSV; JSON lines; may be compressed; - for stdin), two parallel files "
+    "(sources, targets), or a built-in task: addition, copy, dates, reverse, chapter."
 )
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA", help=DATA)]
 OptionalDataArgument = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=DATA)]
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A run's directory, or the model file in it.")]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="Run directory, or model file.")]
 CountOption = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="How many different pairs; of a built-in task.", show_default="50,000, of addition 140,000"
+        metavar="N",
+        help="Number of pairs of a built-in task, all different.",
+        show_default="50,000; addition: 140,000",
+        rich_help_panel="Data",
     ),
 ]
 DigitsOption = Annotated[
-    int | None, typer.Option(metavar="N", help="The most a number has; of the task addition.", show_default="3")
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Maximum digits of a number (task addition).",
+        show_default="3",
+        rich_help_panel="Data",
+    ),
 ]
 
 
 def column(text: str | None) -> str | None:
     """Refuse a column 0."""
     if text is not None and text.isdecimal() and int(text) < 1:
-        raise typer.BadParameter(f"{text} is not in the range x>=1")
+        raise typer.BadParameter(f"{text}: columns are numbered from 1")
     return text
 
 
 SourceColumnOption = Annotated[
     str | None,
     typer.Option(
-        callback=column, metavar="COLUMN", help="The sources: a number, or a name.", show_default="1, source"
+        callback=column,
+        metavar="COLUMN",
+        help="Column of the sources: number or name.",
+        show_default="1, or source",
+        rich_help_panel="Data",
     ),
 ]
 TargetColumnOption = Annotated[
     str | None,
     typer.Option(
-        callback=column, metavar="COLUMN", help="The targets: a number, or a name.", show_default="2, target"
+        callback=column,
+        metavar="COLUMN",
+        help="Column of the targets: number or name.",
+        show_default="2, or target",
+        rich_help_panel="Data",
     ),
 ]
 FeaturesColumnOption = Annotated[
@@ -56,44 +72,59 @@ FeaturesColumnOption = Annotated[
     typer.Option(
         callback=column,
         metavar="COLUMN",
-        help="The column of the sources' features, such as V;PST, which become symbols of their own kind.",
-        show_default="none; for a model with features 3",
+        help="Column of source features such as V;PST, each of which becomes a symbol of its own.",
+        rich_help_panel="Data",
+        hidden=True,
     ),
 ]
 FormatOption = Annotated[
     Literal["tsv", "csv", "jsonl", "chapter"] | None,
     typer.Option(
-        help="Format of DATA. tsv: columns with tabs between them; csv: with commas, quoted; jsonl: a JSON object a "
-        "line; chapter: question_answer, padded with blanks.  Columns that are chosen by name have their names in "
-        "the first row, or in each JSON object.",
-        show_default="by the file's name",
+        metavar="tsv|csv|jsonl|chapter",
+        help="Format of DATA. tsv: tab-separated; csv: comma-separated, quoted; jsonl: one JSON object per line; "
+        "chapter: fixed width, 16+75  _91  .",
+        show_default="from the file name",
+        rich_help_panel="Data",
+        hidden=True,
     ),
 ]
 UnknownOption = Annotated[
     Literal["error", "unknown", "copy"],
     typer.Option(
-        help="Symbols never seen in training are refused, or let through as unknown, "
-        "or also copied: the first stands for the first unknown symbol of the answer, and so on."
+        metavar="error|unknown|copy",
+        help="Symbols never seen in training. error: refuse the text; unknown: map them to unknown; copy: also copy "
+        "them into the prediction in place of unknown symbols, in order.",
     ),
 ]
-BeamOption = Annotated[
-    int, typer.Option(metavar="N", help="Follow so many answers at a time, not only the likeliest (beam search).")
+BeamOption = Annotated[int, typer.Option("--beam-size", "--beam", metavar="N", help="Beam size; 1 is greedy.")]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace the run in the output directory.", rich_help_panel="Output"),
 ]
 EngineOption = Annotated[
-    Literal["numpy", "torch"], typer.Option(help="What computes: numpy, or torch (PyTorch), which has GPUs.")
+    Literal["numpy", "torch"],
+    typer.Option(metavar="numpy|torch", help="Compute engine: numpy (CPU), or torch (PyTorch; GPUs)."),
 ]
-DeviceOption = Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda, cuda:1, mps.")]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="DEVICE", help="Device of engine torch: auto, cpu, cuda, cuda:1, mps.")
+]
 MaxLengthOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Maximum length of an answer, in its symbols.",
+        help="Maximum output length in symbols.",
         show_default="twice that of training, more for longer sources",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the directory.")]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings to start from, as a run's config.toml.")
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        help="Settings file to start from, such as a run's config.toml.",
+        rich_help_panel="Training",
+        hidden=True,
+    ),
 ]
 
 
@@ -109,7 +140,7 @@ def features_column_of(predictor: "Predictor", model: Path, given: str | None) -
     """Take the features' column that was given, or of a model with features the third; refuse one without."""
     has_features = bool(predictor.text_model.source.features)
     if given and not has_features:
-        raise ConfigError(f"--features-column {given}: {model} was trained without features")
+        raise ConfigError(f"--features-column {given}: {model} has no features")
     return given or ("3" if has_features else None)
 
 

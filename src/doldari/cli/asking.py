@@ -36,69 +36,74 @@ CHUNK = 5_000  # pairs that are scored and printed at a time
 def predict(
     model: ModelArgument,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT ...]", help="Sources; without any, the lines of stdin.")
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Source texts; without any, the lines of stdin.")
     ] = None,
     beam: BeamOption = 1,
     n_best: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Hypotheses per input, ranked by length-normalized log-probability; the beam is as wide.",
+            help="Hypotheses per input, ranked by length-normalized log-probability; raises the beam size to N.",
         ),
     ] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Sample the answer instead of searching.")] = False,
-    temperature: Annotated[float, typer.Option(help="Of --sample: higher is more random.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Of --sample: top-k sampling.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of --sample: random seed.")] = 0,
+    sample: Annotated[bool, typer.Option("--sample", help="Sample instead of searching.")] = False,
+    temperature: Annotated[
+        float, typer.Option(metavar="X", help="Sampling temperature; higher is more random.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(metavar="K", help="Top-k sampling: draw among the K most likely symbols.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of --sample.")] = 0,
     matching: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="Constrain answers to full matches of this regular expression."),
+        typer.Option(metavar="REGEX", help="Constrain outputs to full matches of this regular expression."),
     ] = None,
     one_of: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Constrain answers to the lines of this file.")
+        Path | None, typer.Option(metavar="FILE", help="Constrain outputs to the lines of this file.")
     ] = None,
     max_length: MaxLengthOption = None,
     min_probability: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Leave an answer empty if its probability is lower (doldari calibrate)."),
+        typer.Option(metavar="P", help="Leave the output empty if its probability is lower (see doldari calibrate)."),
     ] = None,
-    scores: Annotated[bool, typer.Option("--scores", help="Add a column: the answer's log-probability.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Append the log-probability as a column.")] = False,
     details: Annotated[
         bool,
         typer.Option(
             "--details",
-            help="Add columns: log-probability, probability, and flags: limit (cut at its length limit), forced (by "
-            "--matching or --one-of, against the model), abstained (--min-probability).",
+            help="Append log-probability, probability and flags as columns. Flags: limit (cut at the length limit), "
+            "forced (by --matching or --one-of, against the model), abstained (--min-probability).",
         ),
     ] = False,
     input: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read the sources from a file, one a line, compressed or not.")
+        Path | None, typer.Option(metavar="FILE", help="Input file, one source per line; may be compressed.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the answers to a file, which is there once all are written."),
+        typer.Option("--output", "-o", metavar="FILE", help="Output file, which appears once it is complete."),
     ] = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Prepend the source as a column.")] = False,
-    header: Annotated[bool, typer.Option("--header", help="Begin with a line that names the columns.")] = False,
+    header: Annotated[bool, typer.Option("--header", help="Print a header line with the column names.")] = False,
     unknown: UnknownOption = "error",
     engine: EngineOption = "numpy",
     device: DeviceOption = "auto",
 ) -> None:
-    """Predict the output for each TEXT, or for each line of standard input: one answer a line.
+    """Predict the output for each TEXT or line of standard input.
 
-    A model with features is asked `text TAB one;two`.  A text that cannot be answered gets an empty line, and its
-    reason on standard error; how many answers were cut, forced or left out is said there too.
+    Prints one prediction per line.  For a model with features an input is: source TAB feature;feature.  An input that
+    cannot be processed gets an empty line, with the reason on standard error, where predictions that were cut, forced
+    or left empty are counted too.
     """
     from doldari.data.opening import printable_name
     from doldari.inference.arguments import check_answering, checked_beam
     from doldari.inference.predictor import Answer, AnswerOptions, load
 
     if sample and (beam > 1 or n_best is not None):
-        raise ConfigError("sample: goes with neither beam nor n_best")
+        raise ConfigError("{sample}: cannot be combined with {beam} or {n_best}", sample=True, beam=None, n_best=None)
     if not sample and (temperature, top_k, seed) != (1.0, None, 0):
-        raise ConfigError("temperature, top_k and seed: go with sample")
+        raise ConfigError("--temperature, --top-k, --seed: need --sample")
     if texts and input is not None:
-        raise ConfigError(f"{printable_name(input)}: texts are given too; give one of them")
+        raise ConfigError(f"{printable_name(input)}: texts are given too; give either texts or --input")
     beam = checked_beam(beam, n_best)
     check_answering(max_length, min_probability)
     predictor = load(model, engine=engine, device=device)
@@ -123,7 +128,7 @@ def predict(
 
     for text in texts or ():
         if os.path.isfile(text):
-            warn(f"{text} is a file; for an answer to each of its lines: doldari predict {model} --input {text}")
+            warn(f"{text} is a file; to predict each of its lines: doldari predict {model} --input {text}")
     chunks = [[os.fsencode(text) for text in texts]] if texts else lines_of(input)
     columns = Columns(tsv, scores, details)
     with answers_to(output) as file:
@@ -142,7 +147,7 @@ def constraint_of(
     from doldari.data.lines import read_lines
 
     if matching is not None and one_of is not None:
-        raise ConfigError("matching and one_of: give one of them")
+        raise ConfigError("--matching, --one-of: give one of the two")
     if matching is not None:
         return predictor.allowing(matching, max_length)
     if one_of is None:
@@ -162,7 +167,10 @@ def score(
     format: FormatOption = None,
     unknown: UnknownOption = "error",
 ) -> None:
-    """Print the log-probability of given targets: source, target and log-probability in nats, a pair a line."""
+    """Print the log-probability of given targets.
+
+    Each line has the source, the target and its log-probability (natural logarithm).
+    """
     from doldari.data import load_pairs
     from doldari.inference.predictor import load
 
@@ -188,12 +196,17 @@ def score(
 
 def attend(
     model: ModelArgument,
-    text: Annotated[str, typer.Argument(help="A source.")],
-    out: Annotated[Path, typer.Option(help="The picture's file: .png, .pdf or .svg.")] = Path("attention.png"),
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Source text.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .png, .pdf or .svg.")] = Path(
+        "attention.png"
+    ),
     beam: BeamOption = 1,
     unknown: UnknownOption = "error",
 ) -> None:
-    """Draw where the model looks in a source while it writes its answer; of models with --decoder attention."""
+    """Plot the attention weights for a source text.
+
+    The model must have been trained with --decoder attention.
+    """
     from doldari.inference.arguments import check_length
     from doldari.inference.predictor import load
     from doldari.report.attention import draw_attention
@@ -209,4 +222,4 @@ def attend(
     picture_format(out)  # refused before anything is computed
     attention = predictor.attention(text, unknown=unknown, beam=beam)
     draw_attention(out, attention, f"{text} → {attention.text}")
-    stdout.print(f"{text} -> {attention.text}; the picture is in {out}")
+    stdout.print(f"{text} -> {attention.text}; plot saved to {out}")

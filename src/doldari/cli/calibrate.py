@@ -28,10 +28,11 @@ def calibrate(
     features_column: FeaturesColumnOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Make the probabilities of answers say how often they are right, by one temperature (Guo et al. 2017).
+    """Calibrate the predicted probabilities by temperature scaling.
 
-    DATA are validation pairs, neither trained on nor tested with.  The model file is written anew with the
-    temperature; greedy answers stay the same.  Of a built-in task, the tenth that training holds out is used.
+    DATA are validation pairs, used neither for training nor for testing.  One temperature (Guo et al. 2017) is fitted
+    and saved in the model file; greedy predictions stay the same.  For a built-in task, the tenth that training holds
+    out is used.
     """
     from doldari.data import TASKS, load_pairs
     from doldari.data.pairs import split_pairs

@@ -42,7 +42,13 @@ class Results(Console):
 
 # What is printed is often the user's own text: no markup is read in it.
 stdout = Results(highlight=False, soft_wrap=True, markup=False, emoji=False)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)  # news and warnings
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def quieten(quiet: bool) -> None:
+    """Print results and errors only, or everything again: no progress, no tips, no warnings."""
+    stderr.quiet = quiet
 
 
 @contextmanager
@@ -67,12 +73,12 @@ def working(what: str, total: int | None = None) -> Iterator[Callable[[int], Non
 
 
 @contextmanager
-def counting(progress: Console, results: Console | None, what: str = "answered") -> Iterator[Callable[[int], None]]:
+def counting(progress: Console, results: Console | None, what: str = "predicted") -> Iterator[Callable[[int], None]]:
     """Show how many are done, on a terminal to which the results do not go; they go to none if it is None."""
     if not progress.is_terminal or (results is not None and results.is_terminal):
         yield lambda done: None
         return
-    columns = TextColumn(f"{{task.completed:,.0f}} {what}, {{task.speed:,.0f}} a second")
+    columns = TextColumn(f"{{task.completed:,.0f}} {what}, {{task.speed:,.0f}}/s")
     with Progress(columns, console=progress, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda number: bar.update(task, completed=number)
@@ -98,7 +104,7 @@ def fail(message: str, status: int = 1) -> None:
 
 def complain(message: str) -> None:
     """Print an error on standard error."""
-    stderr.print(Text.assemble(("error: ", "red"), message))
+    errors.print(Text.assemble(("error: ", "red"), message))
 
 
 def warn(message: str) -> None:
@@ -112,7 +118,7 @@ def tell(*objects: object) -> None:
 
     BrokenPipeError where nobody reads it any more.
     """
-    if rank() > 0:
+    if rank() > 0 or stderr.quiet:
         return
     try:
         stdout.print(*objects)
@@ -120,4 +126,4 @@ def tell(*objects: object) -> None:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        warn(f"standard output: {error.strerror}; what is printed is lost from here on, the training goes on")
+        warn(f"standard output: {error.strerror}; further output is lost; the training continues")

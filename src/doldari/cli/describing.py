@@ -17,19 +17,19 @@ def describe(run: "Run") -> None:
     text_model = run.predictor.text_model
     source, target = text_model.source, text_model.target
     unspelled = len(run.validation) - len(run.spelled)
-    never_seen = f" ({unspelled:,} of them with symbols never seen in training)" if unspelled else ""
+    never_seen = f" ({unspelled:,} of them with symbols not seen in training)" if unspelled else ""
     features = f", {len(source.features)} features" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
     tell(
-        f"{len(run.x):,} pairs to train on, {len(run.validation):,} to validate with{never_seen}; "
+        f"{len(run.x):,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
         f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
     )
     for tip in tips(run):
         stderr.print(f"tip: {tip}")
     if run.new_symbols is not None:
-        tell("new rows: {:,} for source symbols, {:,} for target symbols".format(*run.new_symbols))
+        tell("new symbols: {:,} source, {:,} target".format(*run.new_symbols))
     if run.budget is not None:
-        tell(f"budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
+        tell(f"time budget {run.config.training.budget}: {run.epochs:,} epochs of about {run.budget.epoch:.1f} s")
 
 
 def tips(run: "Run") -> Iterator[str]:
@@ -39,9 +39,9 @@ def tips(run: "Run") -> Iterator[str]:
     source = run.predictor.text_model.source
     apart = source.symbols_taken_apart()
     if 2 * apart < len(source.symbols):
-        yield f"--source-normalization NFD takes source symbols apart into {apart}; few will be rare"
+        yield f"--source-normalization NFD decomposes the source symbols into {apart}, so that fewer are rare"
     if run.config.model.target_symbols == "characters" and look_like_phones([pair.target for pair in run.validation]):
-        yield "--target-symbols whitespace makes one symbol of what stands between spaces; see also --recipe g2p"
+        yield "--target-symbols whitespace tokenizes targets at spaces; see also --recipe g2p"
 
 
 def look_like_phones(targets: "Sequence[str]") -> bool:

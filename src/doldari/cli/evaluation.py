@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from doldari.cli.answering import answers_to
 from doldari.cli.arguments import (
     BeamOption,
     CountOption,
@@ -60,32 +61,30 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="The training pairs, given twice where they are two parallel files: says how many of DATA, or of "
-            "its sources, are in them.",
+            help="Training pairs: counts the pairs and sources of DATA that are among them. Give it twice for two "
+            "parallel files.",
         ),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a page with pictures, the worst errors and confusions."),
+        typer.Option(metavar="FILE.html", help="Write an HTML report: plots, worst errors, confusions."),
     ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.tsv", help="Write every example: source, target, answer, log-probability, right or wrong."
+            metavar="FILE.tsv",
+            help="Write all predictions, with target, log-probability and whether correct.",
         ),
     ] = None,
-    reliability: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Plot how often answers of each probability are right.")
-    ] = None,
+    reliability: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Plot a reliability diagram.")] = None,
 ) -> None:
-    """Accuracy, the share of sources answered exactly as their target, and related metrics.
+    """Measure accuracy and related metrics on test pairs.
 
-    A source with several targets in DATA is one example, and each of them is right.  WER is the share of sources
-    answered wrong; PER and CER are edits per symbol of the target; BLEU and chrF, of words, need sacrebleu.  The
-    intervals are of 95 %, by bootstrap.  ECE is the expected calibration error: how far, on average over 15 bins,
-    the answers' probabilities are from the share that is right; `doldari calibrate` lowers it.  Of a built-in task,
-    pairs are made that were neither trained on nor used to choose the epoch, a tenth as many; --count and --digits
-    are those of the run unless given.
+    Accuracy is the share of exact matches; WER the word (sequence) error rate, 1 - accuracy; PER and CER the edit
+    distance per target symbol; BLEU and chrF, for words, need sacrebleu; ECE the expected calibration error over 15
+    bins, which doldari calibrate lowers.  Intervals are 95 % bootstrap intervals.  A source with several targets in
+    DATA is one example; each of the targets is correct.  For a built-in task, new pairs are generated that were used
+    neither for training nor for validation, a tenth as many; --count and --digits are those of the run by default.
     """
     from doldari.data import TASKS, load_pairs
     from doldari.data.leaks import find_leaks
@@ -133,7 +132,8 @@ def evaluate(
         )
         write_whole(report, page.encode())
     if predictions is not None:
-        write_whole(predictions, prediction_table(evaluation).encode())
+        with answers_to(predictions) as file:
+            print(prediction_table(evaluation), end="", file=file)
     if reliability is not None:
         draw_reliability(reliability, bins, printable_name(f"{model} on {' and '.join(data)}"))
     if as_json:
@@ -143,11 +143,11 @@ def evaluate(
     print_calibration(bins)
     print_lengths(evaluation)
     if leaks is not None:
-        others = f"the sources of {len(leaks.sources):,} others, with another target"
-        stdout.print(f"also in {' and '.join(training or [])}: {len(leaks.pairs):,} of the pairs, and {others}")
+        others = f"{len(leaks.sources):,} sources with another target"
+        stdout.print(f"also in {' and '.join(training or [])}: {len(leaks.pairs):,} pairs; and {others}")
     wrong = [index for index, right in enumerate(evaluation.right) if not right]
     if wrong:
-        stdout.print("wrong:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} wrong:")
+        stdout.print("errors:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} errors:")
         stdout.print(samples(evaluation, wrong[:SAMPLES]))
 
 
@@ -235,8 +235,8 @@ def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown", be
             raise DataError(f"{pairs.place(index)}: {error}") from error
     if refused:
         index, reason = refused[0]
-        more = f" (and {len(refused) - 1:,} more such sources)" if len(refused) > 1 else ""
+        more = f" (and {len(refused) - 1:,} more sources)" if len(refused) > 1 else ""
         if unknown == "error":
             hint = unknown_hint(predictor, pairs[index].source)
             raise UnknownSymbolError(f"{pairs.place(index)}: {reason}{more}{hint}")
-        warn(f"{pairs.place(index)}: {reason}{more}; counted as wrong")
+        warn(f"{pairs.place(index)}: {reason}{more}; counted as errors")

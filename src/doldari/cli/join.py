@@ -11,25 +11,26 @@ from doldari.errors import ConfigError, RunExistsError
 
 
 def join(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Runs' directories, or model files.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file of the joined model.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Run directories, or model files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
-    """Join trained models into one, an ensemble: its scores are the mean of their log-probabilities.
+    """Join trained models into one ensemble.
 
-    The models must have the same settings and vocabularies, as runs on the same pairs with different --seed have.
+    The ensemble averages their log-probabilities.  The models must have the same settings and vocabularies, for
+    example runs on the same pairs with different random seeds (--seed).
     """
     from doldari.inference.predictor import load
     from doldari.models import joining
     from doldari.models.model_file import save_model
 
     if len(models) < 2:
-        raise ConfigError("one model: nothing to join; give at least two")
+        raise ConfigError("only one model; give at least two")
     if out.is_dir():
-        raise RunExistsError(f"{out}: a directory; give a file, such as {out / 'model.safetensors'}")
+        raise RunExistsError(f"{out}: is a directory; give a file name, such as {out / 'model.safetensors'}")
     if out.exists() and not overwrite:
-        raise RunExistsError(f"{out}: exists already; give another --out, or --overwrite")
+        raise RunExistsError(f"{out}: exists already; choose another --out, or use --overwrite")
     joined = joining.join([load(model).text_model for model in models], [str(model) for model in models])
     save_model(out, joined)
-    stdout.print(f"ensemble of {joined.config.ensemble} models saved to {out}")
-    stdout.print(f"try: {shlex.join(['doldari', 'predict', str(out), 'TEXT'])}")
+    stdout.print(f"Ensemble of {joined.config.ensemble} models saved to {out}")
+    stdout.print(f"Try: {shlex.join(['doldari', 'predict', str(out), 'TEXT'])}")

@@ -17,31 +17,29 @@ if TYPE_CHECKING:
 
 
 def show(
-    path: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run's directory, a model file, or a directory of runs.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory, model file, or a directory of runs.")],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, or of several runs a list.")
+        bool, typer.Option("--json", help="Print JSON: an object, or a list for several runs.")
     ] = False,
     card: Annotated[
-        bool, typer.Option("--card", help="Write a model card, README.md, into the run's directory.")
+        bool, typer.Option("--card", help="Write a model card, README.md, into the run directory.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a README.md that doldari did not write.")
+        bool, typer.Option("--overwrite", help="Replace a README.md that doldari did not write (with --card).")
     ] = False,
 ) -> None:
-    """Show what a run or a model is: its data, size, training, scores, and how to ask it.
+    """Summarize a run: data, model size, training, scores, usage.
 
-    Of a directory of runs: a table, sorted by accuracy, the best first.
+    For a directory of runs: a table of them, sorted by accuracy, the best first.
     """
     from doldari.report.card import write_card
     from doldari.report.record import find_runs, is_run, read_run
     from doldari.report.summary import as_object
 
     if overwrite and not card:
-        raise ConfigError("--overwrite: goes with --card")
+        raise ConfigError("--overwrite: needs --card")
     if not path.exists():
-        raise ModelFileError(f"{path}: no such run; train one with: doldari train DATA --out {path}")
+        raise ModelFileError(f"{path}: no such run; train one: doldari train DATA --out {path}")
     if path.is_file() or is_run(path):
         run = read_run(path)
         if card:
@@ -54,7 +52,7 @@ def show(
             print_summary(run)
         return
     if card:
-        raise ConfigError(f"{path}: holds several runs or none; give one run for --card")
+        raise ConfigError(f"{path}: not a single run; --card needs one")
     show_all(path, find_runs(path), as_json)
 
 
@@ -68,9 +66,7 @@ def show_all(path: Path, directories: list[Path], as_json: bool) -> None:
     deeper = [place for place in sorted(path.iterdir()) if place.is_dir() and place not in directories]
     deeper = [place for place in deeper if find_runs(place)]
     if not directories and not deeper:
-        raise ModelFileError(
-            f"{path}: no run and no model in it; train one with: doldari train DATA --out {path}/NAME"
-        )
+        raise ModelFileError(f"{path}: no run or model in it; train one: doldari train DATA --out {path}/NAME")
     runs = []
     for directory in directories:
         try:
@@ -88,7 +84,7 @@ def show_all(path: Path, directories: list[Path], as_json: bool) -> None:
             stdout.print(line)
     for run in runs:
         if run.status == "interrupted":
-            stdout.print(f"{run.path}: interrupted; go on with: {resume_command(run.path)}")
+            stdout.print(f"{run.path}: interrupted; resume with: {resume_command(run.path)}")
     for place in deeper:
         stdout.print(f"more runs: doldari show {shlex.quote(str(place))}")
 

@@ -33,7 +33,9 @@ def stats(
     validation: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE", help="Other pairs, to be looked up among DATA; two parallel files are given twice."
+            metavar="FILE",
+            help="Other pairs to compare with DATA; give it twice for two parallel files.",
+            rich_help_panel="Data",
         ),
     ] = None,
     source_column: SourceColumnOption = None,
@@ -41,9 +43,10 @@ def stats(
     features_column: FeaturesColumnOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Count pairs, lengths and symbols, and point out what is odd: duplicates, leaks, blanks, swapped columns.
+    """Print statistics of text pairs and point out likely errors.
 
-    Lengths are in characters (code points), and in words, which stand between white space.
+    Lengths are in characters (code points) and in words (separated by white space).  Duplicates, leaks, blanks at the
+    ends of texts and swapped columns are reported.
     """
     from doldari.data import load_pairs
     from doldari.data.leaks import find_leaks
@@ -60,11 +63,11 @@ def stats(
         other = statistics(others)
         stdout.print("", report(others, other), sep="\n")
         leaks = find_leaks(pairs, others)
-        with_other = f"the sources of {len(leaks.sources):,} others, with another target"
-        stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} of the pairs, and {with_other}")
+        with_other = f"{len(leaks.sources):,} sources with another target"
+        stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} pairs; and {with_other}")
         for side in ("source", "target"):
             new = sorted(getattr(other, side).symbols.keys() - getattr(counted, side).symbols.keys())
-            stdout.print(f"{side} symbols that {name_of(pairs)} does not have: {alphabet(new) or 'none'}")
+            stdout.print(f"{side} symbols not in {name_of(pairs)}: {alphabet(new) or 'none'}")
         for warning in column_warnings(others):
             warn(warning)
 
@@ -82,13 +85,13 @@ def report(pairs: "Pairs", counted: "Statistics") -> Group:
     for name in ("sources", "targets"):
         table.add_column(name, justify="right")
     table.add_row("different", *(f"{side.different:,}" for side in sides))
-    table.add_row("of them with several targets, sources", *(several(side) for side in sides))
+    table.add_row("with several targets, sources", *(several(side) for side in sides))
     table.add_row("characters", *(spread(side.lengths) for side in sides))
     table.add_row("words", *(spread(side.words) for side in sides))
     table.add_row("different symbols", *(f"{len(side.symbols):,}" for side in sides))
     table.add_row("blanks at an end", *(first_at(pairs, *side.blank_ends) for side in sides))
     table.add_row("not in Unicode's NFC", *(f"{side.decomposed:,}" for side in sides))
-    duplicates = f", {counted.duplicates:,} of them duplicates of others" if counted.duplicates else ""
+    duplicates = f", {counted.duplicates:,} of them duplicates" if counted.duplicates else ""
     lines = [f"{name} symbols: {frequent(side)}" for name, side in zip(("source", "target"), sides, strict=True)]
     lines += [line for side in sides for line in odd_symbols(pairs, side)]
     return Group(Text(f"{name_of(pairs)}: {counted.pairs:,} pairs{duplicates}"), table, Text("\n".join(lines)))
@@ -114,7 +117,7 @@ def frequent(side: "Side") -> str:
     """List symbols, the most frequent first, and how many stand there only once."""
     symbols = [symbol for symbol, _ in side.symbols.most_common()]
     once = sum(count == 1 for count in side.symbols.values())
-    return alphabet(symbols) + (f"; {once:,} of them only once" if once else "")
+    return alphabet(symbols) + (f"; {once:,} occur only once" if once else "")
 
 
 def alphabet(symbols: list[str]) -> str:

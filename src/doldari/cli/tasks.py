@@ -11,19 +11,23 @@ from doldari.cli.console import answers_in_utf8, counting, stderr, stdout
 def generate(
     task: Annotated[
         Literal["addition", "copy", "dates", "reverse", "chapter"],
-        typer.Argument(help="The task; chapter is addition as in the book's file."),
+        typer.Argument(metavar="TASK", help="addition, copy, dates, reverse, or chapter (the book's addition)."),
     ],
     count: CountOption = None,
     digits: DigitsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")] = 0,
     format: Annotated[
         Literal["tsv", "chapter"] | None,
         typer.Option(
-            help="tsv: source TAB target; chapter: 16+75  _91  ", show_default="tsv; chapter for the task chapter"
+            metavar="tsv|chapter",
+            help="tsv: source TAB target; chapter: fixed width, 16+75  _91  .",
+            show_default="tsv; chapter for the task chapter",
         ),
     ] = None,
 ) -> None:
-    """Print the pairs of a built-in task, one a line: `doldari generate chapter > addition.txt`.
+    """Print the pairs of a built-in task, one per line.
+
+    For example: doldari generate chapter > addition.txt
 
     Any number of sums or rows of letters takes the same memory; in the chapter's format they are held in memory.
     """

@@ -25,12 +25,12 @@ class CommandLineDisplay(TrainingDisplay):
         """Say what is about to be trained."""
         if run.member == 1:
             if self.repeated:
-                warn(f"{self.repeated:,} of the pairs to validate with are trained on too")
+                warn(f"{self.repeated:,} of the validation pairs are also training pairs")
             describe(run)
         if self.members > 1:
             self.say(Text(f"model {run.member} of {self.members}", "bold"))
         if run.position.steps > 0:
-            self.say(f"resumed at step {run.position.steps:,}, in epoch {len(run.history) + 1} of {run.epochs}")
+            self.say(f"resumed at step {run.position.steps:,}, epoch {len(run.history) + 1} of {run.epochs}")
         self.has_begun = True
         super().started(run)
 

@@ -41,7 +41,7 @@ def task_pairs(
     """
     make, usual, has_digits = TASKS[task]
     if digits is not None and not has_digits:
-        raise ConfigError(f"digits={digits}: {task} has none")
+        raise ConfigError(f"{{digits}}: the task {task} has no digits", digits=digits)
     size = {"seed": seed} if digits is None else {"seed": seed, "digits": digits}
     count = usual if count is None else count
     pairs = make(count, **size)
@@ -50,7 +50,7 @@ def task_pairs(
     try:
         return iter(make(max(1, count // 10), **size, after=count))
     except ConfigError as error:
-        raise ConfigError(f"count={count}: leaves too few other pairs of {task} to evaluate with") from error
+        raise ConfigError(f"{{count}}: leaves too few other pairs of {task} to evaluate with", count=count) from error
 
 
 def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, unseen: bool = False) -> Pairs:
@@ -62,21 +62,21 @@ def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, uns
     names = [data] if isinstance(data, str) else list(data)
     how = reading or Reading()
     if len(names) > 2:
-        raise ConfigError(f"{len(names)} files: give one of pairs, or two parallel ones, of sources and of targets")
+        raise ConfigError(f"{len(names)} files: give one file of pairs, or two parallel files, sources and targets")
     if names[0] in TASKS and len(names) == 1:
         for what, chosen in (("columns", how.columns), ("format", how.format)):
             if chosen is not None:
-                raise ConfigError(f"{names[0]}: a built-in task, which has no {what} to choose")
+                raise ConfigError(f"{names[0]}: a built-in task; it has no {what} to choose")
         return Pairs.of(task_pairs(names[0], how.count, how.digits, unseen=unseen), names[0])
     for name in names:
         require_file(name)
     for setting, number in (("count", how.count), ("digits", how.digits)):
         if number is not None:
-            raise ConfigError(f"{setting}={number}: only a built-in task has it, not the file {names[0]}")
+            raise ConfigError(f"{{{setting}}}: only for built-in tasks, not for files", **{setting: number})
     if len(names) == 1:
         return read_pairs(Path(names[0]), how.columns, how.format)
     if how.columns is not None or how.format is not None:
-        raise ConfigError(f"{' and '.join(names)}: parallel files have no columns and no format to choose")
+        raise ConfigError(f"{' and '.join(names)}: parallel files have no columns or format to choose")
     return read_parallel(Path(names[0]), Path(names[1]))
 
 
@@ -85,5 +85,5 @@ def require_file(name: str) -> None:
     if name != "-" and not Path(name).exists():
         nearest = difflib.get_close_matches(name, TASKS, 1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        what = f"no such file, and no built-in task of that name (known: {', '.join(TASKS)}){hint}"
+        what = f"no such file or built-in task (tasks: {', '.join(TASKS)}){hint}"
         raise DataError(f"{printable_name(name)}: {what}")

@@ -63,9 +63,9 @@ def all_sums(digits: int) -> int:
 def check_size(count: int, digits: int, most: int) -> None:
     """Refuse what cannot be drawn."""
     if digits < 1:
-        raise ConfigError(f"digits={digits}: must be at least 1")
+        raise ConfigError("{digits}: must be at least 1", digits=digits)
     if not 1 <= count <= most:
-        raise ConfigError(f"count={count}: must be from 1 to {most:,} with {digits} digits")
+        raise ConfigError(f"{{count}}: must be from 1 to {most:,} with {digits} digits", count=count)
 
 
 def listed_numbers(count: int, digits: int, seed: int) -> list[tuple[int, int]]:

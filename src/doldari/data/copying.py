@@ -34,7 +34,7 @@ def reversed_rows(count: int, seed: int = 0, after: int = 0) -> Iterator[Pair]:
 def random_rows(count: int, seed: int, after: int = 0) -> Iterator[str]:
     """Draw different rows of 4 to 12 letters, those after so many others."""
     if not 1 <= count <= MOST:
-        raise ConfigError(f"count={count}: must be from 1 to {MOST:,}")
+        raise ConfigError(f"{{count}}: must be from 1 to {MOST:,}", count=count)
     halves = [(length // 2, length - length // 2) for length in LENGTHS]
     drawn = draw_from([(26**left, 26**right) for left, right in halves], [1.0] * len(halves), seed)
     rows = (

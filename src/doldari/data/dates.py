@@ -36,7 +36,7 @@ def date_pairs(count: int = 50_000, seed: int = 0, after: int = 0) -> list[Pair]
     styles = [(locale, style) for locale, styles in FORMATS.items() for style in styles]
     possible = DAYS * len(styles)
     if not 1 <= count + after <= possible // 2:
-        raise ConfigError(f"count={count}: must be from 1 to {possible // 2:,}")
+        raise ConfigError(f"{{count}}: must be from 1 to {possible // 2:,}", count=count)
     rng = np.random.default_rng(seed)
     pairs: dict[str, Pair] = {}
     while len(pairs) < count + after:

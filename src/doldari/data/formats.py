@@ -53,8 +53,8 @@ def choose_columns(
         return None
     columns = Columns(source or 1, target or 2, features or 0)
     if len(set(columns)) < len(columns):
-        chosen = ", ".join(f"{name}={column}" for name, column in columns._asdict().items())
-        raise ConfigError(f"{chosen}: must be different columns")
+        chosen = {f"{name}_column": column for name, column in columns._asdict().items() if column}
+        raise ConfigError(", ".join(f"{{{name}}}" for name in chosen) + ": must be different columns", **chosen)
     return columns
 
 
@@ -86,7 +86,7 @@ def read_pairs(path: Path, columns: Columns | None = None, format: Format | None
     Lines that hold no pair are refused, the first named by its number.
     """
     if format is not None and format not in get_args(Format):
-        raise ConfigError(f"format={format}: must be one of {', '.join(get_args(Format))}")
+        raise ConfigError(f"{{format}}: must be one of {', '.join(get_args(Format))}", format=format)
     chosen = format or format_of(path)
     with Source(path) as source:
         lines = numbered_lines(source)
@@ -105,7 +105,9 @@ def field_names(columns: Columns) -> list[str]:
     named = {1: "source", 2: "target", 3: "features"}
     for column in columns:
         if isinstance(column, int) and column > len(named):
-            raise ConfigError(f"{column}: JSON lines have names for columns: --source-column NAME ...")
+            raise ConfigError(
+                f"column {column}: columns of JSON lines have names; give {{source_column}} ...", source_column="NAME"
+            )
     return [named[column] if isinstance(column, int) else column for column in columns if column]
 
 
@@ -150,7 +152,7 @@ def collect(rows: Rows, columns: Columns | None, source: Source, separator: str)
             builder.add(*pair, number)
         except UnicodeEncodeError:
             bad.add(number, "half a character in it (a lone surrogate)")
-    hint = f"; every line is: source, {separator}, target" if columns is None else ""
+    hint = f"; expected on each line: source, {separator}, target" if columns is None else ""
     return finished(builder, bad, (source,), bool(places[2]), hint)
 
 
@@ -158,7 +160,7 @@ def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_
     """Make the pairs; or refuse lines that hold none, and files without any."""
     name = sources[0].name
     if bad.count:
-        more = f" (and {bad.count - 1:,} more such lines)" if bad.count > 1 else ""
+        more = f" (and {bad.count - 1:,} more lines)" if bad.count > 1 else ""
         raise DataError(f"{name}:{bad.first}{more}{hint}")
     if not builder:
         raise DataError(f"{name}: no pairs in it: the file is empty")
@@ -188,12 +190,12 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
     """Take a pair from a row's cells, of which there are no others if `exact`; or say why there is none."""
     if exact and len(cells) != 2:
-        what = f"{len(cells)} columns, expected 2; say which are what: --source-column 1 --target-column 2 ..."
+        what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2 ..."
         return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
     source_at, target_at, features_at = places
     for name, column in (("source", source_at), ("target", target_at), ("features", features_at)):
         if column > len(cells):
-            return f"no column {column} for the {name}, only {len(cells)}"
+            return f"no column {column} for the {name}; there are {len(cells)}"
     source, target = cells[source_at - 1], cells[target_at - 1]
     if not source.strip():
         return "the source is empty"
@@ -208,7 +210,7 @@ def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -
     if not features.strip(" ;\t"):
         return "the features are empty"
     if any(symbol in features for symbol in "\t\n") or "\t" in source:
-        return "a tab in the source or its features, between which a tab stands, or a line break"
+        return "a tab in the source or its features, which a tab separates, or a line break"
     return Pair(f"{source}\t{features}", target)
 
 

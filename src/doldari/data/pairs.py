@@ -207,7 +207,7 @@ def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair]
         text_hashes(pair.source for pair in pairs)[shuffled], return_index=True, return_inverse=True
     )
     if len(first) < 2:
-        raise DataError("one source only: two are needed, one to train on and one to validate with")
+        raise DataError("only one source; at least two are needed, one for training and one for validation")
     last = np.sort(first)[-max(1, len(first) // 10)]
     held_out = first[source] >= last
     return selected(pairs, shuffled[~held_out]), selected(pairs, shuffled[held_out])

@@ -120,8 +120,8 @@ def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
     if not isinstance(pairs, Pairs) or len(pairs) < FEW or not any(origin.bytes for origin in pairs.origins):
         return
     if is_likely_header(pairs):
-        columns = "columns that are chosen by name (--source-column NAME) take it as one"
-        yield f"{pairs.place(0)}: likely a header, {quoted(pairs[0].source)} and {quoted(pairs[0].target)}; {columns}"
+        columns = "choose columns by name (--source-column NAME) to read it as one"
+        yield f"{pairs.place(0)}: probably a header, {quoted(pairs[0].source)}, {quoted(pairs[0].target)}; {columns}"
     several, other = several_shares(pairs[:LOOKED_AT])
     if several > 0.2 and other < 0.02:
         many = f"{several:.0%} of the sources have several targets, but {other:.0%} of the targets several sources"
@@ -136,7 +136,7 @@ def blank_ends_warning(pairs: Pairs, kind: str) -> str:
     if not rows:
         return ""
     what = "target begins or ends" if len(rows) == 1 else "targets begin or end"
-    return f"{len(rows):,} {what} with blanks, the first at {pairs.place(rows[0])}; an answer is right only with them"
+    return f"{len(rows):,} {what} with blanks, the first at {pairs.place(rows[0])}; correct predictions need them"
 
 
 def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:

@@ -127,11 +127,11 @@ class Vocabulary:
             index = ids.index(UNKNOWN)
             if index < len(features):
                 feature = quoted(features[index])
-                raise UnknownSymbolError(f"{quoted(text)}: the feature {feature} was never seen in training")
+                raise UnknownSymbolError(f"{quoted(text)}: the feature {feature} was not seen in training")
             symbol = symbols[index - len(features)]
             points = " ".join(f"U+{ord(char):04X}" for char in symbol[:8]) + " ..." * (len(symbol) > 8)
             raise UnknownSymbolError(
-                f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was never seen in training"
+                f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was not seen in training"
             )
         return ids
 
@@ -189,7 +189,9 @@ def frequent(symbols: Iterable[str], min_count: int) -> tuple[str, ...]:
     kept = tuple(sorted(symbol for symbol, count in counts.items() if count >= min_count))
     if counts and not kept:
         most = max(counts.values())
-        raise ConfigError(f"min_count={min_count}: leaves no symbol; the most frequent is seen {most:,} times")
+        raise ConfigError(
+            f"{{min_count}}: leaves no symbol; the most frequent one occurs {most:,} times", min_count=min_count
+        )
     return kept
 
 
@@ -198,5 +200,5 @@ def split_features(source: str) -> tuple[str, list[str]]:
     text, _, column = source.partition("\t")
     features = [feature.strip() for feature in column.split(";") if feature.strip()]
     if not features:
-        raise DataError(f"{quoted(text)}: no features; expected: text, tab, features with ; between them")
+        raise DataError(f"{quoted(text)}: no features; expected: text, tab, features separated by ;")
     return text, features

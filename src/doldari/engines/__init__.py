@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from doldari.config import Engine, TrainingConfig, check_device
+from doldari.config import Engine, TrainingConfig
 from doldari.engines.averaging import MovingAverage
 from doldari.engines.learner import Learner
 from doldari.engines.numpy import NumpyLearner
@@ -18,6 +18,7 @@ from doldari.errors import ConfigError, MissingPackageError, brief
 from doldari.models import Seq2seq
 from doldari.models.asked import Asked
 from doldari.models.ensemble import Ensemble
+from doldari.settings import check_device
 from doldari.torchrun import world_size
 
 
@@ -30,7 +31,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
 
         return TorchLearner(model, settings, dropout_rng, this_process())
     if world_size() > 1:
-        raise ConfigError("engine=numpy: trains in one process, not under torchrun; give --engine torch")
+        raise ConfigError("{engine}: trains in one process, not under torchrun; choose torch", engine="numpy")
     rate, decay = settings.learning_rate, settings.weight_decay
     return NumpyLearner(
         model,
@@ -43,7 +44,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
 def asked_on(model: Asked, engine: str, device: str) -> Asked:
     """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
     if engine not in get_args(Engine):
-        raise ConfigError(f"engine={brief(engine)}: must be one of {', '.join(get_args(Engine))}")
+        raise ConfigError(f"{{engine}}: must be one of {', '.join(get_args(Engine))}", engine=brief(engine))
     check_device(engine, device)
     if engine == "numpy":
         return model

@@ -15,7 +15,7 @@ FLAGS = {  # what may be odd about an answer
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, and its log-probability in nats, that of its end included; `text, score = answer` takes it apart.
 

@@ -112,7 +112,7 @@ def warn_of_long(encoded: Sequence[Sequence[int]], seen: int) -> None:
     """Warn of sources that have half as many symbols again as the longest seen in training."""
     too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
     if too_long:
-        message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; distrust its answer"
+        message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; its prediction is unsafe"
         others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
         warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
 
@@ -121,8 +121,8 @@ def check_length(symbols: int, seen: int, beam: int) -> None:
     """Refuse a source of so many symbols that its answer would take very long; `seen` is the longest in training."""
     most = max(LONGEST // beam, seen)
     if symbols > most:
-        with_beam = f" with a beam of {beam}" if beam > 1 else ""
-        raise DataError(f"a source of {symbols:,} symbols; at most {most:,} are answered{with_beam}")
+        with_beam = f" with beam size {beam}" if beam > 1 else ""
+        raise DataError(f"a source of {symbols:,} symbols; at most {most:,} are accepted{with_beam}")
 
 
 def is_whole(value: object) -> bool:

@@ -112,11 +112,11 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
     if unspelled:
         others = f" (and {len(unspelled) - 1:,} others)" if len(unspelled) > 1 else ""
         symbol = next(symbol for symbol in vocabulary.cut(unspelled[0]) if symbol not in vocabulary.ids)
-        why = f"the symbol {quoted(symbol)} was in no target in training"
-        what = f"{quoted(unspelled[0])}{others} cannot be written: {why}"
+        why = f"the symbol {quoted(symbol)} was in no training target"
+        what = f"{quoted(unspelled[0])}{others} cannot be predicted: {why}"
         if len(unspelled) == len(outputs):
             raise ConfigError(f"the list allows nothing: {what}")
-        warnings.warn(f"of the {len(outputs):,} allowed answers {what}", stacklevel=level_of_caller())
+        warnings.warn(f"of the {len(outputs):,} allowed outputs {what}", stacklevel=level_of_caller())
     spelled = [ids for ids in spelled if 0 not in ids]
     V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
     flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths
@@ -143,7 +143,7 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     """
     if not all(stays(symbol, vocabulary.written) for symbol in vocabulary.symbols):
         what = f"{vocabulary.normalization} letters"
-        raise ConfigError(f"{pattern!r}: a model that writes {what} cannot follow a pattern; give a list of answers")
+        raise ConfigError(f"{pattern!r}: a model that predicts {what} cannot follow a pattern; give a list")
     machine = compiled(pattern)
     start = Place(machine.initial, machine.initial in machine.finals)
     places, edges, targets = {start: 0}, [], []
@@ -160,7 +160,7 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     accepting = np.array([place.accepts for place in places])
     automaton = Automaton(np.array(edges, np.int64), np.array(targets, np.int64), accepting, len(vocabulary))
     if automaton.distance[0] > longest:
-        raise ConfigError(f"{pattern!r} allows nothing that the model could write in its {longest} symbols at most")
+        raise ConfigError(f"{pattern!r} allows nothing that the model could predict in at most {longest} symbols")
     return automaton
 
 

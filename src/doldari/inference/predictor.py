@@ -12,7 +12,8 @@ from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.engines import asked_on
 from doldari.errors import ConfigError, DataError
-from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, answers_to, as_answer, attention_to
+from doldari.inference import answering
+from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
 from doldari.inference.answers import END, Answer, Attention
 from doldari.inference.arguments import (
     LongSourceWarning,
@@ -129,6 +130,8 @@ class Predictor:
         check_answering(max_length, min_probability)
         automaton = self._constraint(allowed, one_of, matching, max_length)
         detailed = scores or n_best is not None
+        if width == 1 and automaton is None and min_probability is None and not detailed:
+            return answering.texts_greedily(self.text_model, checked_texts("texts", texts), unknown, max_length)
         asked = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
         found = self.answers(texts, asked)
         if n_best is not None:
@@ -140,7 +143,7 @@ class Predictor:
         self, texts: Sequence[str], asked: AnswerOptions, progress: Progress | None = None
     ) -> list[list[Answer]]:
         """Answer texts as `predict` with n_best does; progress is told, now and then, how many are answered."""
-        return answers_to(self.text_model, checked_texts("texts", texts), asked, progress)
+        return answering.answers_to(self.text_model, checked_texts("texts", texts), asked, progress)
 
     def sample(
         self,
@@ -206,8 +209,8 @@ class Predictor:
             raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
-            raise DataError("the text is empty: there is nothing to look at")
-        return attention_to(self.text_model, text, unknown, checked_beam(beam))
+            raise DataError("the text is empty")
+        return answering.attention_to(self.text_model, text, unknown, checked_beam(beam))
 
     def allowing(self, allowed: Allowed, max_length: int | None = None) -> Automaton:
         """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""

@@ -23,7 +23,7 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
     check_text("text", text)
     ids = source.encode(text, unknown != "error")
     if ids and set(ids) == {UNKNOWN}:
-        raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was ever seen in training")
+        raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was seen in training")
     return ids
 
 
@@ -58,7 +58,9 @@ class Questions:
         places = [place for place, text in enumerate(texts) if not model.source.is_blank(text)]
         encoded = [encoded_source(model.source, texts[place], unknown) for place in places]
         warn_of_long(encoded, model.longest_source)
-        usual = np.array([model.usual_length(len(ids), automaton is None) for ids in encoded], np.int32)
+        lengths = list(map(len, encoded))
+        usual_of = {length: model.usual_length(length, automaton is None) for length in set(lengths)}
+        usual = np.array([usual_of[length] for length in lengths], np.int32)
         longest = ROOM * usual
         if automaton is not None:
             usual, longest = np.maximum(usual, automaton.longest), np.maximum(longest, automaton.longest)

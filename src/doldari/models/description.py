@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from doldari.config import ModelConfig, from_table
+from doldari.config import ModelConfig
 from doldari.data.subwords import check_subwords
 from doldari.data.symbols import normalize
 from doldari.data.vocabulary import Vocabulary
 from doldari.errors import MissingPackageError, brief
 from doldari.models.recurrent import CELLS
+from doldari.settings import from_table
 
 FORMAT = 1
 ENTRIES = {
@@ -147,10 +148,10 @@ def check_sizes(of: Described, weights: Mapping[str, NDArray[Any]]) -> None:
     """Refuse a configuration that its weights do not fit, before a model is made, which may be of any size."""
     config = of.config
     directions = 2 if config.bidirectional else 1
-    gates, D = CELLS[config.cell][1], config.wordvec_size
+    gates, D = CELLS[config.cell][1], config.embedding_size
     matrices = [name for name in weights if name.endswith(".Wh")]
     if len(matrices) != config.ensemble * config.layers * (directions + 1):
-        raise ValueError("the weights are not those of its configuration")
+        raise ValueError("the weights do not fit its configuration")
     for name in matrices:
         H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
         check_shape(name, weights, (H, gates * H))
@@ -162,7 +163,7 @@ def check_sizes(of: Described, weights: Mapping[str, NDArray[Any]]) -> None:
 def check_shape(name: str, weights: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
     """Refuse a weight that is not there or has another shape."""
     if name not in weights:
-        raise ValueError("the weights are not those of its configuration")
+        raise ValueError("the weights do not fit its configuration")
     if weights[name].shape != shape:
         raise ValueError(f"{name} is {weights[name].shape}, expected {shape}")
 

@@ -83,7 +83,7 @@ def summary(text_model: TextModel) -> str:
         "bidirectional" if config.bidirectional else "",
         "reads backwards" if config.reverse else "",
         f"{config.layers} layer{'s' * (config.layers > 1)}",
-        f"D {config.wordvec_size}, H {config.hidden_size}",
+        f"D {config.embedding_size}, H {config.hidden_size}",
         f"{len(source.symbols):,} -> {len(target.symbols):,} symbols",
         f"{len(source.features):,} features" if source.features else "",
         f"ensemble of {config.ensemble}" if config.ensemble > 1 else "",
@@ -110,7 +110,7 @@ def build_model(
         model_class = DotAttentionSeq2seq
     return model_class(
         len(source),
-        config.wordvec_size,
+        config.embedding_size,
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
@@ -156,13 +156,13 @@ def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> Te
         model: Seq2seq | Ensemble = Ensemble(members) if config.ensemble > 1 else members[0]
         named = model.weights()
         if weights.keys() != named.keys():
-            raise ValueError("the weights are not those of its configuration")
+            raise ValueError("the weights do not fit its configuration")
         for name, parameter in named.items():
             check_shape(name, weights, parameter.value.shape)
             check_numbers(name, weights[name])
             parameter.value[...] = weights[name]
     except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
-        raise ModelFileError(f"not a whole doldari model: {error}") from error
+        raise ModelFileError(f"not a valid doldari model: {error}") from error
     return TextModel(model, *described)
 
 
@@ -211,7 +211,7 @@ def load_model(path: Path) -> TextModel:
                 )
         return described_model(description, weights)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a whole doldari model: {error}") from error
+        raise ModelFileError(f"{path}: not a valid doldari model: {error}") from error
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
 

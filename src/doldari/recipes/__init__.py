@@ -17,5 +17,5 @@ def load_recipe(name: str) -> Config:
     if name not in RECIPES:
         nearest = difflib.get_close_matches(name, RECIPES, 1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise ConfigError(f"recipe={name}: no such recipe (known: {', '.join(RECIPES)}){hint}")
+        raise ConfigError(f"{{recipe}}: no such recipe (known: {', '.join(RECIPES)}){hint}", recipe=name)
     return Config.from_toml(RECIPES[name])

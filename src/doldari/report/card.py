@@ -20,9 +20,9 @@ from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
 
 NAMES = {
     "accuracy": "accuracy (exact match)",
-    "WER": "WER (share of sources answered wrong)",
-    "PER": "PER (edits per symbol of the targets)",
-    "CER": "CER (edits per character of the targets)",
+    "WER": "WER (word error rate, 1 - accuracy)",
+    "PER": "PER (edit distance per target symbol)",
+    "CER": "CER (edit distance per target character)",
 }
 
 
@@ -42,11 +42,11 @@ def card(run: RunFiles) -> str:
         "\n".join(["---", *front_matter(run), "---", CARD_MARK]),
         f"# {code(title)}",
         description(run),
-        "## How to use it\n\n" + usage(run),
+        "## Usage\n\n" + usage(run),
         "## Training data\n\n" + "\n".join(data_lines(run)),
         "## Training\n\n" + "\n".join(training_lines(run)),
         "## Evaluation\n\n" + evaluation(run),
-        "## Limits\n\n" + "\n".join(limits(run)),
+        "## Limitations\n\n" + "\n".join(limits(run)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -145,15 +145,15 @@ def evaluation(run: RunFiles) -> str:
     if not run.scores:
         return "Not recorded."
     epoch = run.best.count("epoch")
-    which = "" if epoch is None else f" after epoch {epoch:,}, the best of them on these pairs"
+    which = "" if epoch is None else f" after epoch {epoch:,}, the best on these pairs"
     rows = [
         f"| {NAMES.get(name, one_line(name))} | {score} | {interval(score)} |" for name, score in run.scores.items()
     ]
     return "\n".join(
         [
-            f"On the validation pairs{which}. Intervals are percentiles of {SAMPLES:,} bootstrap samples.",
+            f"On the validation pairs{which}. Intervals are 95 % bootstrap intervals ({SAMPLES:,} samples).",
             "",
-            "| measure | value | 95 % interval |",
+            "| metric | value | 95 % interval |",
             "|---|---|---|",
             *rows,
         ]
@@ -167,12 +167,13 @@ def interval(score: Score) -> str:
 
 def limits(run: RunFiles) -> Iterator[str]:
     """Say what is not to be expected of it."""
-    yield "- It knows what its training pairs showed; texts of another kind get an answer too, and a wrong one."
-    yield "- The best epoch was chosen on the pairs that the scores are from: expect a little less on new ones."
+    yield "- It predicts an output for any text; for texts unlike its training pairs the output is probably wrong."
+    selected = "The best epoch was selected on the validation pairs that the scores are from"
+    yield f"- {selected}; expect slightly lower scores on new pairs."
     if run.text_model is not None:
         symbols, longest = run.text_model.source.symbols, run.text_model.longest_source
-        yield f"- It knows {len(symbols):,} source symbols; a text with others is refused unless told otherwise."
-        yield f"- The longest source in training had {longest:,} symbols; distrust answers to much longer ones."
+        yield f"- It knows {len(symbols):,} source symbols; by default it refuses texts with others."
+        yield f"- The longest training source had {longest:,} symbols; much longer ones are predicted unreliably."
 
 
 def one_line(value: str) -> str:

@@ -29,12 +29,12 @@ GROUPS = 16  # bars in a picture
 ERRORS = 50  # rows in a table
 LOOKS = 9  # pictures of attention
 MEANINGS = {
-    "accuracy": "sources answered exactly",
-    "WER": "sources answered wrong",
-    "PER": "edits per symbol of the targets",
-    "CER": "edits per character of the targets",
-    "BLEU": "n-grams in common with the targets, 0 to 100",
-    "chrF": "character n-grams in common with the targets, 0 to 100",
+    "accuracy": "exact matches",
+    "WER": "word (sequence) error rate, 1 - accuracy",
+    "PER": "edit distance per target symbol",
+    "CER": "edit distance per target character",
+    "BLEU": "word n-gram overlap with the targets, 0 to 100",
+    "chrF": "character n-gram overlap with the targets, 0 to 100",
 }
 
 
@@ -58,7 +58,7 @@ def evaluation_report(
         summary=summary(evaluation, [bool(source.unknown_symbols(text)) for text in texts]),
         samples=f"{SAMPLES:,}",
         scores="\n".join(score_row(name, score) for name, score in scores.items()),
-        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "length", "answers"),
+        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "length", "predictions"),
         by_position=bars(in_groups(right_by_position(aligned), GROUPS), "position", "symbols"),
         errors=errors_table(evaluation, aligned),
         attention=attention_section(model, evaluation, beam),
@@ -71,13 +71,13 @@ def evaluation_report(
 
 def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
     """Say how many sources there are, how many of them with symbols that the model has not seen in training."""
-    text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} of them answered right."
+    text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} predicted correctly."
     several = sum(len(set(targets)) > 1 for targets in evaluation.targets)
     if several:
-        text += f" With several targets, each of which is right: {several:,}."
+        text += f" With several targets, each of them correct: {several:,}."
     if any(has_unknown):
         right = sum(right for right, unknown in zip(evaluation.right, has_unknown, strict=True) if unknown)
-        text += f" With symbols never seen in training: {sum(has_unknown):,}, of them answered right: {right:,}."
+        text += f" With symbols not seen in training: {sum(has_unknown):,}, of them predicted correctly: {right:,}."
     return text
 
 
@@ -90,7 +90,7 @@ def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
     """Draw shares as bars, with the numbers behind them below their labels, which say what `label` does."""
     width, height, left, top = 900, 220, 40, 10
     step = (width - left) / max(len(shares), 1)
-    parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of {what} right">']
+    parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of correct {what}">']
     for mark in (0, 50, 100):
         y = top + (height - top) * (1 - mark / 100)
         parts.append(f'<line x1="{left}" x2="{width}" y1="{y:.0f}" y2="{y:.0f}"/>')
@@ -104,7 +104,7 @@ def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
         for y, text in ((height + 16, name), (height + 32, f"{there:,}")):
             parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
     parts.append("</svg>")
-    caption = f"Below the bars: the {label}, and how many {what} there are."
+    caption = f"Below the bars: the {label} and the number of {what}."
     return f'<figure>{"".join(parts)}<figcaption class="faint">{caption}</figcaption></figure>'
 
 
@@ -112,14 +112,14 @@ def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> s
     """Lay out the wrong answers with the most edits, aligned with their targets."""
     wrong = worst(evaluation)
     if not wrong:
-        return "<p>None: every answer is right.</p>"
+        return "<p>None: every prediction is correct.</p>"
     rows = [
         f'<tr><td dir="auto">{source_cell(evaluation.pairs[index])}'
         f'<td class="number">{evaluation.edits[index]}<td>{alignment_table(aligned[index])}'
         for index in wrong[:ERRORS]
     ]
-    caption = counted("Wrong answers", len(wrong), len(rows), "those with the most edits first")
-    return table(caption, ("source", "edits", "target and answer"), rows)
+    caption = counted("Wrong predictions", len(wrong), len(rows), "most edits first")
+    return table(caption, ("source", "edits", "target and prediction"), rows)
 
 
 def worst(evaluation: Evaluation) -> list[int]:
@@ -136,8 +136,8 @@ def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> st
     pairs = [evaluation.pairs[index] for index in wrong or range(len(evaluation.pairs))]
     known = [pair for pair in pairs if pair.source and model.knows(pair.source)][:LOOKS]
     pictures = [attention_figure(pair, model.attention(pair.source, unknown="unknown", beam=beam)) for pair in known]
-    which = "Of the worst errors" if wrong else "Of the first sources"
-    caption = f"{which}: the source above, the answer and its end on the left; the darker, the more it looked there."
+    which = "For the worst errors" if wrong else "For the first sources"
+    caption = f"{which}: source above, prediction and its end on the left; darker means more attention."
     return f'<p class="faint">{caption}</p>\n<div class="pictures">{"".join(pictures)}</div>'
 
 
@@ -161,7 +161,10 @@ def attention_table(attention: Attention) -> str:
 def alignment_table(steps: Sequence[Step]) -> str:
     """Put a target's symbols above the answer's."""
     lines = []
-    for name, symbols in (("target", [step.target for step in steps]), ("answer", [step.answer for step in steps])):
+    for name, symbols in (
+        ("target", [step.target for step in steps]),
+        ("prediction", [step.answer for step in steps]),
+    ):
         cells = [
             f"<td>{visible(symbol)}" if step.right else f"<td><mark>{visible(symbol) or '·'}</mark>"
             for symbol, step in zip(symbols, steps, strict=True)
@@ -176,27 +179,27 @@ def confusions_table(counts: Sequence[tuple[Step, int]]) -> str:
         return "<p>None.</p>"
     rows = []
     for (target, answer), count in counts[:ERRORS]:
-        kind = "left out" if not answer else "put in" if not target else "taken for"
+        kind = "deleted" if not answer else "inserted" if not target else "substituted"
         rows.append(
             f'<tr><td>{visible(target) or "·"}<td>{visible(answer) or "·"}<td>{kind}<td class="number">{count:,}'
         )
-    caption = counted("Different confusions", len(counts), len(rows), "the most frequent first")
-    return table(caption, ("target", "answer", "", "times"), rows)
+    caption = counted("Different confusions", len(counts), len(rows), "most frequent first")
+    return table(caption, ("target", "prediction", "error", "count"), rows)
 
 
 def leaks_section(leaks: Leaks | None) -> str:
     """Name the held-out pairs that stand in training, and their sources that do with another target."""
     if leaks is None:
-        return "<p>Not looked for: the training pairs were not given (<code>--training FILE</code>).</p>"
+        return "<p>Not checked: no training pairs given (<code>--training FILE</code>).</p>"
     if not leaks.pairs and not leaks.sources:
-        return "<p>None: no source of these pairs stands in training.</p>"
+        return "<p>None: no source of these pairs is in the training pairs.</p>"
     sections = []
     if leaks.pairs:
         rows = [
             f'<tr><td dir="auto">{source_cell(pair)}<td dir="auto">{escape(pair.target)}'
             for pair in leaks.pairs[:ERRORS]
         ]
-        caption = counted("Pairs that stand in training", len(leaks.pairs), len(rows))
+        caption = counted("Pairs that are also training pairs", len(leaks.pairs), len(rows))
         sections.append(table(caption, ("source", "target"), rows))
     if leaks.sources:
         rows = [
@@ -204,14 +207,14 @@ def leaks_section(leaks: Leaks | None) -> str:
             f'<td dir="auto">{escape(other)}'
             for pair, other in leaks.sources[:ERRORS]
         ]
-        caption = counted("Sources that stand in training with another target", len(leaks.sources), len(rows))
+        caption = counted("Sources that have another target in the training pairs", len(leaks.sources), len(rows))
         sections.append(table(caption, ("source", "target", "target in training"), rows))
     return "\n".join(sections)
 
 
 def counted(what: str, there: int, shown: int, order: str = "") -> str:
     """Say how many there are, in which order they stand, and how many of them are shown, if not all."""
-    some = f"{shown:,} of them here" if shown < there else ""
+    some = f"{shown:,} shown" if shown < there else ""
     return ", ".join(part for part in (f"{what}: {there:,}", order, some) if part) + "."
 
 

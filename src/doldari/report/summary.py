@@ -24,7 +24,7 @@ def summary(run: RunFiles) -> list[Row]:
         ("training", training_lines(run)),
         ("ran on", ran_on_lines(run.record)),
         ("score", score_lines(run)),
-        ("ask it", usage_lines(run)),
+        ("usage", usage_lines(run)),
     ):
         rows += [(label * (number == 0), line) for number, line in enumerate(lines)]
     return rows
@@ -38,19 +38,19 @@ def described_status(run: RunFiles) -> str:
     started, ended = run.record.text("started"), run.record.text("ended")
     when = f", ended {readable_time(ended)}" if ended else f", started {readable_time(started)}" if started else ""
     unfinished = status in ("interrupted", "stopped") and run.path.is_dir()
-    return f": {status}{when}" + f"; go on with: {resume_command(run.path)}" * unfinished
+    return f": {status}{when}" + f"; resume with: {resume_command(run.path)}" * unfinished
 
 
 def data_lines(run: RunFiles) -> Iterator[str]:
     """Say what it was trained on and validated with."""
     training, validation = run.data("training"), run.data("validation")
     if training.value:
-        yield f"trained on {described_data(training)}"
+        yield f"training: {described_data(training)}"
     if validation.value:
         split, unknown = validation.text("split"), validation.count("unknown")
-        yield f"validated with {described_data(validation)}{f' ({split})' if split else ''}"
+        yield f"validation: {described_data(validation)}{f' ({split})' if split else ''}"
         if unknown:
-            yield f"{unknown:,} of those have symbols never seen in training"
+            yield f"{unknown:,} of the validation pairs have symbols not seen in training"
 
 
 def described_data(data: Facts) -> str:
@@ -80,7 +80,7 @@ def model_lines(run: RunFiles) -> Iterator[str]:
     for side, count, most in zip(("source", "target"), symbols, longest, strict=True):
         if count is not None:
             kind = "" if config is None else f" ({getattr(config, f'{side}_symbols')})"
-            yield f"{side}: {count:,} symbols{kind}" + ("" if most is None else f", at most {most:,} in a text")
+            yield f"{side}: {count:,} symbols{kind}" + ("" if most is None else f", up to {most:,} per text")
 
 
 def described_model(config: ModelConfig) -> str:
@@ -90,7 +90,9 @@ def described_model(config: ModelConfig) -> str:
         parts[0] += f" ({config.attention})"
     parts += ["bidirectional"] * config.bidirectional + ["sources reversed"] * config.reverse + ["tied"] * config.tie
     layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
-    return ", ".join([*parts, f"{layers} of {config.hidden_size:,} units", f"embedding size {config.wordvec_size:,}"])
+    return ", ".join(
+        [*parts, f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
+    )
 
 
 def training_lines(run: RunFiles) -> Iterator[str]:
@@ -151,7 +153,7 @@ def score_lines(run: RunFiles) -> Iterator[str]:
     parts = [f"{name} {value:.4f}" for name, value in losses if value is not None]
     epoch = best.count("epoch")
     if epoch is not None:
-        yield ", ".join([f"of epoch {epoch:,}, the best", *parts])
+        yield ", ".join([f"best epoch: {epoch:,}", *parts])
 
 
 def usage_lines(run: RunFiles) -> Iterator[str]:
@@ -160,12 +162,12 @@ def usage_lines(run: RunFiles) -> Iterator[str]:
         return
     source, path = run.text_model.source, shlex.quote(str(run.path))
     yield predict_command(str(run.path), example_source(run))
-    yield f"knows: {some_symbols(source.symbols)}"
+    yield f"source symbols: {some_symbols(source.symbols)}"
     if source.features:
         yield f"features, as TEXT TAB one;two: {some_symbols(source.features)}"
-    yield "options: --beam 5 --n-best 3, --scores, --sample; and doldari evaluate, doldari score"
+    yield "options: --beam-size 5 --n-best 3, --scores, --sample; see also doldari evaluate, doldari score"
     if run.text_model.config.decoder == "attention":
-        yield f"where it looks: doldari attend {path} TEXT"
+        yield f"attention: doldari attend {path} TEXT"
 
 
 def readable_time(time: str) -> str:

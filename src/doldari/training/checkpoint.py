@@ -83,9 +83,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         content = json.loads(metadata["checkpoint"])
         checksum = content.pop("sha256")
         if checksum != fingerprint(content, arrays):
-            raise ValueError("its checksum does not fit what is in it")
+            raise ValueError("its checksum does not match")
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, expected {FORMAT}; another version of doldari wrote it")
         return Checkpoint(read_description(content["description"]), arrays, content["state"])
     except (ValueError, KeyError, TypeError, ConfigError) as error:
-        raise ModelFileError(f"{path}: not a whole checkpoint: {error}; train anew with --overwrite") from error
+        raise ModelFileError(f"{path}: not a valid checkpoint: {error}; start again with --overwrite") from error

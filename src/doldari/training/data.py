@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from doldari.data import TASKS, load_pairs
-from doldari.data.formats import Columns, Reading
+from doldari.data.formats import Columns, Reading, field_names
 from doldari.data.leaks import find_leaks
 from doldari.data.opening import Origin
 from doldari.data.pairs import PYTHON, Pairs, split_pairs, text_hashes
+from doldari.data.rows import listed
 from doldari.data.statistics import column_warnings
-from doldari.errors import ConfigError, DataError, DataWarning, brief, level_of_caller
+from doldari.errors import ConfigError, DataError, DataWarning, brief, level_of_caller, quoted
 
 File = str | PathLike[str]
-# A built-in task, a file, or two parallel ones; or the pairs themselves.
-Texts = File | Sequence[File] | Iterable[tuple[str, ...]]
+# A built-in task, a file, or two parallel ones; or the pairs themselves, or rows by name (by_place).
+Texts = File | Sequence[File] | Iterable[tuple[str, ...]] | Iterable[Mapping[str, Any]]
 
 
 class TrainingData(NamedTuple):
@@ -54,9 +55,9 @@ class TrainingData(NamedTuple):
                     )
                     if was is not None and is_now is not None and was != is_now
                 ]
-                what = "; ".join(changed) or "as long as before, with other content"
+                what = "; ".join(changed) or "same size, different content"
                 raise DataError(
-                    f"{origin.name}: is not what the run was trained on ({what}; SHA-256 {old['sha256'][:12]}..., "
+                    f"{origin.name}: has changed since the run started ({what}; SHA-256 {old['sha256'][:12]}..., "
                     f"now {origin.sha256[:12]}...); restore it, or start a new run"
                 )
 
@@ -94,7 +95,7 @@ def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | 
         if data is None and place not in TASKS and not Path(place).exists():
             raise DataError(f"{place}: is no longer there; say where it is now, in place of DATA")
     if texts is None or (held_out is None and not reading["split"]):
-        raise ConfigError("the run was trained on pairs that are in no file; give the same pairs again")
+        raise ConfigError("the run was trained on pairs that were not in a file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
     as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
     return read_training_data(texts, held_out, as_then)
@@ -104,7 +105,7 @@ def read_texts(texts: Texts, reading: Reading) -> Pairs:
     """Read pairs from where they are, and warn of what is odd about their columns."""
     names = file_names(texts)
     if names is None:
-        return text_pairs(texts)  # type: ignore[arg-type]
+        return text_pairs(texts, reading.columns)  # type: ignore[arg-type]
     pairs = load_pairs(names, reading)
     for warning in column_warnings(pairs):
         warnings.warn(warning, DataWarning, stacklevel=level_of_caller())
@@ -129,9 +130,27 @@ def place_of(texts: Texts) -> str | list[str] | None:
     return places[0] if len(places) == 1 else places
 
 
-def text_pairs(pairs: Iterable[tuple[str, ...]]) -> Pairs:
-    """Take pairs of texts, source and target, or triples with the source's features behind them."""
-    return Pairs.of(checked_pairs(pairs), PYTHON)
+def text_pairs(pairs: Iterable[Any], columns: Columns | None = None) -> Pairs:
+    """Take pairs of texts, source and target, or triples with the source's features behind them; or rows by name."""
+    return Pairs.of(checked_pairs(by_place(pairs, columns)), PYTHON)
+
+
+def by_place(rows: Iterable[Any], columns: Columns | None) -> Iterator[Any]:
+    """Turn rows that are dictionaries, as those of Hugging Face's `datasets`, into pairs; others stay as they are.
+
+    Their fields are source and target, or those of the columns; of a translation they may stand in one of that name.
+    """
+    names = field_names(columns or Columns())
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            yield row
+            continue
+        fields = row["translation"] if isinstance(row.get("translation"), Mapping) else row
+        for name in names:
+            if not isinstance(fields.get(name), str):
+                there = "is not a text" if name in fields else f"is not there, only {listed(map(str, fields))}"
+                raise DataError(f"pairs[{number}]: the field {quoted(name)} {there}; choose with source_column=...")
+        yield tuple(fields[name] for name in names)
 
 
 def checked_pairs(pairs: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]:

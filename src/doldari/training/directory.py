@@ -5,6 +5,7 @@ however it ends.  How a run replaces an older one in its directory is in replaci
 """
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,7 +42,7 @@ class Claim:
         except OSError:
             same = False
         if not same:
-            raise RunLostError(f"{self.root}: was removed or replaced while a training wrote there; the run is lost")
+            raise RunLostError(f"{self.root}: was removed or replaced during training; the run is lost")
 
     def replace_older(self) -> None:
         """Take the place of the older run, if there still is one."""
@@ -127,8 +128,8 @@ def claim(
         held = replacing.held_run(directory, parts)
         if held and not overwrite and not resume:
             raise RunExistsError(
-                f"{directory}: holds a run already ({held.name}); give another --out, --overwrite, or --resume "
-                f"{directory} in place of DATA to go on with it"
+                f"{directory}: already holds a run ({held.name}); choose another --out, use --overwrite, or resume: "
+                f"doldari train --resume {shlex.quote(str(directory))}"
             )
         claimed = Claim(directory, parts)
         claimed.beside_older = held is not None and overwrite
@@ -150,12 +151,10 @@ def locked(directory: Path) -> FileLock:
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=PATIENCE)
     except Timeout as error:
-        raise RunExistsError(
-            f"{directory}: another training is writing there; wait, or give another --out"
-        ) from error
+        raise RunExistsError(f"{directory}: in use by another training; wait, or choose another --out") from error
     except (OSError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
-        what = "cannot be written" if there else "cannot be made a directory for the run"
+        what = "cannot be written" if there else "cannot be used as the run directory"
         raise RunExistsError(f"{directory}: {what}: {reason}") from error
     return lock
 

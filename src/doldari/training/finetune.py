@@ -10,6 +10,7 @@ from doldari.inference.predictor import load
 from doldari.models.checksum import fingerprint
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, describe
+from doldari.settings import refused
 
 
 class Base(NamedTuple):
@@ -21,7 +22,7 @@ class Base(NamedTuple):
     def needed(self) -> TextModel:
         """Give the model to whoever has no checkpoint to go on from."""
         if self.text_model is None:
-            raise ConfigError(f"{self.facts['path']}: the model to start from is gone or has changed; restore it")
+            raise ConfigError(f"{self.facts['path']}: the model to start from is missing or has changed; restore it")
         return self.text_model
 
 
@@ -31,7 +32,7 @@ def load_base(path: Path) -> Base:
     if isinstance(text_model.model, Ensemble):
         members = len(text_model.model.members)
         run = path if path.is_dir() else path.parent
-        raise ConfigError(f"{path}: is an ensemble of {members}; start from one of its members, as {run}/member-1")
+        raise ConfigError(f"{path}: an ensemble of {members} models; start from one of them, such as {run}/member-1")
     checksum = fingerprint(
         describe(text_model), {name: one.value for name, one in text_model.model.weights().items()}
     )
@@ -57,7 +58,7 @@ def settings_besides(base: Base, settings: dict[str, Any]) -> dict[str, Any]:
         if name == "ensemble" or name not in ModelConfig.__dataclass_fields__:
             besides[name] = value
         elif value != getattr(theirs, name):
-            raise ConfigError(f"{name}={value}: the model to start from has {getattr(theirs, name)}; leave it out")
+            raise refused(name, value, f"the model to start from has {getattr(theirs, name)}; leave it out")
     return besides
 
 

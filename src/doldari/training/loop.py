@@ -66,7 +66,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
             break
         run.learner.learning_rate = rate(run.progress())
         position.steps += 1
-        loss, norm = run.learner.step(x, t, settings.max_grad)
+        loss, norm = run.learner.step(x, t, settings.max_grad_norm)
         position.batches += 1
         position.losses += loss
         position.norms += norm
@@ -123,8 +123,8 @@ def warn_of_ruin(run: Run) -> None:
     ruined = [epoch.loss > 2 * guessing + 1 for epoch in run.history]
     if ruined[-1] and sum(ruined) == 1:
         warnings.warn(
-            f"the loss of epoch {run.history[-1].epoch}, {run.history[-1].loss:.3g}, is far above that of guessing, "
-            f"{guessing:.2f}; {remedy(run)}",
+            f"the loss of epoch {run.history[-1].epoch}, {run.history[-1].loss:.3g}, is far above that of "
+            f"random guessing, {guessing:.2f}; {remedy(run)}",
             stacklevel=level_of_caller(),
         )
 

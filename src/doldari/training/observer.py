@@ -1,6 +1,5 @@
 """Who watches a training, and who may stop it."""
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
-    """Let Ctrl-C, or a polite kill, ask for a stop; a second one does what it would have done without this.
+    """Let Ctrl-C, or a polite kill, ask for a stop; a second one of either does what Ctrl-C does without this.
 
     Only the main thread is told of signals; in another one this does nothing.
     """
@@ -61,12 +60,9 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
         if stop.signal is None:
             stop.signal = number
             return
-        handler = before[number]
+        handler = before.get(signal.SIGINT)
         if callable(handler):
-            handler(number, frame)
-        elif handler == signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            handler(signal.SIGINT, frame)
 
     before = {number: signal.signal(number, handle) for number in stop.numbers}
     try:

@@ -12,11 +12,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from doldari.config import Config, ModelConfig, TrainingConfig, from_table
+from doldari.config import Config, ModelConfig, TrainingConfig
 from doldari.data.formats import Reading
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
 from doldari.run_files import CONFIG_FILE, RECORD_FILE
+from doldari.settings import from_table, with_todays_names
 from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
 from doldari.training.directory import RunDirectory, claim
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
@@ -74,11 +75,12 @@ def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
 
 def new_plan(request: Request, data: Texts) -> Plan:
     """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
+    settings = with_todays_names(request.settings, ModelConfig, TrainingConfig)
     if request.start_from is None:
-        base, config = None, choose_settings(data, request.recipe, request.config, request.settings)
+        base, config = None, choose_settings(data, request.recipe, request.config, settings)
     else:
         base = load_base(Path(request.start_from))
-        besides = settings_besides(base, request.settings)
+        besides = settings_besides(base, settings)
         config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
     read = read_training_data(data, request.validation, request.reading)
     return Plan(config, read, request.command, base)
@@ -87,7 +89,7 @@ def new_plan(request: Request, data: Texts) -> Plan:
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
     """Take the settings of a recipe or a file, or those that suit the data, and change what is given."""
     if recipe is not None and path is not None:
-        raise ConfigError(f"recipe={recipe} and config={path}: give one of them")
+        raise ConfigError("{recipe}, {config}: give one of the two", recipe=recipe, config=path)
     if path is not None:
         base = Config.from_toml(path)
     else:
@@ -106,10 +108,16 @@ def refuse_besides_resume(request: Request) -> None:
     }
     for name, value in (given | vars(request.reading)).items():
         if value is not None:
-            raise ConfigError(f"{name}: cannot be given together with resume; the run has its own")
-    for name in request.settings:
+            raise ConfigError(
+                f"{{{name}}}: cannot be combined with {{resume}}; the run has its own", **{name: None, "resume": None}
+            )
+    for name in with_todays_names(request.settings, ModelConfig, TrainingConfig):
         if name not in LONGER:
-            raise ConfigError(f"{name}: cannot be changed when a run is resumed; only {', '.join(LONGER)} can")
+            longer = ", ".join(f"{{{one}}}" for one in LONGER)
+            raise ConfigError(
+                f"{{{name}}}: cannot be changed when a run is resumed; only {longer} can",
+                **dict.fromkeys((name, *LONGER)),
+            )
 
 
 def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
@@ -139,7 +147,7 @@ def checked_record(directory: RunDirectory) -> dict[str, Any]:
         missing = RECORD_FILE if record is None else CONFIG_FILE
         inside = sorted(path.parent.name for path in directory.shown.glob(f"*/{RECORD_FILE}"))
         hint = f"; the runs in it: {', '.join(inside)}" if inside else ""
-        raise ConfigError(f"{directory.shown}: holds no run to resume: no {missing} there, or not a whole one{hint}")
+        raise ConfigError(f"{directory.shown}: no run to resume: {missing} is missing or damaged{hint}")
     data = record.get("data")
     whole = (
         record.get("format") == FORMAT

@@ -142,8 +142,10 @@ class Run:
         budget.epoch = self.steps_an_epoch * step + budget.validation
         if budget.spent() + budget.epoch > total:
             raise ConfigError(
-                f"budget={self.config.training.budget}: too short, one epoch takes about {budget.epoch:.1f} s with "
-                "its validation; give it more time, or --epochs 1 in its place"
+                f"{{budget}}: too short, one epoch takes about {budget.epoch:.1f} s including validation; allow more "
+                "time, or replace it by {epochs}",
+                budget=self.config.training.budget,
+                epochs=1,
             )
         self.budget = budget
 

@@ -51,11 +51,11 @@ def within_length(pairs: Pairs, config: Config) -> Pairs:
     if most is None:
         symbols = max(lengths.values())
         raise DataError(
-            f"{places}: up to {symbols:,} symbols in a source or target, and more than {LONGEST:,} take much memory; "
-            f"leave such pairs out (--max-length {LONGEST}), or train on them (--max-length {symbols})"
+            f"{places}: up to {symbols:,} symbols in a source or target; more than {LONGEST:,} need much memory; "
+            f"skip such pairs (--max-length {LONGEST}), or train on them (--max-length {symbols})"
         )
     what = "pair is" if len(long) == 1 else "pairs are"
-    say(f"{len(long):,} {what} left out, of more than {most:,} symbols: {places}")
+    say(f"{len(long):,} {what} skipped, longer than {most:,} symbols: {places}")
     return pairs[np.delete(np.arange(len(pairs)), long)]
 
 
@@ -81,14 +81,14 @@ def warn_of_hopeless(run: Run) -> None:
     ):
         symbols = len(vocabulary.symbols)
         if N >= FEW and (lengths <= 1).mean() > 0.9 and 2 * symbols > N:
-            what = f"nearly every {side} is one symbol that no other has, and cannot be learnt"
+            what = f"nearly every {side} is a single symbol of its own, which cannot be learned"
             say(f"{symbols:,} {side} symbols for {N:,} pairs: {what}; try --{side}-symbols characters")
     validation = len(run.validation)
     unspelled = validation - len(run.spelled)
     if validation >= FEW and 2 * unspelled > validation:
         say(
-            f"{unspelled:,} of the {validation:,} pairs to validate with have symbols never seen in training; "
-            "they can hardly be answered right: are they written alike?  (doldari stats shows the alphabets)"
+            f"{unspelled:,} of the {validation:,} validation pairs have symbols not seen in training; "
+            "are they written in the same way? (doldari stats shows the symbols)"
         )
 
 
@@ -97,7 +97,7 @@ def warn_of_nothing_right(run: Run) -> None:
     enough = len(run.history) >= EPOCHS and len(run.validation) >= FEW
     if enough and not any(epoch.accuracy for epoch in run.history):
         say(
-            f"accuracy 0 in all {len(run.history):,} epochs: no source was answered right; look at the pairs "
+            f"accuracy 0 in all {len(run.history):,} epochs: no prediction was correct; check the pairs "
             "(doldari stats), or train longer (--epochs, --budget)"
         )
 

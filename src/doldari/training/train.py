@@ -85,8 +85,8 @@ def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
     run = Run.prepare(config, training, validation, start=start_of(config, training, base))
     if not run.spelled and not plan.data.reading["split"]:
         raise DataError(
-            f"{plan.data.origins[1].name}: every pair has symbols never seen in training "
-            f"({len(validation):,} pairs); validate with pairs like those trained on"
+            f"{plan.data.origins[1].name}: every pair has symbols not seen in training "
+            f"({len(validation):,} pairs); use validation pairs like the training pairs"
         )
     return run
 

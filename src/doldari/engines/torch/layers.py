@@ -48,7 +48,7 @@ class TimeLSTM:
         weights = [pytorch_gates(self.Wx).t(), pytorch_gates(self.Wh).t(), pytorch_gates(self.b), self.second_bias]
         training = torch.is_grad_enabled()
         hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
-        return hs, State(h[0], c[0])
+        return hs, State(h.squeeze(0), c.squeeze(0))
 
 
 class TimeGRU:
@@ -67,7 +67,7 @@ class TimeGRU:
         h = xs.new_zeros(len(xs), self.Wh.shape[0]) if first is None else first.h
         weights = [self.Wx.t(), self.Wh.t(), self.b, self.second_bias]
         hs, h = torch.gru(xs, h[None], weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)
-        return hs, State(h[0])
+        return hs, State(h.squeeze(0))
 
 
 CELLS: dict[str, type[TimeLSTM] | type[TimeGRU]] = {"lstm": TimeLSTM, "gru": TimeGRU}
@@ -79,10 +79,13 @@ def pytorch_gates(weights: Tensor) -> Tensor:
     return torch.cat([i, f, g, o], dim=-1)
 
 
-def last_h(hs: Tensor, lengths: Tensor | None) -> Tensor:
-    """Take the hidden states after the last symbols, of hs (N, T, H): (N, H), 0 where there was no symbol."""
+def last_h(hs: Tensor, last: State, lengths: Tensor | None) -> Tensor:
+    """Take the hidden states after the last symbols, of hs (N, T, H): (N, H), 0 where there was no symbol.
+
+    last is the state after the last position.
+    """
     if lengths is None:
-        return hs[:, -1]
+        return last.h
     h = hs.gather(1, (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, hs.shape[2]))[:, 0]
     return h * (lengths > 0)[:, None]
 
@@ -106,11 +109,11 @@ class TimeReader:
 
     def forward(self, xs: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Run over xs (N, S, D) -> hs (N, S, H), h after the last symbol of each direction (N, H)."""
-        ahead, _ = self.ahead.forward(xs)
+        ahead, end = self.ahead.forward(xs)
         if self.back is None:
-            return ahead, last_h(ahead, lengths)
-        back, _ = self.back.forward(reverse_time(xs, lengths))
-        last = torch.cat([last_h(ahead, lengths), last_h(back, lengths)], dim=1)
+            return ahead, last_h(ahead, end, lengths)
+        back, start = self.back.forward(reverse_time(xs, lengths))
+        last = torch.cat([last_h(ahead, end, lengths), last_h(back, start, lengths)], dim=1)
         return torch.cat([ahead, reverse_time(back, lengths)], dim=2), last
 
 

@@ -8,7 +8,7 @@ first, rank 0, alone prints and writes.
 import atexit
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from doldari.errors import ConfigError, ProcessLostError
-from doldari.torchrun import rank, world_size
+from doldari.errors import ProcessLostError
+from doldari.settings import refused
+from doldari.torchrun import attempt, rank, world_size
 
 PATIENCE = timedelta(minutes=10)  # for the others at a meeting, before a process gives up
 
@@ -39,9 +40,11 @@ class Processes:
     def check(self, batch_size: int, budget: str | None) -> None:
         """Refuse settings that several processes cannot share."""
         if self.count > batch_size:
-            raise ConfigError(f"batch_size={batch_size}: fewer pairs than the {self.count} processes of torchrun")
+            raise refused("batch_size", batch_size, f"fewer pairs than the {self.count} processes of torchrun")
         if self.count > 1 and budget is not None:
-            raise ConfigError(f"budget={budget}: goes by one clock, not those of {self.count} processes; give epochs")
+            raise refused(
+                "budget", budget, f"needs a single process, not {self.count}; give a number of epochs instead"
+            )
 
     def sum(self, vector: Tensor) -> None:
         """Sum up a vector over all processes, in place."""
@@ -82,7 +85,7 @@ def others() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise ProcessLostError(
-            "another process of this training ended or cannot be reached; the last checkpoint is whole: go on with "
+            "another process of this training ended or cannot be reached; the last checkpoint is whole: resume with "
             "--resume, or let torchrun do so with --max-restarts"
         ) from error
 
@@ -98,9 +101,18 @@ def this_process() -> Processes:
     if torch.cuda.is_available():
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
     with others():
-        distributed.init_process_group(backend, timeout=PATIENCE)
-    atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
+        # Addresses are put where those of an attempt before this one still stand: they must not be taken for them.
+        store, rank_there, size = next(distributed.rendezvous("env://", timeout=PATIENCE))  # type: ignore[attr-defined]
+        store = distributed.PrefixStore(f"attempt-{attempt()}", store)  # type: ignore[attr-defined]
+        distributed.init_process_group(backend, store=store, rank=rank_there, world_size=size, timeout=PATIENCE)
+    atexit.register(leave)
     return processes
+
+
+def leave() -> None:
+    """End the threads by which processes exchange, which must be before the interpreter ends."""
+    with suppress(RuntimeError):  # where another process is gone already
+        distributed.destroy_process_group()
 
 
 def choose_device(name: str, processes: Processes) -> torch.device:
@@ -112,17 +124,17 @@ def choose_device(name: str, processes: Processes) -> torch.device:
         return torch.device("cpu")
     if name == "mps":
         if not mps:
-            raise ConfigError("device=mps: PyTorch finds no Apple GPU here; take device=cpu or auto")
+            raise refused("device", "mps", "PyTorch finds no Apple GPU here; choose cpu or auto")
         return torch.device("mps")
     if not gpus:
         built = "" if torch.version.cuda else "; this PyTorch is built without CUDA"
-        raise ConfigError(f"device={name}: PyTorch finds no NVIDIA GPU here{built}; take device=cpu or auto")
+        raise refused("device", name, f"PyTorch finds no NVIDIA GPU here{built}; choose cpu or auto")
     if name != "cuda" and processes.on_machine > 1:
-        raise ConfigError(f"device={name}: {processes.on_machine} processes cannot share it; take device=cuda")
+        raise refused("device", name, f"{processes.on_machine} processes cannot share it; choose cuda")
     number = processes.local_rank if name == "cuda" else int(name.removeprefix("cuda:"))
     if number >= gpus:
         wanted = f"{processes.on_machine} processes" if name == "cuda" else f"GPU number {number}"
-        raise ConfigError(f"device={name}: {wanted}, but there are {gpus} GPUs here, cuda:0 to cuda:{gpus - 1}")
+        raise refused("device", name, f"{wanted}, but there are {gpus} GPUs here, cuda:0 to cuda:{gpus - 1}")
     return torch.device("cuda", number)
 
 
@@ -132,6 +144,6 @@ def check_precision(precision: str, device: torch.device) -> None:
         return
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         name = torch.cuda.get_device_name(device)
-        raise ConfigError(f"precision=bf16: {name} does not compute in bfloat16; take precision=float32")
+        raise refused("precision", "bf16", f"{name} does not support bfloat16; choose float32")
     if device.type == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
-        raise ConfigError("precision=bf16: needs macOS 14; take precision=float32")
+        raise refused("precision", "bf16", "needs macOS 14; choose float32")

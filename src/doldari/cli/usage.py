@@ -1,0 +1,138 @@
+"""Wrong guesses of what to type, and what to type instead: each is answered with a command to copy."""
+
+import difflib
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from doldari.cli.settings import FORMER
+from doldari.data import TASKS
+from doldari.data.opening import printable_name
+from doldari.errors import ModelFileError
+from doldari.run_files import MODEL_FILE
+
+RUNS = Path("runs")
+# Names that other programs have for a command.
+ALSO_CALLED = {
+    "evaluate": ("eval", "test", "validate", "accuracy"),
+    "predict": ("answer", "ask", "decode", "generate-answers", "infer", "inference", "run", "translate"),
+    "train": ("continue", "finetune", "fine-tune", "fit", "learn", "resume"),
+    "attend": ("align", "attention", "visualize"),
+    "show": ("card", "info", "list", "ls", "summary"),
+    "compare": ("plot",),
+    "join": ("average", "ensemble", "merge"),
+    "stats": ("analyze", "count", "inspect"),
+    "generate": ("data", "sample"),
+}
+
+
+def usage(error: Any) -> str:
+    """Say in one line what is wrong with a command, and where to read on; nothing if its help was just shown."""
+    if type(error).__name__.startswith("NoArgs"):
+        print(error.format_message().rstrip())  # the help, unless it was just printed
+        return ""
+    parameter = getattr(error, "param", None)
+    if parameter is not None and parameter.param_type_name == "option":
+        typed = next((name for name in parameter.opts if name in map(name_of, sys.argv)), parameter.opts[0])
+        error.param_hint = f"'{typed}'"
+    message = " ".join(error.format_message().split()).replace("Value error, ", "")
+    if getattr(error, "option_name", None) is not None and hasattr(error, "possibilities"):
+        message = no_such_option(error)
+    if not message or not error.ctx:
+        return message
+    see = " See" if message.endswith("?") else "; see"
+    return f"{message.rstrip('.')}{see}: {error.ctx.command_path} --help"
+
+
+def name_of(word: str) -> str:
+    """Take the option of a word such as --epochs=3."""
+    return word.partition("=")[0]
+
+
+def no_such_option(error: Any) -> str:
+    """Name the option that was meant; or say how to give a text that begins with a dash."""
+    message, name = f"No such option: {error.option_name}", error.option_name
+    options = [option for one in error.ctx.command.params for option in one.opts if option.startswith("--")]
+    nearest = difflib.get_close_matches(name, [option for option in options if option not in FORMER], 1)
+    if nearest and name.startswith("--"):
+        return f"{message}; did you mean {nearest[0]}?"
+    if any(one.name in ("text", "texts") for one in error.ctx.command.params):
+        at = next((at for at, word in enumerate(sys.argv) if at > 2 and word.startswith(name)), None)
+        if at is not None:
+            command = shlex.join(["doldari", *sys.argv[1:at], "--", *sys.argv[at:]])
+            return f"{message}; a text that begins with - goes after --: {command}"
+    return message
+
+
+def no_such_command(name: str, commands: Sequence[str]) -> str:
+    """Name the command that was meant."""
+    meant = next((command for command, others in ALSO_CALLED.items() if name.lower() in others), None)
+    if meant is None:
+        nearest = difflib.get_close_matches(name, commands, 1)
+        meant = nearest[0] if nearest else None
+    if meant is None and (name in TASKS or Path(name).is_file()):
+        meant = f"train {shlex.quote(name)}"
+    hint = f"Did you mean '{meant}'?" if meant else f"Commands: {', '.join(commands)}"
+    return f"No such command '{printable_name(name)}'. {hint}"
+
+
+def check_model(parameters: dict[str, Any]) -> None:
+    """Raise ModelFileError where a command's model is none: with the model that was meant, if that can be told."""
+    model: Path | None = parameters.get("model")
+    if model is None or is_model(model):
+        return
+    data = parameters.get("data")
+    if data and is_model(Path(data[0])) and not model.is_dir():
+        raise ModelFileError(
+            f"{printable_name(model)}: is no model; the model comes first: {swapped(model, data[0])}"
+        )
+    if model.exists():
+        return  # whoever loads it says what is wrong with it
+    message = f"{printable_name(model)}: no such model"
+    if is_model(RUNS / model):
+        raise ModelFileError(f"{message}; did you mean {RUNS / model}? Try: {instead(model, RUNS / model)}")
+    known = models()
+    nearest = difflib.get_close_matches(str(model), [name for path in known for name in (str(path), path.name)], 1)
+    meant = next((path for path in known if nearest and nearest[0] in (str(path), path.name)), None)
+    if meant is not None:
+        raise ModelFileError(f"{message}; did you mean {meant}? Try: {instead(model, meant)}")
+    if str(model) in TASKS:
+        raise ModelFileError(f"{message}; train it first: doldari train {model}")
+    if "texts" in parameters and not parameters["texts"] and not model.suffix:
+        example = known[0] if known else RUNS / "addition"
+        first = "" if known else "train one (doldari train addition), and "
+        command = instead(model, example, model)
+        raise ModelFileError(f"{message}; {first}give the model before the text: {command}")
+    there = f"in {RUNS} there are: {', '.join(path.name for path in known[:10])}" if known else ""
+    raise ModelFileError(f"{message}; {there or 'train one, for example with: doldari train addition'}")
+
+
+def is_model(path: Path) -> bool:
+    """Tell whether a path is that of a run with a model, or of a model's file."""
+    try:
+        return (path / MODEL_FILE).is_file() or (path.suffix == Path(MODEL_FILE).suffix and path.is_file())
+    except (OSError, ValueError):  # no path at all
+        return False
+
+
+def models() -> list[Path]:
+    """List the runs in `runs`, the newest first."""
+    try:
+        found = [path for path in RUNS.iterdir() if is_model(path)]
+        return sorted(found, key=lambda path: (path / MODEL_FILE).stat().st_mtime, reverse=True)
+    except OSError:
+        return []
+
+
+def instead(model: Path, *others: Path) -> str:
+    """Write the command with another model, and what else is given, in the place of the one that was typed."""
+    words = [str(word) for typed in sys.argv[1:] for word in (others if typed == str(model) else (typed,))]
+    return shlex.join(["doldari", *words])
+
+
+def swapped(model: Path, data: str) -> str:
+    """Write the command with the model and the data in each other's place."""
+    other = {str(model): data, data: str(model)}
+    return shlex.join(["doldari", *(other.get(word, word) for word in sys.argv[1:])])
