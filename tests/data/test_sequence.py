@@ -53,3 +53,14 @@ def test_bad_files(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DataError, match=message):
         sequence.load_data(path)
+
+
+def test_the_books_file_is_made_where_there_is_none(tmp_path):
+    path = tmp_path / "addition.txt"
+    sequence.make_data(path)
+    (x_train, t_train), (x_test, t_test) = sequence.load_data(path)
+    assert [a.shape for a in (x_train, t_train, x_test, t_test)] == [(45_000, 7), (45_000, 5), (5_000, 7), (5_000, 5)]
+    assert path.read_text() == "".join(f"{line}\n" for line in chapter_lines(addition_pairs()))
+    path.write_text("ab_c\nba_c\n")
+    sequence.make_data(path)
+    assert path.read_text() == "ab_c\nba_c\n"
