@@ -78,11 +78,11 @@ def test_epochs_and_budgets_may_replace_one_another(tmp_path):
     "arguments, message",
     [
         ({"validation": PAIRS[:5]}, "validation: the run held out a tenth of its own sources"),
-        ({"recipe": "g2p"}, "recipe: cannot be given together with resume"),
-        ({"source_column": 7}, "columns: cannot be given together with resume"),
-        ({"count": 1}, "count: cannot be given together with resume"),
-        ({"start_from": "gone"}, "start_from: cannot be given together with resume"),
-        ({"overwrite": True}, "overwrite: cannot be given together with resume"),
+        ({"recipe": "g2p"}, "recipe: cannot be combined with resume"),
+        ({"source_column": 7}, "columns: cannot be combined with resume"),
+        ({"count": 1}, "count: cannot be combined with resume"),
+        ({"start_from": "gone"}, "start_from: cannot be combined with resume"),
+        ({"overwrite": True}, "overwrite: cannot be combined with resume"),
         ({"dropout": 0.1}, "dropout: cannot be changed when a run is resumed"),
     ],
 )

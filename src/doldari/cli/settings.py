@@ -23,9 +23,12 @@ def option_of(name: str) -> str:
 # Options of before, which still work but are in no help.
 FORMER = {"--beam", *(option_of(name) for item in FIELDS.values() for name in about(item).former)}
 # What may be typed in place of the option that has an argument's name.
-TYPED = {"beam": ["--beam-size", "--beam"], "out": ["--out", "-o"], "start_from": ["--from"]} | {
-    name: [option_of(one) for one in (name, *about(item).other_names)] for name, item in FIELDS.items()
-}
+TYPED = {
+    "beam": ["--beam-size", "--beam"],
+    "columns": ["--source-column", "--target-column", "--features-column"],
+    "out": ["--out", "-o"],
+    "start_from": ["--from"],
+} | {name: [option_of(one) for one in (name, *about(item).other_names)] for name, item in FIELDS.items()}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
