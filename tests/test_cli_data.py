@@ -366,3 +366,10 @@ def test_lines_with_commas_are_not_taken_for_the_chapters(cli):
     assert (refused.code, refused.out) == (1, "")
     assert "ids.txt:1: no tab" in refused.err
     assert "not the chapter's file: every line has a comma" in refused.err
+
+
+def test_lines_that_end_with_carriage_returns_are_answered_one_by_one(cli, model):
+    expected = cli("predict model aa bb").out
+    assert cli("predict model", stdin=b"aa\rbb\r").out == expected
+    Path("cr.txt").write_bytes(b"aa\rbb\r")
+    assert cli("predict model --input cr.txt").out == expected

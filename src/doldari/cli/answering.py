@@ -47,12 +47,14 @@ class Columns(NamedTuple):
 
 def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     """Yield the lines of a file, or of standard input, as many at a time as there are: who writes one is answered."""
-    from doldari.data.lines import cut_lines
+    from doldari.data.lines import cut_lines, line_end
     from doldari.data.opening import MAGIC, WIDE, Source
 
     if path is not None:
         with Source(path) as source:
-            yield from cut_lines(source.blocks(), b"\n", LONGEST_LINE)
+            blocks = source.blocks()
+            first = next(blocks, b"")
+            yield from cut_lines(chain([first], blocks), line_end(first), LONGEST_LINE)
         return
     if sys.stdin is None:
         raise DataError("standard input is closed; give texts as arguments")
@@ -61,8 +63,8 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     packed = next((name for mark, name in (MAGIC | WIDE).items() if first.startswith(mark)), None)
     if packed is not None:
         raise DataError(f"standard input is {packed} data; read it by --input -")
-    blocks = chain([first], iter(lambda: stdin.read1(1 << 16), b""))
-    yield from cut_lines(blocks, b"\n", LONGEST_LINE)
+    blocks = iter(lambda: stdin.read1(1 << 16), b"")
+    yield from cut_lines(chain([first], blocks), line_end(first), LONGEST_LINE)
 
 
 @contextmanager

@@ -42,13 +42,17 @@ def joined(parts: list[bytes], size: int) -> bytes:
     return line if len(line) == size else LongLine(line)
 
 
+def line_end(first: bytes) -> bytes:
+    """Tell by the first block of a file what ends its lines."""
+    return b"\r" if b"\r" in first[:-1] and b"\n" not in first else b"\n"
+
+
 def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
     """Yield the number, from 1, and the text of each line; DataError, with the number, where it is not UTF-8."""
     blocks = source.blocks()
     first = next(blocks, b"")
-    end = b"\r" if b"\r" in first[:-1] and b"\n" not in first else b"\n"
     number = 0
-    for lines in cut_lines(chain([first], blocks), end, LONGEST):
+    for lines in cut_lines(chain([first], blocks), line_end(first), LONGEST):
         for line in lines:
             number += 1
             try:
