@@ -48,7 +48,7 @@ class Columns(NamedTuple):
 def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     """Yield the lines of a file, or of standard input, as many at a time as there are: who writes one is answered."""
     from doldari.data.lines import cut_lines, line_end
-    from doldari.data.opening import MAGIC, WIDE, Source
+    from doldari.data.opening import Source
 
     if path is not None:
         with Source(path) as source:
@@ -59,12 +59,7 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
     if sys.stdin is None:
         raise DataError("standard input is closed; give texts as arguments")
     stdin: Any = sys.stdin.buffer
-    first = stdin.read1(1 << 16)
-    packed = next((name for mark, name in (MAGIC | WIDE).items() if first.startswith(mark)), None)
-    if packed is not None:
-        raise DataError(f"standard input is {packed} data; read it by --input -")
-    blocks = iter(lambda: stdin.read1(1 << 16), b"")
-    yield from cut_lines(chain([first], blocks), line_end(first), LONGEST_LINE)
+    yield from cut_lines(iter(lambda: stdin.read1(1 << 16), b""), b"\n", LONGEST_LINE)
 
 
 @contextmanager
