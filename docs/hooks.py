@@ -1,11 +1,15 @@
-"""What the documentation needs beside its theme: formulas as MathML, and names of source files in place of links to them.
+"""What the documentation needs beside its theme.
 
-Between $ and $, or $$ and $$ on lines of their own, stands LaTeX; browsers draw MathML themselves (no script, no font).
-Links to files outside docs/ work where the repository is read; in the built site they become the file's path.
+Formulas, LaTeX between $ and $ or between $$ and $$ on lines of their own, become MathML, which browsers draw themselves:
+no script, no font.  Links to files outside docs/ work where the repository is read; in the built site they become the
+file's path.  Links between the two languages are relative, so that the site works from disk.
 """
 
+import os
 import re
-from posixpath import dirname, join, normpath
+import subprocess
+import sys
+from posixpath import dirname, join, normpath, relpath
 from typing import Any
 
 from latex2mathml.converter import convert
@@ -13,11 +17,16 @@ from latex2mathml.converter import convert
 BLOCK = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<![\\$\w`])\$([^$\n`]+?)\$(?![\w$])")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(((?:\.\./|src/)[^)\s]+)\)")
+OTHER_LANGUAGE = re.compile(r"^\[(?:한국어|English)\]\([^)]*\)$", re.MULTILINE)
+ABSOLUTE = re.compile(r'href="/((?:ko/)?[^"/][^"]*\.html)"')
 FENCE = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Turn formulas and outward links; what stands between ``` stays."""
+    if markdown.endswith("\nHELP"):
+        markdown = markdown.removesuffix("HELP") + all_help()
+    markdown = OTHER_LANGUAGE.sub("", markdown)
     parts = FENCE.split(markdown)
     for i in range(0, len(parts), 2):
         parts[i] = BLOCK.sub(lambda found: convert(found[1], display="block"), parts[i])
@@ -26,9 +35,32 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return "".join(parts)
 
 
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Make the links to the page in the other language relative."""
+    here = dirname(page.file.dest_uri) or "."
+    return ABSOLUTE.sub(lambda found: f'href="{relpath(found[1], here)}"', output)
+
+
 def inside(text: str, target: str, source: str) -> str:
     """Keep a link within docs/; of one that leads out of it, its text, and the path unless the text is the path."""
     path = normpath(join("docs", dirname(source), target.split("#")[0]))
     if path.startswith("docs/"):
         return f"[{text}]({target})"
     return f"`{path}`" if text in path else f"{text} (`{path}`)"
+
+
+def all_help() -> str:
+    """Print the help of every command, as a terminal of 100 columns shows it."""
+    import typer.main
+
+    from doldari.cli import app
+
+    environment = os.environ | {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    names = sorted(name for name, command in typer.main.get_command(app).commands.items() if not command.hidden)
+    shown = [["doldari"], *(["doldari", name] for name in names)]
+    parts = []
+    for words in shown:
+        call = [sys.executable, "-m", *words, "--help"]
+        text = subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout
+        parts.append(f"## {' '.join(words)}\n\n```text\n{text.strip()}\n```\n")
+    return "\n".join(parts)
