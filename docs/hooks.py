@@ -1,8 +1,8 @@
 """What the documentation needs beside its theme.
 
-Formulas, LaTeX between $ and $ or between $$ and $$ on lines of their own, become MathML, which browsers draw themselves:
-no script, no font.  Links to files outside docs/ work where the repository is read; in the built site they become the
-file's path.  Links between the two languages are relative, so that the site works from disk.
+Formulas, LaTeX between $ and $ or between $$ and $$ on lines of their own, become MathML, which browsers draw without a
+script or font.  Links to files outside docs/ work where the repository is read; in the built site they become the
+file's path.  Every page links to itself in the other language, and nothing comes from elsewhere: it works from disk.
 """
 
 import os
@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<![\\$\w`])\$([^$\n`]+?)\$(?![\w$])")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(((?:\.\./|src/)[^)\s]+)\)")
 OTHER_LANGUAGE = re.compile(r"^\[(?:한국어|English)\]\([^)]*\)$", re.MULTILINE)
-ABSOLUTE = re.compile(r'href="/((?:ko/)?[^"/][^"]*\.html)"')
+SHIM = "https://unpkg.com/iframe-worker/shim"
 FENCE = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 
 
@@ -32,13 +32,23 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         parts[i] = BLOCK.sub(lambda found: convert(found[1], display="block"), parts[i])
         parts[i] = INLINE.sub(lambda found: convert(found[1]), parts[i])
         parts[i] = LINK.sub(lambda found: inside(found[1], found[2], page.file.src_uri), parts[i])
-    return "".join(parts)
+    return other_language(page.file.dest_uri) + "".join(parts)
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:
-    """Make the links to the page in the other language relative."""
+    """Take the script by which search works from disk from the site itself."""
     here = dirname(page.file.dest_uri) or "."
-    return ABSOLUTE.sub(lambda found: f'href="{relpath(found[1], here)}"', output)
+    return output.replace(SHIM, relpath("third-party/iframe-worker.js", here))
+
+
+def other_language(address: str) -> str:
+    """Link a page to itself in the other language; address is that in the built site."""
+    if address.startswith("ko/"):
+        other, language, name = address.removeprefix("ko/"), "en", "English"
+    else:
+        other, language, name = f"ko/{address}", "ko", "한국어"
+    target = relpath(other, dirname(address) or ".")
+    return f'<a class="language" href="{target}" hreflang="{language}" lang="{language}">{name}</a>\n\n'
 
 
 def inside(text: str, target: str, source: str) -> str:
