@@ -1,7 +1,7 @@
 """What the documentation needs beside its theme.
 
-Formulas, LaTeX between $ and $ or between $$ and $$ on lines of their own, become MathML, which browsers draw without a
-script or font.  Links to files outside docs/ work where the repository is read; in the built site they become the
+Formulas, LaTeX between $ and $ or between $$ and $$ on lines of their own, become MathML, which browsers draw without
+scripts or fonts.  Links to files outside docs/ work where the repository is read; in the built site they become the
 file's path.  Every page links to itself in the other language, and nothing comes from elsewhere: it works from disk.
 """
 
@@ -15,7 +15,8 @@ from typing import Any
 from latex2mathml.converter import convert
 
 BLOCK = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"(?<![\\$\w`])\$([^$\n`]+?)\$(?![\w$])")
+INLINE = re.compile(r"(?<![\\$`a-zA-Z0-9])\$([^$\n`]+?)\$(?![$a-zA-Z0-9])")
+FORMULA = re.compile(r"<p>@@b([0-9a-f]+)@@</p>|@@i([0-9a-f]+)@@")  # in hexadecimal, which Markdown leaves alone
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(((?:\.\./|src/)[^)\s]+)\)")
 OTHER_LANGUAGE = re.compile(r"^\[(?:한국어|English)\]\([^)]*\)$", re.MULTILINE)
 SHIM = "https://unpkg.com/iframe-worker/shim"
@@ -29,10 +30,21 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     markdown = OTHER_LANGUAGE.sub("", markdown)
     parts = FENCE.split(markdown)
     for i in range(0, len(parts), 2):
-        parts[i] = BLOCK.sub(lambda found: convert(found[1], display="block"), parts[i])
-        parts[i] = INLINE.sub(lambda found: convert(found[1]), parts[i])
+        parts[i] = BLOCK.sub(lambda found: f"@@b{found[1].encode().hex()}@@", parts[i])
+        parts[i] = INLINE.sub(lambda found: f"@@i{found[1].encode().hex()}@@", parts[i])
         parts[i] = LINK.sub(lambda found: inside(found[1], found[2], page.file.src_uri), parts[i])
     return other_language(page.file.dest_uri) + "".join(parts)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Put formulas in as MathML."""
+    return FORMULA.sub(formula, html)
+
+
+def formula(found: re.Match[str]) -> str:
+    """Convert one."""
+    text = bytes.fromhex(found[1] or found[2]).decode()
+    return str(convert(text, display="block" if found[1] else "inline"))
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:
