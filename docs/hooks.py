@@ -60,7 +60,8 @@ def other_language(address: str) -> str:
     else:
         other, language, name = f"ko/{address}", "ko", "한국어"
     target = relpath(other, dirname(address) or ".")
-    return f'<a class="language" href="{target}" hreflang="{language}" lang="{language}">{name}</a>\n\n'
+    attributes = f'class="language" href="{target}" hreflang="{language}" lang="{language}" data-search-exclude'
+    return f"<a {attributes}>{name}</a>\n\n"
 
 
 def inside(text: str, target: str, source: str) -> str:
