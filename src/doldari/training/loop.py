@@ -61,12 +61,12 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
     settings, position = run.config.training, run.position
     rate = make_schedule(settings, [epoch.score(settings.metric) for epoch in run.history])
     start = run.clock()
-    for x, t in run.batches_left():
+    for x, t, whole in run.batches_left():
         if run.budget is not None and position.batches > 0 and run.progress() >= 1:
             break
         run.learner.learning_rate = rate(run.progress())
         position.steps += 1
-        loss, norm = run.learner.step(x, t, settings.max_grad_norm)
+        loss, norm = run.learner.step(x, t, settings.max_grad_norm, whole)
         position.batches += 1
         position.losses += loss
         position.norms += norm

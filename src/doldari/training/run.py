@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from doldari.arrays import Floats, Ids
 from doldari.config import Config
-from doldari.data.batches import shuffled_batches
+from doldari.data.batches import shuffled_rows
 from doldari.data.pairs import Pair
 from doldari.data.ragged import Ragged
-from doldari.data.vocabulary import UNKNOWN
+from doldari.data.vocabulary import PADDING, UNKNOWN
 from doldari.engines import make_learner
 from doldari.engines.learner import Learner
 from doldari.errors import ConfigError, DataError
@@ -45,6 +45,14 @@ class Position:
     norms: float = 0.0
     seconds: float = 0.0
     order: dict[str, Any] | None = None  # the shuffling generator's state before that epoch
+
+
+class OwnRows(NamedTuple):
+    """The rows of a batch that this process trains on, x (n, S) and t (n, T), and how many the whole batch has."""
+
+    x: Ids
+    t: Ids
+    whole: int
 
 
 class SharingPredictor(Predictor):
@@ -154,12 +162,14 @@ class Run:
         """The model as its engine computes it: the weights of now, where `predictor` has those that are kept."""
         return SharingPredictor(self.predictor.text_model, self.learner)
 
-    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Ids, Ids]]:
-        """Yield the batches of an epoch in the order that the generator gives."""
-        settings, pad_id = self.config.training, self.learner.model.pad_id
-        return shuffled_batches(self.x, self.t, settings.batch_size, pad_id, rng, settings.bucketing)
+    def batches(self, rng: np.random.Generator) -> Iterator[OwnRows]:
+        """Yield the batches of an epoch in the order that the generator gives: this process's rows of each."""
+        settings = self.config.training
+        for rows in shuffled_rows(self.x, self.t, settings.batch_size, PADDING, rng, settings.bucketing):
+            own = rows[self.learner.rows(len(rows))]
+            yield OwnRows(self.x.padded(PADDING, own), self.t.padded(PADDING, own, keep=1), len(rows))
 
-    def batches_left(self) -> Iterator[tuple[Ids, Ids]]:
+    def batches_left(self) -> Iterator[OwnRows]:
         """Yield what is left of the epoch under way, or a new one."""
         if self.position.order is None:
             self.position.order = dict(self.rng.bit_generator.state)
