@@ -100,7 +100,7 @@ def validate(run: Run) -> Evaluation:
     if run.budget is not None:
         run.budget.validation = run.clock() - start
         run.budget.epoch = position.seconds + run.budget.validation
-    pairs = min(position.batches * settings.batch_size, len(run.x))
+    pairs = min(position.batches * settings.batch_size, run.pairs)
     run.history.append(
         Epoch(
             len(run.history) + 1,
