@@ -10,7 +10,6 @@ directory that goes again.
 
 import argparse
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -68,7 +67,7 @@ def reporter() -> Callable[..., None]:
     def report(what: str, more: str = "") -> None:
         nonlocal start
         now = time.perf_counter()
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10)
+        most = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / (1 << 10)
         print(f"{what:<32} {now - start:8.1f} s   {most:8,.0f} MiB   {more}", flush=True)
         start = now
 
