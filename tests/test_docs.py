@@ -32,6 +32,7 @@ NOT_RUN = {
     ". .venv": "enters an environment",
     "mypy": "CI does it",
     "export MASTER_ADDR": "needs a cluster",
+    "srun": "needs a cluster",
     "run=": "needs a cluster",
     "[ -e $run": "needs a cluster",
     "what=": "needs a cluster",
