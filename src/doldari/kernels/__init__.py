@@ -55,11 +55,6 @@ if TYPE_CHECKING or name == "reference":
     from doldari.kernels.reference import *
 else:
     from doldari.kernels._native import *
-    from doldari.kernels.reference import attend_heads as attend_heads
-    from doldari.kernels.reference import attend_heads_backward as attend_heads_backward
-    from doldari.kernels.reference import layer_norm as layer_norm
-    from doldari.kernels.reference import layer_norm_backward as layer_norm_backward
-    from doldari.kernels.reference import rotate as rotate
 
 set_num_threads(_default_threads())
 
