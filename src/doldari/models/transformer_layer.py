@@ -69,7 +69,8 @@ class TransformerLayer:
             return TimeLayerNorm(Parameter.ones((D,), dtype), Parameter.zeros((D,), dtype))
 
         self.attention, self.attention_norm = attention(rotary=True), norm()
-        self.cross, self.cross_norm = (attention(rotary=False), norm()) if crosses else (None, None)
+        self.cross = attention(rotary=False) if crosses else None
+        self.cross_norm = norm() if crosses else None
         W1, W2 = Parameter.normal(rng, (D, H), D**-0.5, dtype), Parameter.normal(rng, (H, D), H**-0.5, dtype)
         self.feed_forward = TimeFeedForward(W1, Parameter.zeros((H,), dtype), W2, Parameter.zeros((D,), dtype))
         self.feed_forward_norm = norm()
