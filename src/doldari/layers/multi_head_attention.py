@@ -99,7 +99,7 @@ class TimeMultiHeadAttention:
         queries = layout.apart(turned)
         weights = empty((N, self.heads, T, memory.keys.shape[1]), dtype)
         contexts = empty((N, T, D), dtype)
-        kernels.attend_heads(queries, memory.keys, memory.values, mask, rows, causal, weights, contexts)
+        kernels.attend_heads(queries, memory.keys, memory.values, mask, rows, layout.mask, causal, weights, contexts)
         together = layout.together(contexts)
         cache = MultiHeadCache(xs, layout, queries, memory, weights, together)
         return kernels.product(together, self.Wo.value), cache

@@ -148,6 +148,7 @@ struct AttendHeads {
     const Real* values = call.array<const Real>("values", "Q S D");
     const bool* mask = call.optional<const bool>("mask", "Q S");
     const int32_t* rows = call.optional_ids("rows", "N", 'Q');
+    const bool* asking = call.optional<const bool>("asking", "N T");
     bool causal = call.number<bool>("causal");
     Real* weights = call.array<Real>("weights", "N H T S");
     Real* contexts = call.array<Real>("contexts", "N T D");

@@ -28,6 +28,7 @@ def attend_heads(
     values: Floats,
     mask: Mask | None,
     rows: Ids | None,
+    asking: Mask | None,
     causal: bool,
     weights: Floats,
     contexts: Floats,
@@ -37,9 +38,9 @@ def attend_heads(
         weights = softmax over s of query key_s / sqrt(E);  context = sum over s of weights_s value_s
 
     queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side.  mask (Q, S) is False at
-    padding, which gets a weight of exactly 0; causal: query t sees no key behind S - T + t.  Row n looks at memory
-    rows[n]; rows None: at its own.  Where nothing is seen the context is 0.  Writes weights (N, heads, T, S) and
-    contexts (N, T, D).
+    padding, which gets a weight of exactly 0; asking (N, T) is False at queries that are padding, which see nothing;
+    causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n]; rows None: at its own.  Where nothing
+    is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
     """
     if rows is not None:
         keys, values, mask = keys[rows], values[rows], None if mask is None else mask[rows]
@@ -49,6 +50,8 @@ def attend_heads(
     scores *= q.shape[3] ** -0.5
     if mask is not None:
         scores = np.where(mask[:, None, None], scores, -np.inf)
+    if asking is not None:
+        scores = np.where(asking[:, None, :, None], scores, -np.inf)
     if causal and T > 1:
         scores = np.where(np.tri(T, S, S - T, dtype=np.bool_), scores, -np.inf)
     number = np.finfo(scores.dtype)  # its least and its smallest stand in where nothing is seen: e / sum is then 0
