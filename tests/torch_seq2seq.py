@@ -39,7 +39,7 @@ class TorchSeq2seq(nn.Module):
         self.ours = {}
         self.tensors = nn.ParameterDict()
         for name in self.values:
-            if "embed" in name or "affine" in name or "attention" in name or "combine" in name:
+            if "embed" in name or "affine" in name or "attention" in name or "combine" in name or "gate" in name:
                 self.tensors[name.replace(".", "_")] = tensor = nn.Parameter(torch.empty(self.values[name].shape))
                 tensor.data = tensor.data.to(self.dtype)
                 self.ours[name] = (tensor, same, same)
@@ -110,13 +110,18 @@ class TorchSeq2seq(nn.Module):
             scores = (hs if W is None else hs @ W) @ memory.transpose(1, 2)
             if self.pad_id is not None:
                 scores = scores.masked_fill((x == self.pad_id)[:, None], -torch.inf)
-            contexts = scores.softmax(dim=2) @ memory
+            weights = scores.softmax(dim=2)
+            contexts = weights @ memory
             combined = torch.cat([contexts, hs], dim=2) @ self.tensor("decoder.combine.W")
             hs = torch.tanh(combined + self.tensor("decoder.combine.b"))
         hs = self.drop(hs, rng)
         W = self.tensor("decoder.affine.W")
         W = self.tensor("decoder.embed.W").T if W is None else W
         scores = (torch.cat([everywhere, hs], dim=2) if self.peeky else hs) @ W + self.tensor("decoder.affine.b")
+        if "decoder.gate.W" in self.values:
+            p = torch.sigmoid(hs @ self.tensor("decoder.gate.W") + self.tensor("decoder.gate.b"))
+            copied = torch.einsum("nts,nsv->ntv", weights, nn.functional.one_hot(x, scores.shape[2]).to(self.dtype))
+            scores = torch.log(p * scores.softmax(dim=2) + (1 - p) * copied)
         counts = torch.ones_like(target, dtype=torch.bool) if self.pad_id is None else decoder_x != self.pad_id
         return nn.functional.cross_entropy(scores[counts], target[counts], label_smoothing=self.smoothing)
 

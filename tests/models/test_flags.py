@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from checks import answers, assert_gradient, ragged_ids
 
-from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq, Trainer
+from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, Trainer
 from doldari.models.recurrent import CELLS
 
 pytestmark = pytest.mark.usefixtures("implementation")
 PAD, START, V, D, H = 0, 1, 9, 4, 6
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "dot": DotAttentionSeq2seq}
+MODELS = {
+    "plain": Seq2seq,
+    "peeky": PeekySeq2seq,
+    "attention": AttentionSeq2seq,
+    "dot": DotAttentionSeq2seq,
+    "pointer": PointerSeq2seq,
+}
 
 
 def combinations():
@@ -21,6 +27,8 @@ def combinations():
     ):
         if tie and decoder == "peeky":
             continue  # refused
+        if decoder == "pointer" and (layers, both) == (1, False):
+            continue  # its parts do not know of these
         flags = [*["bidirectional"] * both, *["tie"] * tie, *["regularised"] * regularised]
         name = "-".join([decoder, cell, str(layers), *flags])
         yield pytest.param((decoder, cell, layers, both, tie, regularised), id=name)

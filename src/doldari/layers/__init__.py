@@ -4,8 +4,8 @@
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 
 Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
-bidirectional.py, stack.py, dropout.py.  What they share is in recurrent.py (the simple path, and the table form that
-models take), gated.py, positions.py, parameters.py and arguments.py.
+bidirectional.py, stack.py, dropout.py, pointer.py.  What they share is in recurrent.py (the simple path, and the
+table form that models take), gated.py, positions.py, parameters.py and arguments.py.
 """
 
 from doldari.layers.affine import TimeAffine, TimeTiedAffine
@@ -16,6 +16,7 @@ from doldari.layers.embedding import TimeEmbedding
 from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Optimizer, Parameter, Parameters
+from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
 
@@ -32,6 +33,7 @@ __all__ = [
     "TimeEmbedding",
     "TimeGRU",
     "TimeLSTM",
+    "TimePointer",
     "TimeSoftmaxWithLoss",
     "TimeStack",
     "TimeTiedAffine",

@@ -15,7 +15,6 @@ from numpy.typing import DTypeLike, NDArray
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM, TimeTiedAffine
-from doldari.layers.affine import AffineCache
 from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
@@ -61,7 +60,7 @@ class DecoderCache(NamedTuple):
     stack: StackCache
     look: Any
     dropout: Floats | None
-    affine: AffineCache
+    score: Any
 
 
 LookOfKernel = tuple[Floats | None, Floats | None, Mask | None, Floats | None, Floats | None]
@@ -134,17 +133,17 @@ class Decoder:
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
         features, look_cache = self.look(hs, state.memory, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
-        scores, affine_cache = self.affine.forward(features, state.peeked)
+        scores, score_cache = self.score(features, state.peeked, look_cache)
         if mask is not None:
             scores[~mask] = 0.0
-        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, affine_cache)
+        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, score_cache)
         return scores, state._replace(layers=lasts), cache
 
     def backward(self, dscores: Floats, cache: DecoderCache) -> EncodedGradient:
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
-        dfeatures, dpeeked = self.affine.backward(dscores, cache.affine)
+        dfeatures, dpeeked, dweights = self.score_backward(dscores, cache.score)
         dfeatures = self.dropout.backward(dfeatures, cache.dropout)
-        dhs, dmemory = self.look_backward(dfeatures, cache.look)
+        dhs, dmemory = self.look_backward(dfeatures, cache.look, dweights)
         dtable, dfirsts, dpeeked_below = self.stack.backward_table(dhs, cache.stack)
         self.embed.backward_table(dtable, cache.embed)
         dlast = tuple(dfirst.h for dfirst in dfirsts)
@@ -159,9 +158,20 @@ class Decoder:
         """
         return hs, None
 
-    def look_backward(self, dfeatures: Floats, cache: Any) -> tuple[Floats, Floats | None]:
-        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
+    def look_backward(self, dfeatures: Floats, cache: Any, dweights: Floats | None) -> tuple[Floats, Floats | None]:
+        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None.
+
+        dweights is the gradient of what else `score` took from `look`'s cache: attention's weights, if it did.
+        """
         return dfeatures, None
+
+    def score(self, features: Floats, peeked: Floats | None, look: Any) -> tuple[Floats, Any]:
+        """Score features (N, T, F), and peeked (N, C): scores (N, T, V), cache; look is the cache of `look`."""
+        return self.affine.forward(features, peeked)
+
+    def score_backward(self, dscores: Floats, cache: Any) -> tuple[Floats, Floats | None, Floats | None]:
+        """Turn dscores (N, T, V) into the gradients of features, peeked, and attention's weights if it took them."""
+        return *self.affine.backward(dscores, cache), None
 
     def greedy(
         self, state: DecoderState, start_id: int, pad_id: int | None, steps: int, never: Sequence[int] = ()

@@ -18,12 +18,13 @@ from doldari.models.recurrent import check_settings, recurrent_stack
 class Encoded(NamedTuple):
     """What a decoder is given: every layer's last hidden state, each (N, H), and the top's at every position.
 
-    hs is (N, S, H); mask (N, S) is False at padding, or None if there is none.
+    hs is (N, S, H); mask (N, S) is False at padding, or None if there is none; xs (N, S) are the ids that were read.
     """
 
     last: tuple[Floats, ...]
     hs: Floats
     mask: Mask | None
+    xs: Ids
 
 
 class EncodedGradient(NamedTuple):
@@ -76,7 +77,7 @@ class Encoder:
         """Read ids xs (N, S), padding where mask (N, S) is False; with rng, with dropout."""
         table, rows, embed_cache = self.embed.forward_table(xs)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, mask=mask, rng=rng)
-        return Encoded(tuple(last.h for last in lasts), hs, mask), EncoderCache(embed_cache, stack_cache)
+        return Encoded(tuple(last.h for last in lasts), hs, mask, xs), EncoderCache(embed_cache, stack_cache)
 
     def backward(self, gradient: EncodedGradient, cache: EncoderCache) -> None:
         """Add to the parameters' gradients."""

@@ -15,6 +15,7 @@ from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecod
 from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
+from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.recurrent import check_settings
 
 
@@ -234,3 +235,9 @@ class DotAttentionSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` by the dot score."""
 
     decoder_class = DotAttentionDecoder
+
+
+class PointerSeq2seq(AttentionSeq2seq):
+    """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
+
+    decoder_class = PointerDecoder
