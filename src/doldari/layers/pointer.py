@@ -29,7 +29,7 @@ class TimePointer:
     """
 
     def forward(self, scores: Floats, gates: Floats, weights: Floats, ids: Ids) -> tuple[Floats, PointerCache]:
-        """Mix scores (P, V), by gates (P, 1), with the weights (P, S) of attention, ids (P, S): log P (P, V), cache."""
+        """Mix scores (P, V), by gates (P, 1), weights (P, S) of attention, ids (P, S): log P (P, V), cache."""
         owner, sizes = "TimePointer.forward", {"one": 1}
         check_floats(owner, "scores", scores, "(P, V)", sizes)
         for name, array, shape in (("gates", gates, "(P, one)"), ("weights", weights, "(P, S)")):
