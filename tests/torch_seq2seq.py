@@ -33,6 +33,7 @@ class TorchSeq2seq(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.pad_id, self.peeky = model.pad_id, model.decoder.peeks
+        self.features = model.vocab_size - model.features if model.features else None  # the first of them
         self.rate, self.smoothing = model.encoder.stack.dropout.rate, model.loss.smoothing
         self.dtype = torch.from_numpy(model.parameters.values).dtype
         self.values = {name: parameter.value for name, parameter in model.parameters.items()}
@@ -95,6 +96,11 @@ class TorchSeq2seq(nn.Module):
 
     def forward(self, x, t, rng=None):
         x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
+        bag = None
+        if self.features:  # a set of its own; what is left of the source moves up
+            bag = torch.stack([self.tensor("encoder.embed.W")[row[row >= self.features]].sum(dim=0) for row in x])
+            rows = [row[(row < self.features) & (row != self.pad_id)] for row in x]
+            x = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
         decoder_x, target = t[:, :-1], t[:, 1:]
         memory, lasts = self.encode(x, rng)
         hs = self.tensor("decoder.embed.W")[decoder_x]
@@ -103,6 +109,8 @@ class TorchSeq2seq(nn.Module):
             hs = self.drop(hs, rng)
             if self.peeky and number == 0:
                 hs = torch.cat([everywhere, hs], dim=2)
+            if bag is not None and number == 0:
+                hs = torch.cat([bag[:, None].expand(-1, hs.shape[1], -1), hs], dim=2)
             h = h[None].contiguous()
             hs, _ = layer(hs, (h, torch.zeros_like(h)) if isinstance(layer, nn.LSTM) else h)
         if "decoder.combine.W" in self.values:

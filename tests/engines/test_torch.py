@@ -47,6 +47,9 @@ FLAGS = [
     )
     if not (tie and model is PeekySeq2seq)
 ]
+FLAGS += [
+    (PointerSeq2seq, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2}) for cell in ("lstm", "gru")
+]
 every_model = pytest.mark.parametrize(
     "model_class, flags",
     FLAGS,

@@ -4,12 +4,13 @@
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 
 Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
-bidirectional.py, stack.py, dropout.py, pointer.py.  What they share is in recurrent.py (the simple path, and the
-table form that models take), gated.py, positions.py, parameters.py and arguments.py.
+bidirectional.py, stack.py, dropout.py, pointer.py, bag.py.  What they share is in recurrent.py (the simple path, and
+the table form that models take), gated.py, positions.py, parameters.py and arguments.py.
 """
 
 from doldari.layers.affine import TimeAffine, TimeTiedAffine
 from doldari.layers.attention import TimeAttention
+from doldari.layers.bag import EmbeddingBag
 from doldari.layers.bidirectional import TimeBidirectional
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
@@ -21,6 +22,7 @@ from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
 
 __all__ = [
+    "EmbeddingBag",
     "GRUState",
     "LSTMState",
     "Optimizer",

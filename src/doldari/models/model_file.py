@@ -115,6 +115,7 @@ def build_model(
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
+        features=len(source.features) if config.decoder == "pointer" else 0,
         cell=config.cell,
         layers=config.layers,
         bidirectional=config.bidirectional,

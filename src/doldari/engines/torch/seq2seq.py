@@ -85,6 +85,7 @@ class TorchSeq2seq:
         self.smoothing, self.rate = model.loss.smoothing, model.encoder.stack.dropout.rate
         self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
         self.peeks, self.attends = model.decoder.peeks, "combine.W" in self.decoder
+        self.first_feature = model.vocab_size - model.features if model.features else None
         self.copies = copied_ids(model, device) if isinstance(model.decoder, PointerDecoder) else None
         self.dtype = model.parameters.values.dtype
         cell, layers = model.encoder.cell, len(model.encoder.stack.layers)
@@ -111,7 +112,14 @@ class TorchSeq2seq:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
         layers = tuple(writer.state(last) for writer, last in zip(self.writers, lasts, strict=True))
-        return DecoderState(layers, lasts[-1] if self.peeks else None, self.remember(hs, x, lengths))
+        return DecoderState(layers, lasts[-1] if self.peeks else self.sum_features(x), self.remember(hs, x, lengths))
+
+    def sum_features(self, x: Tensor) -> Tensor | None:
+        """Sum up the vectors of the features of questions x (N, S): (N, D), if the model has any."""
+        if self.first_feature is None:
+            return None
+        vectors = functional.embedding(x, self.encoder["embed.W"])
+        return (vectors * (x >= self.first_feature)[:, :, None]).sum(dim=1)
 
     def remember(self, hs: Tensor, x: Tensor, lengths: Tensor | None) -> Memory | None:
         """Make attention's memory of the encoder's hs (N, S, H) of questions x, if the decoder has attention."""
@@ -129,7 +137,7 @@ class TorchSeq2seq:
         if state.memory is not None:
             features, weights = self.look(features, state.memory)
         features = dropped(features, scales)
-        if state.peeked is not None:
+        if self.peeks and state.peeked is not None:
             features = torch.cat([at_every_step(state.peeked, ids), features], dim=2)
         W = self.decoder["affine.W"] if "affine.W" in self.decoder else self.decoder["embed.W"].t()
         scores = features @ W + self.decoder["affine.b"]
