@@ -161,6 +161,12 @@ class TrainingConfig:
         "Skip pairs with more symbols in source or target. Without it, more than 5,000 symbols are an error.",
         "Data",
     )
+    stream: bool = setting(
+        False,
+        "Read DATA, any number of files (shards) or folders of them, as a stream: for data larger than memory.",
+        "Data",
+    )
+    shuffle_buffer: int = setting(100_000, "Pairs that are shuffled together in a stream, per process.", "Data")
     min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
     subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
@@ -203,6 +209,8 @@ class TrainingConfig:
             raise ConfigError("{precision}: needs {engine}", precision=self.precision, engine="torch")
         if self.engine == "numpy" and self.accumulate > 1:
             raise ConfigError("{accumulate}: needs {engine}", accumulate=self.accumulate, engine="torch")
+        if not self.stream and self.shuffle_buffer != TrainingConfig.shuffle_buffer:
+            raise ConfigError("{shuffle_buffer}: needs {stream}", shuffle_buffer=self.shuffle_buffer, stream=True)
         if self.epochs is not None and self.budget is not None:
             raise ConfigError("{epochs}, {budget}: give one of the two", epochs=self.epochs, budget=self.budget)
         if self.budget is not None:
