@@ -126,8 +126,8 @@ def test_parallel_files(write):
     [
         ("a\nb\nc\n", "x\ny\n", "train.de has 3 lines and .*train.en 2: line by line"),
         ("a\n", "x\ny\nz", "train.de has 1 lines and .*train.en 3"),
-        ("a\nb\n", "x\n \n", "train.de:2: the target is empty$"),
-        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more lines\)"),
+        ("a\nb\n", "x\n \n", "train.en:2: the target is empty$"),
+        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more line\)"),
         ("", "", "train.de: no pairs in it"),
     ],
 )

@@ -25,8 +25,10 @@ FORMER = {"--beam", *(option_of(name) for item in FIELDS.values() for name in ab
 # What may be typed in place of the option that has an argument's name.
 TYPED = {
     "beam": ["--beam-size", "--beam"],
+    "beam_size": ["--beam-size", "--beam"],
     "columns": ["--source-column", "--target-column", "--features-column"],
     "out": ["--out", "-o"],
+    "output": ["--output", "-o"],
     "start_from": ["--from"],
 } | {name: [option_of(one) for one in (name, *about(item).other_names)] for name, item in FIELDS.items()}
 

@@ -4,7 +4,7 @@ Each format yields rows, of which the columns say what is what.  The format is t
 name; a file without a tab whose lines are equally long, with `_` at one and the same place, is the chapter's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ from doldari.data.lines import numbered_lines
 from doldari.data.opening import Source
 from doldari.data.pairs import Pair, Pairs, PairsBuilder
 from doldari.data.rows import Rows, chapter_rows, csv_rows, jsonl_rows, listed, looks_like, tab_rows
-from doldari.errors import ConfigError, DataError, quoted
+from doldari.errors import ConfigError, DataError, and_more, quoted
 
 Format = Literal["tsv", "csv", "jsonl", "chapter"]
 BY_NAME: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -67,16 +67,16 @@ def format_of(path: Path) -> Format | None:
 
 
 class Faults:
-    """Lines that hold no pair: how many there are, and the number of the first and what is wrong with it."""
+    """Lines without a valid pair: their count, and the first with its number and what is wrong."""
 
     def __init__(self) -> None:
-        self.count, self.first = 0, ""
+        self.count, self.first, self.name = 0, "", ""
 
-    def add(self, number: int, reason: str) -> None:
-        """Count another one."""
+    def add(self, number: int, reason: str, name: str = "") -> None:
+        """Count another one; name is its file, if it is not the first."""
         self.count += 1
         if self.count == 1:
-            self.first = f"{number}: {reason}"
+            self.first, self.name = f"{number}: {reason}", name
 
 
 def read_pairs(path: Path, columns: Columns | None = None, format: Format | None = None) -> Pairs:
@@ -112,7 +112,7 @@ def field_names(columns: Columns) -> list[str]:
 
 
 def read_parallel(sources: Path, targets: Path) -> Pairs:
-    """Read two files that have a source and its target on the same line; what is blank in both is passed over.
+    """Read two files with a source and its target on the same line; lines blank in both are skipped.
 
     A tab is text.  DataError if one has more lines.
     """
@@ -128,7 +128,8 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
             if not source.strip() and not target.strip():
                 continue
             if not source.strip() or not target.strip():
-                bad.add(number, f"the {'target' if source.strip() else 'source'} is empty")
+                blank, name = ("target", second.name) if source.strip() else ("source", first.name)
+                bad.add(number, f"the {blank} is empty", name)
                 continue
             builder.add(source, target, number)
         if counts[0] != counts[1]:
@@ -140,7 +141,7 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
 
 
 def collect(rows: Rows, columns: Columns | None, source: Source, separator: str) -> Pairs:
-    """Take the pairs of rows; the first row names the columns if these are asked for by name."""
+    """Collect the pairs of rows; the first row is a header if columns are given by name."""
     builder, bad = PairsBuilder(), Faults()
     places = column_numbers(columns or Columns(), rows, source.name)
     for number, row in rows:
@@ -157,20 +158,19 @@ def collect(rows: Rows, columns: Columns | None, source: Source, separator: str)
 
 
 def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_features: bool, hint: str) -> Pairs:
-    """Make the pairs; or refuse lines that hold none, and files without any."""
+    """Return the pairs; DataError for invalid lines, and for files without pairs."""
     name = sources[0].name
     if bad.count:
-        more = f" (and {bad.count - 1:,} more lines)" if bad.count > 1 else ""
-        raise DataError(f"{name}:{bad.first}{more}{hint}")
+        raise DataError(f"{bad.name or name}:{bad.first}{and_more(bad.count - 1, 'line')}{hint}")
     if not builder:
         raise DataError(f"{name}: no pairs in it: the file is empty")
     return builder.pairs(tuple(source.origin() for source in sources), has_features)
 
 
 def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
-    """Number the columns; of names that is where they stand in the first row, which is taken from rows.
+    """Return the columns' numbers; names are looked up in the first row, which is consumed.
 
-    ConfigError where one is not there.
+    ConfigError for a name that is not there.
     """
     names: list[str] = []
     number = 0
@@ -188,7 +188,7 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 
 
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
-    """Take a pair from a row's cells, of which there are no others if `exact`; or say why there is none."""
+    """Return the pair in a row's cells, or what is wrong; `exact` allows no further cells."""
     if exact and len(cells) != 2:
         what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2 ..."
         return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
@@ -214,9 +214,13 @@ def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -
     return Pair(f"{source}\t{features}", target)
 
 
-def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest."""
-    source_width = max(len(pair.source) for pair in pairs)
-    target_width = max(len(pair.target) for pair in pairs)
-    for source, target in pairs:
+def chapter_lines(make: Callable[[], Iterable[Pair]]) -> Iterator[str]:
+    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest.
+
+    The pairs are made twice, once to measure and once to write, so that they need not be held in memory.
+    """
+    source_width = target_width = 0
+    for source, target in make():
+        source_width, target_width = max(source_width, len(source)), max(target_width, len(target))
+    for source, target in make():
         yield f"{source:<{source_width}}_{target:<{target_width}}"

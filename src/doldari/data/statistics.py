@@ -149,12 +149,12 @@ def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:
 
 
 def is_likely_header(pairs: Pairs) -> bool:
-    """Say whether the first pair looks like a header: known names, or a text of letters that no other text has."""
+    """Return whether the first pair looks like a header: known names, or Latin letters that no other text has."""
     names = [text.partition("\t")[0].strip().casefold() for text in pairs[0]]
     if all(name in HEADERS for name in names):
         return True
     for name, texts in zip(names, (Texts(pairs[1:], 0), Texts(pairs[1:], 1)), strict=True):
         letters = {letter for letter in name if letter.isalpha()}
-        if len(letters) > 2 and all(letters.isdisjoint(text.casefold()) for text in texts):
+        if len(letters) > 2 and name.isascii() and all(letters.isdisjoint(text.casefold()) for text in texts):
             return True
     return False

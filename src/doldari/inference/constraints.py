@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
-from doldari.errors import ConfigError, MissingPackageError, brief, level_of_caller, quoted
+from doldari.errors import ConfigError, MissingPackageError, and_more, brief, level_of_caller, quoted
 from doldari.inference.arguments import checked_texts
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
@@ -83,7 +83,7 @@ def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, mat
     """Take what an answer may be, which is said in one of three ways, or in none."""
     given = [way for way in (allowed, one_of, matching) if way is not None]
     if len(given) > 1:
-        raise ConfigError("matching, one_of and allowed: give one of them")
+        raise ConfigError("matching, one_of, allowed: give one of them")
     if matching is not None and not isinstance(matching, str):
         raise TypeError(f"matching={brief(matching)}: must be a regular expression, a text")
     return checked_texts("one_of", one_of) if one_of is not None else next(iter(given), None)
@@ -110,7 +110,7 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
     spelled = [[vocabulary.ids.get(symbol, 0) for symbol in vocabulary.cut(output)] for output in outputs]
     unspelled = [output for output, ids in zip(outputs, spelled, strict=True) if 0 in ids]
     if unspelled:
-        others = f" (and {len(unspelled) - 1:,} others)" if len(unspelled) > 1 else ""
+        others = and_more(len(unspelled) - 1, "output")
         symbol = next(symbol for symbol in vocabulary.cut(unspelled[0]) if symbol not in vocabulary.ids)
         why = f"the symbol {quoted(symbol)} was in no training target"
         what = f"{quoted(unspelled[0])}{others} cannot be predicted: {why}"

@@ -1,4 +1,4 @@
-"""Texts on their way to a search: encoded, in batches of about one length, with the bounds of their answers."""
+"""Texts prepared for search: encoded, in batches of similar length, with the length limits of their outputs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
 
 @dataclass(frozen=True)
 class Questions:
-    """Texts of which those that are not blank are asked: their places, their ids as the model reads them, and the
-    bounds of their answers.
+    """Texts to predict from: the places of those that are not blank, their ids as the model reads them, and the
+    bounds of their outputs.
     """
 
     texts: Sequence[str]
@@ -68,7 +68,9 @@ class Questions:
             usual, longest = np.minimum(usual, max_length), np.full_like(longest, max_length)
         if automaton is not None and automaton.distance[0] > longest.min(initial=automaton.distance[0]):
             shortest = automaton.distance[0]
-            raise ConfigError(f"max_length={max_length}: the shortest answer that is allowed has {shortest} symbols")
+            raise ConfigError(
+                f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
+            )
         never = (START,) if unknown == "copy" else (START, UNKNOWN)
         ids = [ids[::-1] for ids in encoded] if model.config.reverse else encoded
         return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)

@@ -77,6 +77,8 @@ def model_lines(run: RunFiles) -> Iterator[str]:
     if run.text_model is not None:
         symbols = [len(run.text_model.source.symbols), len(run.text_model.target.symbols)]
         longest = [run.text_model.longest_source, run.text_model.longest_target]
+    if run.text_model is not None and run.text_model.temperature != 1.0:
+        yield f"calibrated: temperature {run.text_model.temperature:.3g}"
     for side, count, most in zip(("source", "target"), symbols, longest, strict=True):
         if count is not None:
             kind = "" if config is None else f" ({getattr(config, f'{side}_symbols')})"
@@ -194,6 +196,7 @@ def as_object(run: RunFiles) -> dict[str, Any]:
             "features": len(run.text_model.source.features),
             "longest_source": run.text_model.longest_source,
             "longest_target": run.text_model.longest_target,
+            "temperature": run.text_model.temperature,
         }
     best = run.best
     known = {

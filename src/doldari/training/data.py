@@ -68,6 +68,8 @@ def read_training_data(data: Texts, validation: Texts | None = None, reading: Re
     Both may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
     `load_pairs`; a DataWarning where columns look swapped, or a first line like a header.
     """
+    if "-" in (file_names(data) or ()) and validation is not None and "-" in (file_names(validation) or ()):
+        raise DataError("-: standard input cannot be both training and validation pairs")
     reading = reading or Reading()
     pairs = read_texts(data, reading)
     record = {

@@ -64,24 +64,29 @@ def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
     elif request.data is None:
         raise ConfigError("data: give pairs, a file of pairs, or a built-in task; or a run to resume")
     elif request.out is None:
+        chosen = chosen_settings(request, request.data)
         with tempfile.TemporaryDirectory() as scratch, claim(Path(scratch) / "run") as directory:
-            yield new_plan(request, request.data), directory
+            yield new_plan(request, request.data, *chosen), directory
     elif not str(request.out):
         raise ConfigError("out: must be the name of a directory, and is empty")
     else:
+        chosen = chosen_settings(request, request.data)
         with claim(Path(request.out), overwrite=request.overwrite) as directory:
-            yield new_plan(request, request.data), directory
+            yield new_plan(request, request.data, *chosen), directory
 
 
-def new_plan(request: Request, data: Texts) -> Plan:
-    """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
+def chosen_settings(request: Request, data: Texts) -> tuple[Config, Base | None]:
+    """Choose the settings; with a model to start from, the model settings are those of that model."""
     settings = with_todays_names(request.settings, ModelConfig, TrainingConfig)
     if request.start_from is None:
-        base, config = None, choose_settings(data, request.recipe, request.config, settings)
-    else:
-        base = load_base(Path(request.start_from))
-        besides = settings_besides(base, settings)
-        config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
+        return choose_settings(data, request.recipe, request.config, settings), None
+    base = load_base(Path(request.start_from))
+    besides = settings_besides(base, settings)
+    return with_model_of(base, choose_settings(data, request.recipe, request.config, besides)), base
+
+
+def new_plan(request: Request, data: Texts, config: Config, base: Base | None) -> Plan:
+    """Read the data for settings that have been chosen."""
     read = read_training_data(data, request.validation, request.reading)
     return Plan(config, read, request.command, base)
 
