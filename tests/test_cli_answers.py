@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,15 +157,18 @@ def test_evaluate_writes_every_example_and_counts(cli, model):
     assert roomy["unreachable"] == 0
 
 
-def calibration_file(model, wrong):
-    """Write pairs that the model gets right, and as many of other sources that it gets wrong."""
-    shorts = [text for text in SOURCES if 0 < len(model(text)) < 10]
-    pairs = [(text, "x" * 9 if n < wrong else model(text)) for n, text in enumerate(shorts)]
+def calibration_file(model, right):
+    """Write pairs of short predictions, of which the model gets every third, all or none right."""
+    sources = ["".join(letters) for n in range(1, 5) for letters in product("abc", repeat=n)]
+    short = [
+        (text, answer) for text, answer in zip(sources, model.predict(sources), strict=True) if 0 < len(answer) < 10
+    ]
+    pairs = [(text, answer if right and n % right == 0 else "z" * 9) for n, (text, answer) in enumerate(short)]
     Path("dev.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
 
 
 def test_calibrate_keeps_a_temperature_in_the_model_file(cli, model):
-    calibration_file(model, 2)
+    calibration_file(model, right=3)
     done = cli("calibrate model.safetensors dev.tsv")
     assert done.code == 0, done.err
     calibrated = doldari.load("model.safetensors")
@@ -180,8 +184,8 @@ def test_calibrate_keeps_a_temperature_in_the_model_file(cli, model):
 
 def test_calibrate_refuses_useless_temperatures(cli, model):
     before = Path("model.safetensors").read_bytes()
-    for wrong, reason in ((9, "no prediction is correct"), (0, "the best temperature, 0.1, is at the edge of the ")):
-        calibration_file(model, wrong)
+    for right, reason in ((0, "no prediction is correct"), (1, "the best temperature, 0.1, is at the edge of the ")):
+        calibration_file(model, right)
         done = cli("calibrate model.safetensors dev.tsv")
         assert (done.code, done.out) == (1, "")
         assert done.err.startswith(f"error: dev.tsv: not calibrated, the temperature stays 1: {reason}")

@@ -7,7 +7,7 @@
     ├── ModelFileError       a file that is not a complete doldari model
     ├── RunExistsError       an output directory that already holds a run
     ├── RunLostError         an output directory that was removed while a run was written to it
-    ├── TrainingError        training that cannot go on
+    ├── TrainingError        training that cannot continue
     ├── ProcessLostError     one of several processes that train together ended
     └── MissingPackageError  an optional package that is not installed
 
@@ -63,7 +63,7 @@ class RunLostError(DoldariError):
 
 
 class TrainingError(DoldariError):
-    """Training cannot go on: its loss is no longer a number."""
+    """Training cannot continue: its loss is NaN or infinite."""
 
 
 class ProcessLostError(DoldariError):

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from doldari.errors import ConfigError, brief
 
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-MOST_BYTES = 20_000  # of a file of settings, which takes 1,000; tomllib needs a second for the worst of so many
+MOST_BYTES = 20_000  # limit for a settings file, which takes 1,000; tomllib needs up to a second for this many
 
 
 Group = Literal["Data", "Model", "Training", "Regularisation", "Output"]
@@ -36,7 +36,7 @@ class About(NamedTuple):
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """All names that stand for the setting beside its own."""
+        """All other names of the setting."""
         return self.former if self.short is None else (self.short, *self.former)
 
 

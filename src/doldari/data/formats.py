@@ -25,7 +25,7 @@ Places = tuple[int, int, int]  # of source, target and features among a row's ce
 
 
 class Columns(NamedTuple):
-    """Which columns are what: numbers, from 1, or names, which then stand in the first row; features is 0 of none."""
+    """The columns: numbers from 1, or names in the first row; features is 0 if there are none."""
 
     source: int | str = 1
     target: int | str = 2
@@ -59,7 +59,7 @@ def choose_columns(
 
 
 def format_of(path: Path) -> Format | None:
-    """Tell the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
+    """Return the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
     name = path.name.lower()
     for ending in PACKED:
         name = name.removesuffix(ending)
@@ -80,10 +80,10 @@ class Faults:
 
 
 def read_pairs(path: Path, columns: Columns | None = None, format: Format | None = None) -> Pairs:
-    """Read all pairs of a file; blank lines are passed over.
+    """Read all pairs of a file; blank lines are skipped.
 
     With `columns` a line may have others besides; without, it has two, or of JSON lines the fields source and target.
-    Lines that hold no pair are refused, the first named by its number.
+    DataError, with the number of the first, for lines without a valid pair.
     """
     if format is not None and format not in get_args(Format):
         raise ConfigError(f"{{format}}: must be one of {', '.join(get_args(Format))}", format=format)

@@ -136,7 +136,7 @@ class Vocabulary:
         return ids
 
     def is_blank(self, text: str) -> bool:
-        """Say whether a text has, beside its features, nothing but white space: nothing that could be answered."""
+        """Return whether a text is blank: nothing but white space, features aside."""
         return not (text.partition("\t")[0] if self.features else text).strip()
 
     def spell(self, text: str) -> list[str]:
@@ -174,7 +174,7 @@ class Vocabulary:
 
 
 class Normalized:
-    """Texts in a normalisation form, made anew whenever they are gone through."""
+    """Texts in a normalisation form, computed at each iteration."""
 
     def __init__(self, texts: Iterable[str], form: str) -> None:
         self.texts, self.form = texts, form

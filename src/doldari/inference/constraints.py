@@ -1,7 +1,7 @@
-"""What an answer may be: a finite automaton over the ids of a vocabulary, from a regular expression or a list.
+"""Constraints on outputs: a finite automaton over the ids of a vocabulary, from a regular expression or a list.
 
 A search follows the automaton along each answer and writes only what can still be finished as allowed, within the
-steps that are left; so a date is always well formed, and an answer always one of the list.
+steps that are left; so a date is always well-formed, and an output always in the list.
 """
 
 import re
@@ -59,7 +59,7 @@ class Automaton:
             self.distance = nearer
 
     def allowed(self, states: Ids, left: Ids, pad_id: int = PADDING) -> Mask:
-        """Tell which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
+        """Return which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
         may = np.zeros((len(states), self.V), np.bool_)
         counts = self.first[states + 1] - self.first[states]
         row = np.repeat(np.arange(len(states)), counts)  # of every edge out of each state
@@ -80,7 +80,7 @@ Allowed = str | Sequence[str] | Automaton
 
 
 def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, matching: str | None) -> Allowed | None:
-    """Take what an answer may be, which is said in one of three ways, or in none."""
+    """Return the constraint, which is given in one of three ways or not at all."""
     given = [way for way in (allowed, one_of, matching) if way is not None]
     if len(given) > 1:
         raise ConfigError("matching, one_of, allowed: give one of them")
@@ -90,7 +90,7 @@ def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, mat
 
 
 def automaton_of(allowed: Allowed, vocabulary: Vocabulary, longest: int) -> Automaton:
-    """Make the automaton of answers of at most `longest` symbols; ConfigError where it would allow nothing."""
+    """Compile a constraint for outputs of at most `longest` symbols; ConfigError where it allows nothing."""
     if isinstance(allowed, str):
         return matching(allowed, vocabulary, longest)
     if not isinstance(allowed, Automaton):
@@ -165,7 +165,7 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
 
 
 def stays(symbol: str, written: str) -> bool:
-    """Say whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
+    """Return whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
     first = symbol[:1] or " "
     joins = unicodedata.category(first).startswith("M") or "\u1160" <= first <= "\u11ff"
     return written == "none" or (normalize(symbol, written) == symbol and not joins)

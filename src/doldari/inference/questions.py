@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 
 def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") -> list[int]:
-    """Turn a source into ids; UnknownSymbolError where symbols are unknown and refused, or there are no others."""
+    """Encode a source; UnknownSymbolError for unknown symbols, unless allowed and there are others too."""
     check_text("text", text)
     ids = source.encode(text, unknown != "error")
     if ids and set(ids) == {UNKNOWN}:
@@ -48,7 +48,7 @@ class Questions:
         max_length: int | None = None,
         automaton: Automaton | None = None,
     ) -> Self:
-        """Encode texts; one that is much longer than any in training is warned about.
+        """Encode texts, with a warning about texts much longer than any in training.
 
         An answer has at most max_length symbols; or else twice as many as it would have in training, or as its
         constraint, if there is one, needs.  There is no start symbol in it, and an unknown one only where a symbol of
@@ -82,9 +82,9 @@ class Questions:
         symbols: int,
         progress: Progress | None = None,
     ) -> list[Found]:
-        """Let `answer` find something for each text, given the places of a batch, ids xs (N, S), and its bounds.
+        """Apply `answer` to batches: the places of their texts, ids xs (N, S), and bounds.
 
-        A batch has about so many symbols; blank is what is found for a blank text.
+        symbols is the size of a batch; blank is the result for a blank text.
         """
 
         def answer_batch(batch: list[int], xs: Ids) -> list[Found]:

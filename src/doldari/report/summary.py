@@ -1,4 +1,4 @@
-"""A run or a model on one screen: what it is, how it was trained, how good it is, what it can be asked."""
+"""A one-screen summary of a run or a model: model, training, scores, usage."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ def summary(run: RunFiles) -> list[Row]:
 
 
 def described_status(run: RunFiles) -> str:
-    """Say how far it is, and what can be done about it."""
+    """Return how far it is, and what can be done about it."""
     status = run.status
     if status is None:
         return ""
@@ -42,7 +42,7 @@ def described_status(run: RunFiles) -> str:
 
 
 def data_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it was trained on and validated with."""
+    """Describe what it was trained on and validated with."""
     training, validation = run.data("training"), run.data("validation")
     if training.value:
         yield f"training: {described_data(training)}"
@@ -63,7 +63,7 @@ def described_data(data: Facts) -> str:
 
 
 def model_lines(run: RunFiles) -> Iterator[str]:
-    """Say what the model is, and its size."""
+    """Describe what the model is, and its size."""
     config, weights = run.model_config, run.weights
     if config is not None:
         yield described_model(config) + ("" if weights is None else f"; {weights:,} weights")
@@ -86,7 +86,7 @@ def model_lines(run: RunFiles) -> Iterator[str]:
 
 
 def described_model(config: ModelConfig) -> str:
-    """Say what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
+    """Describe what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
     parts = [f"{config.cell.upper()}, decoder {config.decoder}"]
     if config.attention != "general":
         parts[0] += f" ({config.attention})"
@@ -129,7 +129,7 @@ def described_settings(config: Config) -> str:
 
 
 def ran_on_lines(record: Facts) -> Iterator[str]:
-    """Say what computed it."""
+    """Describe what computed it."""
     versions = record.part("versions")
     parts = [f"{name} {versions.text(name)}" for name in versions.value if versions.text(name)]
     kernels, instructions, threads = (
@@ -146,7 +146,7 @@ def ran_on_lines(record: Facts) -> Iterator[str]:
 
 
 def score_lines(run: RunFiles) -> Iterator[str]:
-    """Say how good the best epoch is, each measure with its 95 % interval."""
+    """Return how good the best epoch is, each measure with its 95 % interval."""
     best, scores = run.best, run.scores
     for name, score in scores.items():
         known = math.isfinite(score.low) and math.isfinite(score.high)
@@ -159,7 +159,7 @@ def score_lines(run: RunFiles) -> Iterator[str]:
 
 
 def usage_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it can be asked: a command, the symbols it knows, and options that apply."""
+    """Describe the usage: a command, the known symbols, and options that apply."""
     if run.text_model is None:
         return
     source, path = run.text_model.source, shlex.quote(str(run.path))
@@ -218,7 +218,7 @@ def as_object(run: RunFiles) -> dict[str, Any]:
 
 
 def without_nan(value: Any) -> Any:
-    """Put None in the place of numbers that JSON has not."""
+    """Replace numbers that JSON does not have by None."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

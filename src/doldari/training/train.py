@@ -114,7 +114,7 @@ def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
         checkpoint.restore(run)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{place.shown / CHECKPOINT_FILE}: does not fit the run's settings and data: {error}; train anew with "
+            f"{place.shown / CHECKPOINT_FILE}: does not fit the run's settings and data: {error}; start again with "
             "--overwrite"
         ) from error
     if run.budget is None and config.training.budget is None and run.epochs < len(run.history):
