@@ -101,7 +101,7 @@ def test_edited_settings_are_refused(tmp_path, old, new):
     assert old in text
     (tmp_path / "config.toml").write_text(text.replace(old, new))
     name = old.split()[0]
-    with pytest.raises(ConfigError, match=rf"config\.toml: {name} is .*, and was .* when the run began"):
+    with pytest.raises(ConfigError, match=rf"config\.toml: {name} is .*, but was .* when the run began"):
         doldari.train(PAIRS, resume=tmp_path, epochs=2)
 
 

@@ -1,12 +1,16 @@
 """doldari generate: the pairs of a built-in task."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from doldari.cli.arguments import CountOption, DigitsOption
 from doldari.cli.console import answers_in_utf8, counting, stderr, stdout
+
+if TYPE_CHECKING:
+    from doldari.data.pairs import Pair
 
 
 def generate(
@@ -36,7 +40,10 @@ def generate(
     from doldari.data.formats import chapter_lines
 
     answers_in_utf8()
-    make = partial(task_pairs, task, count, digits, seed)
+    make: Callable[[], Iterable[Pair]] = partial(task_pairs, task, count, digits, seed)
+    if task == "chapter":
+        every = list(make())  # they are all different, so they are in memory anyway
+        make = partial(iter, every)
     in_chapters_format = format == "chapter" or (format is None and task == "chapter")
     lines = chapter_lines(make) if in_chapters_format else ("\t".join(pair) for pair in make())
     with counting(stderr, stdout, "written") as show:

@@ -136,8 +136,8 @@ def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
     for what, now, before in differences(config, record["settings"]):
         if what not in LONGER:
             raise ConfigError(
-                f"{directory.shown / CONFIG_FILE}: {what} is {now}, but was {before} when the run began; restore that, "
-                "or start a new run"
+                f"{directory.shown / CONFIG_FILE}: {what} is {now}, but was {before} when the run began; "
+                "restore that, or start a new run"
             )
     read = read_again(record["reading"], request.data, request.validation)
     read.check_unchanged(record["data"])
