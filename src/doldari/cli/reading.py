@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from doldari.cli.arguments import features_column_of, reading_of
 from doldari.cli.console import working
-from doldari.data import TASKS
 
 if TYPE_CHECKING:
     from doldari.data.formats import Format, Reading
@@ -24,6 +23,8 @@ def reading_for(
     digits: int | None = None,
 ) -> "Reading":
     """Return how to read data for a model, given the options: columns are those of source, target and features."""
+    from doldari.data import TASKS
+
     source, target, features = columns
     features = features_column_of(predictor, model, features)
     reading = reading_of(source, target, features, format, count, digits)

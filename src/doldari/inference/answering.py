@@ -37,31 +37,31 @@ class AnswerOptions:
 
 
 def answers_to(
-    model: TextModel, texts: Sequence[str], asked: AnswerOptions, progress: Progress | None = None
+    model: TextModel, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
 ) -> list[list[Answer]]:
     """Predict n_best answers for each text, the best first; scores may be NaN unless options.scored."""
-    questions = Questions.of(model, texts, asked.unknown, asked.max_length, asked.allowed)
-    scored = asked.scored or asked.min_probability is not None
-    # Subwords spell one text in several ways: then more is searched for than asked.
-    searched = asked.beam if asked.n_best > 1 and model.target.kind == "subwords" else asked.n_best
+    questions = Questions.of(model, texts, options.unknown, options.max_length, options.allowed)
+    scored = options.scored or options.min_probability is not None
+    # Subwords spell one text in several ways, so more hypotheses than n_best are searched for.
+    searched = options.beam if options.n_best > 1 and model.target.kind == "subwords" else options.n_best
 
-    if asked.beam == 1 and asked.allowed is None and not scored:
+    if options.beam == 1 and options.allowed is None and not scored:
         written = questions.answered(
             lambda _, xs, bounds: greedy(model, xs, bounds), NOTHING, GREEDY_SYMBOLS, progress
         )
-        return [[as_answer(model, text, one, asked.unknown)] for text, one in zip(texts, written, strict=True)]
+        return [[as_answer(model, text, one, options.unknown)] for text, one in zip(texts, written, strict=True)]
 
     def by_beam(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[Hypothesis]]:
-        found = beam_search(model.searched, xs, START, PADDING, bounds, asked.beam, searched)
+        found = beam_search(model.searched, xs, START, PADDING, bounds, options.beam, searched)
         return with_forced(model.searched, xs, found, START, PADDING, bounds) if scored else found
 
-    symbols = GREEDY_SYMBOLS if asked.beam == 1 else BEAM_SYMBOLS // asked.beam
+    symbols = GREEDY_SYMBOLS if options.beam == 1 else BEAM_SYMBOLS // options.beam
     found = questions.answered(by_beam, [NOTHING], symbols, progress)
     answers = [
-        different([as_answer(model, text, one, asked.unknown) for one in some])[: asked.n_best]
+        different([as_answer(model, text, one, options.unknown) for one in some])[: options.n_best]
         for text, some in zip(texts, found, strict=True)
     ]
-    least = asked.min_probability
+    least = options.min_probability
     return answers if least is None else [[one.at_least(least) for one in some] for some in answers]
 
 

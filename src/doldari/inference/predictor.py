@@ -113,25 +113,17 @@ class Predictor:
     ) -> list[str] | list[Answer] | list[list[Answer]]:
         """Predict the output for each text; for a model with features a text is `source TAB feature;feature`.
 
-        Each prediction is independent of the other texts.  beam_size 1 is greedy search (beam is its former name).
-        The best output has the highest log-probability per symbol, end included.  With `scores`, each text gets an
-        `Answer`; with n_best, a list of that many, the best first, and a beam size of 1 is raised to n_best.
-
-        Constraints: outputs are one of the texts `one_of`, or full matches of the regular expression `matching`;
+        beam_size 1 is greedy search (beam is its former name).  The best output has the highest log-probability per
+        symbol, end included.  With `scores`, each text gets an `Answer`; with n_best, a list of that many, the best
+        first, and a beam size of 1 is raised to n_best.  Predictions do not depend on the other texts.
+        Outputs can be restricted to the texts `one_of` or to full matches of the regular expression `matching`;
         `allowed` is either of these, or the result of `allowing`.
-
-        max_length is the maximum output length in symbols.  By default it is twice the longest in training, in
-        proportion more for sources longer than any in training; for other sources, and without a constraint, also at
-        most twice the source's length plus the largest excess of a target over its source in training.
-
-        Flags of an `Answer`: "limit" if it was cut at that length, "abstained" if its probability was below
-        min_probability, which leaves it empty, and "forced" if, under the model alone, the probability of satisfying
-        the constraint at every step was below 1 %.
-
+        max_length is the maximum output length in symbols: by default `TextModel.limit`, twice that of training.
+        Flags of an `Answer`: "limit", it was cut at max_length; "abstained", its probability was below
+        min_probability, so it is empty; "forced", the model alone would satisfy the constraint with less than 1 %.
         Symbols never seen in training raise UnknownSymbolError; with unknown="unknown" they are mapped to the unknown
-        symbol; with "copy" outputs may contain unknown symbols too, which are replaced in order by those of the
-        source.  A text of only such symbols is always refused, and one much longer than any in training is warned
-        about.  The output for a blank text (white space only, features aside) is empty.
+        symbol; with "copy" unknown symbols of outputs are also replaced, in order, by those of the source.  A text of
+        only such symbols is an error, a very long one gives a warning, and a blank one gives an empty output.
         """
         width = checked_beam(beam_size if beam is None else beam, n_best)
         check_answering(max_length, min_probability)
@@ -139,18 +131,18 @@ class Predictor:
         detailed = scores or n_best is not None
         if width == 1 and automaton is None and min_probability is None and not detailed:
             return answering.texts_greedily(self.text_model, checked_texts("texts", texts), unknown, max_length)
-        asked = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
-        found = self.answers(texts, asked)
+        options = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
+        found = self.answers(texts, options)
         if n_best is not None:
             return found
         best = [answer for (answer, *_) in found]
         return best if scores else [answer.text for answer in best]
 
     def answers(
-        self, texts: Sequence[str], asked: AnswerOptions, progress: Progress | None = None
+        self, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
     ) -> list[list[Answer]]:
         """Predict as `predict` with n_best does; progress is called with the number of texts done."""
-        return answering.answers_to(self.text_model, checked_texts("texts", texts), asked, progress)
+        return answering.answers_to(self.text_model, checked_texts("texts", texts), options, progress)
 
     def sample(
         self,
@@ -212,10 +204,7 @@ class Predictor:
     def attention(
         self, text: str, *, unknown: Unknown = "error", beam_size: int = 1, beam: int | None = None
     ) -> Attention:
-        """Predict from one text as `predict` does, and return the attention weights; ConfigError without attention.
-
-        beam is the former name of beam_size.
-        """
+        """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none."""
         decoder = self.text_model.config.decoder
         if decoder != "attention":
             raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
