@@ -120,7 +120,7 @@ public:
     /// How long the axes with this letter are.
     long operator[](char letter) const { return lengths_[letter - 'A'] - 1; }
 
-    /// Refuse arguments that nobody asked for.
+    /// Raise an error for unexpected arguments.
     void finish() const {
         if (taken_ == positional_.size() + named_.size()) return;
         throw nanobind::type_error(("expected " + std::to_string(taken_) + " arguments").c_str());
