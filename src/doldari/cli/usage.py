@@ -84,8 +84,8 @@ def no_such_command(name: str, commands: Sequence[str]) -> str:
 
 def check_model(parameters: dict[str, Any]) -> None:
     """Raise ModelFileError if a command's MODEL is not a model, and suggest the one that was meant."""
-    model: Path | None = parameters.get("model")
-    if model is None or is_model(model):
+    model = parameters.get("model")
+    if not isinstance(model, Path) or is_model(model):  # the setting of that name is a type of model
         return
     text = parameters.get("text")
     others = [*(parameters.get("data") or ()), *(parameters.get("texts") or ()), *([text] if text else ())]

@@ -205,9 +205,9 @@ class Predictor:
         self, text: str, *, unknown: Unknown = "error", beam_size: int = 1, beam: int | None = None
     ) -> Attention:
         """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none."""
-        decoder = self.text_model.config.decoder
-        if decoder != "attention":
-            raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
+        config = self.text_model.config
+        if not config.attends:
+            raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
             raise DataError("the text is empty")
