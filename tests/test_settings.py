@@ -43,7 +43,7 @@ def test_numbers_of_other_types_are_taken_as_plain_ones():
 
 
 def test_unknown_settings_list_the_known_ones_in_their_order():
-    with pytest.raises(ConfigError, match="known: decoder, attention, cell, layers"):
+    with pytest.raises(ConfigError, match="known: model, decoder, attention, cell, "):
         Config().replace(zzzzzzzz=1)
 
 
