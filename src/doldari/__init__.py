@@ -69,7 +69,7 @@ __all__ = [
 ]
 __version__ = "0.2.0"
 
-# Imported when first asked for, so that `doldari --help` need not wait for NumPy.
+# Imported on first use, so that `doldari --help` need not wait for NumPy.
 _HOMES = {
     "SGD": "engines.optimizers",
     "Adam": "engines.optimizers",

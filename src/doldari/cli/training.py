@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ from doldari.cli.arguments import (
     reading_of,
     run_name,
 )
-from doldari.cli.console import UsageError, errors, stdout, tell
+from doldari.cli.console import UsageError, errors, stdout, tell, working
 from doldari.cli.settings import with_settings
 from doldari.cli.training_summary import example_command
 from doldari.errors import ConfigError, TrainingError
@@ -102,7 +103,9 @@ def train(
 ) -> None:
     """Train a model on text pairs.
 
-    For example: doldari train pairs.tsv, or with a built-in task: doldari train addition.
+    \b
+    Examples: doldari train pairs.tsv
+              doldari train addition        (a built-in task)
 
     Each epoch prints the training loss, the validation loss and the validation accuracy (exact matches); * marks the
     best epoch, whose model is saved.  The output directory also holds the settings (config.toml), the record of the
@@ -135,7 +138,7 @@ def train(
 
 
 def after_restart(request: "Request") -> "Request":
-    """Go on with the run that the same command has begun, if torchrun restarted the processes."""
+    """Resume the run that the same command began, if torchrun has restarted the processes."""
     from doldari.training.directory import NoClaim, RunDirectory
     from doldari.training.plan import Request
     from doldari.training.record import read_record
@@ -148,18 +151,20 @@ def after_restart(request: "Request") -> "Request":
 
 
 def train_and_tell(request: "Request") -> None:
-    """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
+    """Train, show progress, and print how to use the model; exit with the status of a signal."""
     from doldari.training.observer import Stop
     from doldari.training.plan import planned
 
-    with planned(request) as (plan, directory):
+    with ExitStack() as stack:
+        with working("reading data"):
+            plan, directory = stack.enter_context(planned(request))
         trained = train_shown(plan, directory, Stop())
         if rank() == 0:  # of several processes the first alone says how it ended
             conclude(trained, directory, plan.config.model.ensemble)
 
 
 def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
-    """Train with everything shown."""
+    """Train and show progress."""
     from doldari.cli.training_display import CommandLineDisplay
     from doldari.training.observer import Observer
     from doldari.training.train import train
@@ -174,7 +179,7 @@ def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Train
 
 
 def why_over(run: "Run") -> str:
-    """Say what ended a run that is resumed, and how it can be made longer."""
+    """Return why a resumed run is already over, and the option that makes it longer."""
     settings = run.config.training
     if run.out_of_patience:
         return (
@@ -187,7 +192,7 @@ def why_over(run: "Run") -> str:
 
 
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
-    """Say which model was saved, and how to use it."""
+    """Print which model was saved, and how to use it."""
     run, out = trained.last, directory.shown
     best = run.best
     if trained.together is not None:
@@ -209,7 +214,7 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
 
 
 def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
-    """Say which model a training that was stopped, or failed, leaves in its directory."""
+    """Return which model a stopped or failed training leaves in its directory."""
     best = trained.last.best
     if directory.claim.beside_older:
         return "the earlier run, since no epoch was finished"

@@ -1,4 +1,4 @@
-"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+"""Encoder, decoder and loss joined into one model (chapter 7.3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
-    batch_factor = 1  # of batches when it is asked
+    batch_factor = 1  # of batches in inference
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
 
@@ -174,7 +174,7 @@ class Seq2seq:
         return scores[:, 0], state
 
     def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
-        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        """Select rows of a state, as `DecoderState.select`, with which a search continues."""
         return state.select(rows)
 
     def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
@@ -197,7 +197,7 @@ class Seq2seq:
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+        """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
         Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
         TypeError if the decoder has no attention.
