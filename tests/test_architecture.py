@@ -15,6 +15,7 @@ ORDER = [
     *(
         "kernels",
         "layers",
+        "gradients",
         "models",
         "chapter",
         "engines",

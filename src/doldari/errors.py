@@ -9,6 +9,7 @@
     ├── RunLostError         an output directory that was removed while a run was written to it
     ├── TrainingError        training that cannot go on
     ├── ProcessLostError     one of several processes that train together ended
+    ├── GradientError        a gradient that is not that of its function
     └── MissingPackageError  an optional package that is not installed
 
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
@@ -68,6 +69,10 @@ class TrainingError(DoldariError):
 
 class ProcessLostError(DoldariError):
     """One of several processes that train together ended before the others."""
+
+
+class GradientError(DoldariError):
+    """A gradient is not that of its function, as central differences tell."""
 
 
 class MissingPackageError(DoldariError):
