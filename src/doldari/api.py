@@ -13,10 +13,12 @@ from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.percent import percent
 from doldari.report.curves import run_figure
+from doldari.torchrun import rank
 from doldari.training.data import Texts
-from doldari.training.observer import Observer, Stop
+from doldari.training.observer import Observer, Observers, Stop
 from doldari.training.plan import Request, planned
 from doldari.training.run import Run
+from doldari.training.trackers import Tracking
 from doldari.training.train import train as train_by_plan
 
 
@@ -37,6 +39,7 @@ def train(
     digits: int | None = None,
     progress: bool = True,
     observer: Observer | None = None,
+    track: str | None = None,
     stop: Stop | None = None,
     **settings: Any,
 ) -> Predictor:
@@ -51,6 +54,9 @@ def train(
     resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
     a budget of time.  Its data are read again from where they were, and pairs that were in no file are given again;
     settings may only make it longer.  start_from is a trained model whose weights are the first ones.
+
+    track is an experiment tracker, which keeps the settings and the numbers of each epoch: "trackio", "wandb",
+    "tensorboard" or "mlflow"; what goes where is said on standard error before it does.
 
     An observer is told of every step and epoch; without one, and with `progress`, a line is printed after each epoch,
     and in a notebook a curve drawn.  An interruption (Ctrl-C, or the notebook's stop) ends the training, and the best
@@ -73,6 +79,8 @@ def train(
     )
     if observer is None:
         observer = LiveCurve() if progress else Observer()
+    if track is not None and rank() == 0:
+        observer = Observers(Tracking(track, lambda text: print(text, file=sys.stderr)), observer)
     with planned(request) as (plan, directory):
         trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:
