@@ -1,8 +1,7 @@
 """Experiment trackers: where a run's settings and the numbers of its epochs go, if it is asked for; else nowhere.
 
-`Tracking` is the observer of a training; a `Tracker` is where it writes: a name and settings, numbers an epoch, and
-the best epoch's.  Nothing else goes to a tracker: no data, no paths, no code, nothing of the machine.  What a tracker
-would collect by itself is turned off.
+`Tracking` is the observer of a training; a `Tracker` is where it writes.  No data, paths or code go there, and nothing
+of the machine: what a tracker would collect by itself is turned off.
 """
 
 import os
@@ -28,7 +27,6 @@ PRIVATE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "WANDB_ERROR_REPORTING": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "GRADIO_ANALYTICS_ENABLED": "False",
 }
 Numbers = Mapping[str, float]
 
@@ -117,9 +115,13 @@ class TensorBoard(Tracker):
 
     def log(self, numbers: Numbers, epoch: int) -> None:
         if self.writer is None:  # only now has the run taken an older one's place
-            self.writer = self.tensorboard.SummaryWriter(str(self.directory.path / "tensorboard"))
-            rows = [f"    {name} = {value}" for name, value in self.settings.items()]  # indented: code in Markdown
-            self.writer.add_text("settings", "\n".join(rows))
+            place = self.directory.path / "tensorboard"
+            for older in place.glob("events.out.tfevents.*") if epoch == 1 else ():
+                older.unlink()
+            self.writer = self.tensorboard.SummaryWriter(str(place))
+            self.writer.add_text(
+                "settings", "\n".join(f"    {name} = {self.settings[name]}" for name in self.settings)
+            )
         for name, value in numbers.items():
             self.writer.add_scalar(name, value, epoch)
         self.writer.flush()
