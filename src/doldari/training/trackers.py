@@ -1,7 +1,7 @@
 """Experiment trackers: where a run's settings and the numbers of its epochs go, if it is asked for; else nowhere.
 
-`Tracking` is the observer of a training; a `Tracker` is where it writes.  No data, paths or code go there, and nothing
-of the machine: what a tracker would collect by itself is turned off.
+`Tracking` is the observer of a training; a `Tracker` is where it writes.  No data, paths or code go there, nor what a
+tracker would collect of the machine by itself: that is turned off.
 """
 
 import os
