@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import doldari
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training import trackers
 
 SMALL = {"hidden_size": 16, "embedding_size": 8, "epochs": 2, "batch_size": 16, "progress": False}
