@@ -13,7 +13,7 @@ import doldari
 from doldari.errors import RunExistsError
 from doldari.files import write_whole
 from doldari.inference.scores import SAMPLES, Score
-from doldari.report.record import Facts, RunFiles
+from doldari.report.record import Facts, RunFiles, without_folders
 from doldari.report.summary import described_model, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
 from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
@@ -37,6 +37,7 @@ def write_card(run: RunFiles, overwrite: bool = False) -> Path:
 
 def card(run: RunFiles) -> str:
     """Write a model card; where the data lie on this machine is not in it."""
+    run = without_folders(run)
     title = one_line(run.name.removesuffix(".safetensors"))
     sections = [
         "\n".join(["---", *front_matter(run), "---", CARD_MARK]),
