@@ -10,6 +10,7 @@
     ├── TrainingError        training that cannot go on
     ├── ProcessLostError     one of several processes that train together ended
     ├── GradientError        a gradient that is not that of its function
+    ├── HubError             a model that cannot be fetched from a hub, or published there
     └── MissingPackageError  an optional package that is not installed
 
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
@@ -73,6 +74,10 @@ class ProcessLostError(DoldariError):
 
 class GradientError(DoldariError):
     """A gradient is not that of its function, as central differences tell."""
+
+
+class HubError(DoldariError):
+    """A model cannot be fetched from the Hugging Face Hub, or published there."""
 
 
 class MissingPackageError(DoldariError):

@@ -11,6 +11,7 @@ from doldari.cli.settings import FORMER
 from doldari.data import TASKS
 from doldari.data.opening import printable_name
 from doldari.errors import ModelFileError
+from doldari.hub import is_address
 from doldari.run_files import MODEL_FILE
 
 RUNS = Path("runs")
@@ -25,6 +26,7 @@ ALSO_CALLED = {
     "join": ("average", "ensemble", "merge"),
     "stats": ("analyze", "count", "inspect"),
     "generate": ("data", "sample"),
+    "push": ("publish", "share", "upload"),
 }
 
 
@@ -110,7 +112,9 @@ def check_model(parameters: dict[str, Any]) -> None:
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a path is that of a run with a model, or of a model's file."""
+    """Tell whether a path is that of a run with a model, or of a model's file, or an address as hf://owner/name."""
+    if is_address(path):
+        return True
     try:
         return (path / MODEL_FILE).is_file() or (path.suffix == Path(MODEL_FILE).suffix and path.is_file())
     except (OSError, ValueError):  # no path at all

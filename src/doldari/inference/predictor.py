@@ -12,6 +12,7 @@ from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.engines import model_on
 from doldari.errors import ConfigError, DataError
+from doldari.hub import fetch, is_address
 from doldari.inference import answering
 from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
 from doldari.inference.answers import END, Answer, Attention
@@ -239,9 +240,11 @@ class Predictor:
 
 
 def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str = "auto") -> Predictor:
-    """Load a trained model from its run's directory or from the model file itself.
+    """Load a trained model from its run's directory, from the model file itself, or from the Hugging Face Hub.
 
-    engine and device, which are as in training, are what will compute its answers.
+    path is "hf://owner/name" there, with "@revision" behind it for another than the newest; it is fetched once and
+    kept (`doldari.hub`).  engine and device, which are as in training, are what will compute its answers.
     """
-    text_model = load_model(model_file(checked_path(path)))
+    path = checked_path(path)
+    text_model = load_model(fetch(path) if is_address(path) else model_file(path))
     return Predictor(text_model._replace(model=model_on(text_model.model, engine, device)))
