@@ -13,10 +13,12 @@ from doldari.inference.metrics import Evaluation
 from doldari.inference.predictor import Predictor
 from doldari.percent import percent
 from doldari.report.curves import run_figure
+from doldari.torchrun import rank
 from doldari.training.data import Texts
-from doldari.training.observer import Observer, Stop
+from doldari.training.observer import Observer, Observers, Stop
 from doldari.training.plan import Request, planned
 from doldari.training.run import Run
+from doldari.training.trackers import Tracking
 from doldari.training.train import train as train_by_plan
 
 
@@ -37,6 +39,7 @@ def train(
     digits: int | None = None,
     progress: bool = True,
     observer: Observer | None = None,
+    track: str | None = None,
     stop: Stop | None = None,
     **settings: Any,
 ) -> Predictor:
@@ -53,6 +56,8 @@ def train(
         in a file, with the same result to the bit as without the stop, unless it has a time budget.
     observer: is told of every step and epoch; by default each epoch is printed or, in a notebook, plotted, unless
         progress is False.  stop: a `doldari.Stop()`; set `stop.signal = 2` in another thread to stop.
+    track: an experiment tracker that receives the settings and each epoch's figures: "trackio", "wandb",
+        "tensorboard" or "mlflow"; what is sent where is printed to standard error first.
 
     Ctrl-C, or a notebook's stop button, ends the training and returns the best model so far.  Raises ConfigError,
     DataError, RunExistsError; and TrainingError if the loss becomes NaN in the first epoch.  If that happens later, a
@@ -72,6 +77,8 @@ def train(
     )
     if observer is None:
         observer = LiveCurve() if progress else Observer()
+    if track is not None and rank() == 0:
+        observer = Observers(Tracking(track, lambda text: print(text, file=sys.stderr)), observer)
     with planned(request) as (plan, directory):
         trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:

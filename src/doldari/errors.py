@@ -9,6 +9,8 @@
     ├── RunLostError         an output directory that was removed while a run was written to it
     ├── TrainingError        training that cannot continue
     ├── ProcessLostError     one of several processes that train together ended
+    ├── GradientError        a gradient that is not that of its function
+    ├── HubError             a model that cannot be fetched from a hub, or published there
     └── MissingPackageError  an optional package that is not installed
 
 The command line prints the message and exits with status 1; from Python they are ordinary exceptions.
@@ -68,6 +70,14 @@ class TrainingError(DoldariError):
 
 class ProcessLostError(DoldariError):
     """One of several processes that train together ended before the others."""
+
+
+class GradientError(DoldariError):
+    """A gradient is not that of its function, as central differences tell."""
+
+
+class HubError(DoldariError):
+    """A model cannot be fetched from the Hugging Face Hub, or published there."""
 
 
 class MissingPackageError(DoldariError):

@@ -21,6 +21,8 @@ from doldari.cli.evaluation import evaluate
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
 from doldari.cli.predict import attend, predict, score
+from doldari.cli.push import push
+from doldari.cli.report import report
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
@@ -60,7 +62,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, stats, generate):
+for command in (
+    train,
+    evaluate,
+    calibrate,
+    predict,
+    score,
+    attend,
+    show,
+    report,
+    compare,
+    join,
+    stats,
+    generate,
+    push,
+):
     app.command(cls=Command)(with_common(command))
 
 

@@ -4,7 +4,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -22,7 +22,7 @@ from doldari.cli.arguments import (
     reading_of,
     run_name,
 )
-from doldari.cli.console import UsageError, errors, stdout, tell, working
+from doldari.cli.console import UsageError, errors, stderr, stdout, tell, working
 from doldari.cli.settings import with_settings
 from doldari.cli.training_summary import example_command
 from doldari.errors import ConfigError, TrainingError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from doldari.training.observer import Stop
     from doldari.training.plan import Plan, Request
     from doldari.training.run import Run
+    from doldari.training.trackers import Tracking
     from doldari.training.train import Trained
 
 
@@ -99,6 +100,16 @@ def train(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    track: Annotated[
+        Literal["trackio", "wandb", "tensorboard", "mlflow"] | None,
+        typer.Option(
+            metavar="trackio|wandb|tensorboard|mlflow",
+            help="Experiment tracker for the settings and the numbers of each epoch; where they go is printed first.",
+            show_default="none: nothing leaves the machine",
+            rich_help_panel="Output",
+            hidden=True,
+        ),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Train a model on text pairs.
@@ -134,7 +145,7 @@ def train(
         raise ConfigError(
             "--overwrite: not with torchrun --max-restarts; remove the older run, or choose another --out"
         )
-    train_and_tell(after_restart(request))
+    train_and_tell(after_restart(request), track)
 
 
 def after_restart(request: "Request") -> "Request":
@@ -150,29 +161,33 @@ def after_restart(request: "Request") -> "Request":
     return Request(command=request.command, resume=request.out) if begun else request
 
 
-def train_and_tell(request: "Request") -> None:
+def train_and_tell(request: "Request", track: str | None) -> None:
     """Train, show progress, and print how to use the model; exit with the status of a signal."""
     from doldari.training.observer import Stop
     from doldari.training.plan import planned
+    from doldari.training.trackers import Tracking
 
+    tracking = None if track is None or rank() > 0 else Tracking(track, stderr.print)
     with ExitStack() as stack:
         with working("reading data"):
             plan, directory = stack.enter_context(planned(request))
-        trained = train_shown(plan, directory, Stop())
+        trained = train_shown(plan, directory, Stop(), tracking)
         if rank() == 0:  # of several processes the first alone says how it ended
             conclude(trained, directory, plan.config.model.ensemble)
 
 
-def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
-    """Train and show progress."""
+def train_shown(
+    plan: "Plan", directory: "RunDirectory", stop: "Stop", tracking: "Tracking | None" = None
+) -> "Trained":
+    """Train and show progress; with a tracker, send it the figures."""
     from doldari.cli.training_display import CommandLineDisplay
-    from doldari.training.observer import Observer
+    from doldari.training.observer import Observer, Observers
     from doldari.training.train import train
 
     if rank() > 0:
         return train(plan, directory, Observer(), stop)
     with CommandLineDisplay(plan, stop) as display:
-        trained = train(plan, directory, display, stop)
+        trained = train(plan, directory, display if tracking is None else Observers(tracking, display), stop)
     if not display.has_begun:
         tell(f"nothing left to train: {why_over(trained.last)}")
     return trained

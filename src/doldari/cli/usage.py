@@ -11,6 +11,7 @@ from doldari.cli.settings import FORMER
 from doldari.data import TASKS
 from doldari.data.opening import printable_name
 from doldari.errors import ModelFileError
+from doldari.hub import is_address
 from doldari.run_files import MODEL_FILE
 
 RUNS = Path("runs")
@@ -25,6 +26,7 @@ ALSO_CALLED = {
     "join": ("average", "ensemble", "merge"),
     "stats": ("analyze", "count", "inspect"),
     "generate": ("data", "sample"),
+    "push": ("publish", "share", "upload"),
 }
 
 
@@ -114,7 +116,9 @@ def check_model(parameters: dict[str, Any]) -> None:
 
 
 def is_model(path: Path) -> bool:
-    """Return whether a path is a run directory with a model, or a model file."""
+    """Return whether a path is a run directory with a model, a model file, or an address such as hf://owner/name."""
+    if is_address(path):
+        return True
     try:
         return (path / MODEL_FILE).is_file() or (path.suffix == Path(MODEL_FILE).suffix and path.is_file())
     except (OSError, ValueError):  # not a valid path

@@ -12,6 +12,7 @@ from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.engines import model_on
 from doldari.errors import ConfigError, DataError
+from doldari.hub import fetch, is_address
 from doldari.inference import answering
 from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
 from doldari.inference.answers import END, Answer, Attention
@@ -242,9 +243,12 @@ class Predictor:
 
 
 def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str = "auto") -> Predictor:
-    """Load a trained model from its run directory or its model file.
+    """Load a trained model from its run directory, its model file, or the Hugging Face Hub.
 
-    engine and device are those of training: "numpy" or "torch"; "auto", "cpu", "cuda", "cuda:1", "mps".
+    path is "hf://owner/name" there, with "@revision" behind it for another than the newest; it is downloaded once and
+    cached (`doldari.hub`).  engine and device are those of training: "numpy" or "torch"; "auto", "cpu", "cuda",
+    "cuda:1", "mps".
     """
-    text_model = load_model(model_file(checked_path(path)))
+    path = checked_path(path)
+    text_model = load_model(fetch(path) if is_address(path) else model_file(path))
     return Predictor(text_model._replace(model=model_on(text_model.model, engine, device)))

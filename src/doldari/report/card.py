@@ -13,7 +13,7 @@ import doldari
 from doldari.errors import RunExistsError
 from doldari.files import write_whole
 from doldari.inference.scores import SAMPLES, Score
-from doldari.report.record import Facts, RunFiles
+from doldari.report.record import Facts, RunFiles, without_folders
 from doldari.report.summary import described_model, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
 from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
@@ -35,14 +35,18 @@ def write_card(run: RunFiles, overwrite: bool = False) -> Path:
     return path
 
 
-def card(run: RunFiles) -> str:
-    """Write a model card; where the data lie on this machine is not in it."""
+def card(run: RunFiles, address: str | None = None) -> str:
+    """Write a model card; where the data lie on this machine is not in it.
+
+    address is by what others load the model, if not as the file that it is.
+    """
+    run = without_folders(run)
     title = one_line(run.name.removesuffix(".safetensors"))
     sections = [
         "\n".join(["---", *front_matter(run), "---", CARD_MARK]),
         f"# {code(title)}",
         description(run),
-        "## Usage\n\n" + usage(run),
+        "## Usage\n\n" + usage(run, address),
         "## Training data\n\n" + "\n".join(data_lines(run)),
         "## Training\n\n" + "\n".join(training_lines(run)),
         "## Evaluation\n\n" + evaluation(run),
@@ -103,9 +107,9 @@ def description(run: RunFiles) -> str:
     return " ".join([*parts, f"Made with doldari {version}."])
 
 
-def usage(run: RunFiles) -> str:
+def usage(run: RunFiles, address: str | None) -> str:
     """Show how to ask it, from the command line and from Python."""
-    file = MODEL_FILE if run.path.is_dir() else run.path.name
+    file = address or (MODEL_FILE if run.path.is_dir() else run.path.name)
     source = example_source(run)
     shell = predict_command(file, source)
     python = f"import doldari\n\nmodel = doldari.load({file!r})\nmodel({'TEXT' if source is None else source!r})"

@@ -3,6 +3,7 @@
 Another version of doldari may have written them; missing values, or those of another type, are None.
 """
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -138,6 +139,20 @@ class RunFiles:
                 unit = score.text("unit") or ("points" if name in ("BLEU", "chrF") else "share")
                 found[name] = Score(value, *ends, unit)
         return found
+
+
+def without_folders(run: RunFiles) -> RunFiles:
+    """Leave out, for whoever else reads of a run, where on this machine its data and the model it began from lie."""
+    record = dict(run.record.value)
+    record["data"] = [data.value | {"name": file_name(data.text("name"))} for data in run.record.parts("data")]
+    if run.record.part("from").value:
+        record["from"] = run.record.part("from").value | {"path": file_name(run.record.part("from").text("path"))}
+    return dataclasses.replace(run, record=Facts(record))
+
+
+def file_name(name: str | None) -> str | None:
+    """Leave the directory out of a file's name as it was typed, and of two parallel files' names."""
+    return None if name is None else " and ".join(Path(part).name or part for part in name.split(" and "))
 
 
 def is_run(directory: Path) -> bool:

@@ -42,7 +42,7 @@ def reliability_svg(bins: Sequence[Bin]) -> str:
     """Return the bars and the diagonal as SVG, with each bin's numbers in a tooltip."""
     step = SIZE / len(bins)
     parts = [
-        f'<svg viewBox="0 0 {SIZE + LEFT} {SIZE + BELOW}" style="max-width: 24rem" role="img"'
+        f'<svg class="reliability" viewBox="0 0 {SIZE + LEFT} {SIZE + BELOW}" role="img"'
         ' aria-label="reliability diagram: accuracy by probability">'
     ]
     for mark in (0, 50, 100):

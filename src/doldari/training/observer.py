@@ -35,6 +35,38 @@ class Observer:
         """The training is over, and the run's model is that of its best epoch."""
 
 
+class Observers(Observer):
+    """Tells several observers, in their order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+    def started(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.started(run)
+
+    def step(self, run: "Run", loss: float) -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.step(run, loss)
+
+    def epoch(self, run: "Run", evaluation: Evaluation) -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.epoch(run, evaluation)
+
+    def stopped(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.stopped(run)
+
+    def finished(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.finished(run)
+
+
 class Stop:
     """A wish to stop: set `signal`, from any thread, and the training stops after the step under way.
 
