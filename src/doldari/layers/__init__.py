@@ -4,8 +4,8 @@
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 
 Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
-bidirectional.py, stack.py, dropout.py, pointer.py, bag.py.  What they share is in recurrent.py (the simple path, and
-the table form that models take), gated.py, positions.py, parameters.py and arguments.py.
+bidirectional.py, stack.py, dropout.py, pointer.py, bag.py, places.py.  What they share is in recurrent.py (the simple
+path, and the table form that models take), gated.py, positions.py, parameters.py and arguments.py.
 """
 
 from doldari.layers.affine import TimeAffine, TimeTiedAffine
@@ -17,6 +17,7 @@ from doldari.layers.embedding import TimeEmbedding
 from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.parameters import Optimizer, Parameter, Parameters
+from doldari.layers.places import PlacedEmbedding
 from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
@@ -28,6 +29,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Parameters",
+    "PlacedEmbedding",
     "TimeAffine",
     "TimeAttention",
     "TimeBidirectional",

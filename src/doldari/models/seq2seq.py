@@ -44,6 +44,7 @@ class Seq2seq:
     decoder_class: type[Decoder] = Decoder
     batch_factor = 1  # of batches when it is asked
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
+    places = False  # whether a symbol's vector says where it stands
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -99,6 +101,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -239,4 +242,5 @@ class PointerSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
 
     decoder_class = PointerDecoder
+    places = True  # without, what had been copied was copied again, or left out
     embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)
