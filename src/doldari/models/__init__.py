@@ -5,6 +5,7 @@ from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+from doldari.models.transformer import Transformer
 
 __all__ = [
     "AttentionDecoder",
@@ -18,4 +19,5 @@ __all__ = [
     "PointerDecoder",
     "PointerSeq2seq",
     "Seq2seq",
+    "Transformer",
 ]

@@ -26,7 +26,7 @@ class Encoded(NamedTuple):
     hs: Floats
     mask: Mask | None
     xs: Ids
-    features: Floats | None
+    features: Floats | None = None
 
 
 class EncodedGradient(NamedTuple):
@@ -34,7 +34,7 @@ class EncodedGradient(NamedTuple):
 
     dlast: tuple[Floats, ...]
     dhs: Floats | None
-    dfeatures: Floats | None
+    dfeatures: Floats | None = None
 
 
 class EncoderCache(NamedTuple):
