@@ -45,6 +45,7 @@ class Seq2seq:
     batch_factor = 1  # of batches in inference
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
+    places = False  # whether a symbol's vector says where it stands
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -96,6 +98,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -252,4 +255,5 @@ class PointerSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
 
     decoder_class = PointerDecoder
+    places = True  # without, what had been copied was copied again, or left out
     embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)
