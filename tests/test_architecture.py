@@ -23,6 +23,7 @@ ORDER = [
         "report",
         "display",
         "api",
+        "web",
         "cli",
         "__main__",
     )

@@ -21,6 +21,7 @@ from doldari.cli.console import UsageError, fail, quieten, stderr, warn
 from doldari.cli.evaluation import evaluate
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
+from doldari.cli.serve import serve
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
@@ -60,7 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, stats, generate):
+for command in (train, evaluate, calibrate, predict, score, attend, show, serve, compare, join, stats, generate):
     app.command(cls=Command)(with_common(command))
 
 

@@ -15,7 +15,7 @@ from doldari.data.vocabulary import PADDING
 from doldari.kernels import reference
 from doldari.kernels.reference.recurrent import cache_width, divide_cache
 from doldari.layers import TimeBidirectional, TimeLSTM
-from doldari.layers.gated import GatedCache, GatedLayer
+from doldari.layers.gated import GatedCache
 from doldari.layers.stack import StackCache, TimeStack
 from doldari.models.seq2seq import Seq2seq
 
@@ -66,7 +66,7 @@ def gates_of(name: str, layer: Any, cache: Any) -> Iterator[dict[str, Any]]:
     yield {"layer": name} | {gate: rounded(values.mean(axis=1)) for gate, values in gates.items()}
 
 
-def gates_and_states(layer: GatedLayer[Any], cache: GatedCache[Any]) -> tuple[dict[str, Floats], Floats]:
+def gates_and_states(layer: Any, cache: GatedCache[Any]) -> tuple[dict[str, Floats], Floats]:
     """Run a layer once more over one sequence: its gates and its states, each (T, H)."""
     (_, T), H = cache.rows.shape, len(layer.Wh.value)
     dtype = layer.Wh.value.dtype
