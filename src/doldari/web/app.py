@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 import doldari
-from doldari.errors import ConfigError, DoldariError, ModelFileError
-from doldari.inference.answers import Answer
+from doldari.errors import DataError, DoldariError, ModelFileError
 from doldari.inference.arguments import check_length
 from doldari.inference.explanation import as_object, explain
 from doldari.inference.predictor import AnswerOptions
@@ -26,10 +25,8 @@ from doldari.web.worker import BusyError, Worker
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-class JSON(Response):
+class JSON(JSONResponse):
     """JSON in ASCII: what clients sent may stand in it, whatever it was."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Write it; numbers that JSON has not would be our own mistake."""
@@ -80,10 +77,12 @@ def make_app(served: Served, worker: Worker) -> FastAPI:
         options = AnswerOptions(
             asked.unknown, beam, asked.n_best, None, asked.max_length, asked.min_probability, scored=True
         )
-        answers: list[list[Answer]] = await worker.predict(model, lambda: served.predictor(model), asked.texts, options)
-        return JSON({"model": model, "answers": [[as_object(one) for one in some] for some in answers]})
+        found = await worker.predict(model, lambda: served.predictor(model), asked.texts, options, asked.tolerant)
+        answers = [[] if isinstance(some, str) else [as_object(one) for one in some] for some in found]
+        errors = [some if isinstance(some, str) else None for some in found]
+        return JSON({"model": model, "answers": answers, "errors": errors})
 
-    @app.post("/explain", response_model=requests.Explained, summary="Explain a prediction")
+    @app.post("/explain", response_model=requests.Explained | requests.Error, summary="Explain a prediction")
     async def explain_one(asked: requests.ExplainRequest) -> Response:
         """Return a prediction with its probabilities, attention, states, gates, steps and the tree of its beam."""
         name = await chosen(asked.model)
@@ -92,11 +91,16 @@ def make_app(served: Served, worker: Worker) -> FastAPI:
         def work() -> dict[str, Any]:
             model = served.predictor(name).text_model
             if model.source.is_blank(asked.text):
-                raise ConfigError("text: is empty")
+                raise DataError("text: is empty")
             check_length(len(model.source.encode(asked.text, unknown=True)), model.longest_source, asked.beam)
             return explain(model, asked.text, unknown=asked.unknown, beam=asked.beam, forced=asked.forced)
 
-        return JSON(await worker.call(work))
+        try:
+            return JSON(await worker.call(work))
+        except DataError as error:
+            if not asked.tolerant:
+                raise
+            return JSON({"error": str(error)})
 
     @app.get("/model", response_model=requests.ModelPage, summary="Describe a model")
     async def model(name: Annotated[requests.Name | None, Query()] = None) -> Response:
@@ -110,7 +114,9 @@ def make_app(served: Served, worker: Worker) -> FastAPI:
         return JSON({"runs": [run_line(run) for run in served.runs()]})
 
     @app.get("/history", response_model=requests.Histories, summary="Epochs of runs")
-    def histories(run: Annotated[list[requests.Name], Query(min_length=1, max_length=requests.MOST_RUNS)]) -> Response:
+    def histories(
+        run: Annotated[list[requests.Name], Query(min_length=1, max_length=requests.MOST_RUNS)],
+    ) -> Response:
         """Return the epochs of runs so far; ask again while one goes on."""
         return JSON({"histories": [history(name, served.run(name)) for name in run]})
 

@@ -47,7 +47,9 @@ class Guard:
 
         headers = dict(scope["headers"])
         if self.hosts is not None and without_port(headers.get(b"host", b"").decode("latin-1")) not in self.hosts:
-            await refuse(send_with_headers, 400, "this server answers only to localhost; start it with --host to share it")
+            await refuse(
+                send_with_headers, 400, "this server answers only to localhost; start it with --host to share it"
+            )
             return
         try:
             async with asyncio.timeout(SLOWEST_BODY):
@@ -56,7 +58,9 @@ class Guard:
             await refuse(send_with_headers, 408, f"the request's body was not there within {SLOWEST_BODY:.0f} s")
             return
         if body is None:
-            await refuse(send_with_headers, 413, f"the request's body is larger than {LARGEST_BODY:,} bytes, the limit")
+            await refuse(
+                send_with_headers, 413, f"the request's body is larger than {LARGEST_BODY:,} bytes, the limit"
+            )
             return
         sent = False
 

@@ -33,6 +33,11 @@ UnknownChoice = Annotated[
 ]
 
 
+Tolerant = Annotated[
+    bool, Field(description="A text that the model cannot read is told with status 200: an empty list, and an error.")
+]
+
+
 class Strict(BaseModel):
     """No other fields, and no number that is written as a text."""
 
@@ -49,6 +54,7 @@ class PredictRequest(Strict):
     max_length: int | None = Field(None, ge=1, le=LONGEST_ANSWER, description="Maximum symbols of an answer.")
     min_probability: float | None = Field(None, ge=0, le=1, description="Less probable answers are left empty.")
     unknown: UnknownChoice = "error"
+    tolerant: Tolerant = False
 
 
 class ExplainRequest(Strict):
@@ -61,6 +67,7 @@ class ExplainRequest(Strict):
         [], max_length=LONGEST_ANSWER, description="Ids of output symbols that the answer begins with; 0 ends it."
     )
     unknown: UnknownChoice = "error"
+    tolerant: Tolerant = False
 
 
 class OneAnswer(BaseModel):
@@ -77,6 +84,7 @@ class Predictions(BaseModel):
 
     model: str
     answers: list[list[OneAnswer]]
+    errors: list[str | None] = Field(description="Why a text has no answer; only null unless `tolerant`.")
 
 
 class Explained(BaseModel):

@@ -24,9 +24,14 @@ def serve(path: Path, host: str, port: int, open_page: bool, tell: Callable[[str
     with bound(host, port) as listening:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         served, worker = Served(path, private=private), Worker()
-        app = Guard(make_app(served, worker), LOOPBACK if private else None)  # type: ignore[arg-type]
+        app = Guard(make_app(served, worker), LOOPBACK if private else None)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=IDLE, lifespan="on",
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=IDLE,
+            lifespan="on",
             timeout_graceful_shutdown=3,
         )
         for number in (signal.SIGINT, signal.SIGTERM):  # what uvicorn passes on when it has ended
@@ -63,5 +68,7 @@ def bound(host: str, port: int) -> socket.socket:
         listening.close()
         if error.errno != 98 and "in use" not in str(error):
             raise ConfigError(f"{{host}}: {error.strerror or error}", host=host) from error
-        raise ConfigError(f"{{port}}: already in use; choose another, such as --port {port + 1}", port=port) from error
+        raise ConfigError(
+            f"{{port}}: already in use; choose another, such as --port {port + 1}", port=port
+        ) from error
     return listening

@@ -1,7 +1,7 @@
 """One thread that predicts, for all clients: what waits is answered together, as far as it asks the same of a model.
 
-The kernels use all cores for one batch, so a second such thread would gain nothing; and models, warnings and caches
-are then touched by one thread only.
+Large requests are cut into batches that use all cores, so a second such thread would gain nothing; and models,
+warnings and caches are then touched by one thread only.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from doldari.errors import DoldariError
+from doldari import kernels
+from doldari.errors import DataError, DoldariError
 from doldari.inference.predictor import Answer, AnswerOptions, LongSourceWarning, Predictor
 
 MOST_WAITING = 1_000  # requests; further ones are told to come again
@@ -58,11 +59,18 @@ class Worker:
         return result
 
     async def predict(
-        self, model: str, load: Load, texts: Sequence[str], options: AnswerOptions
-    ) -> list[list[Answer]]:
-        """Predict texts by the model of that name, which `load` gives, together with others that wait."""
-        job = Job(lambda texts: load().answers(texts, options), texts, (model, options))
-        answers: list[list[Answer]] = await self._wait(job)
+        self, model: str, load: Load, texts: Sequence[str], options: AnswerOptions, tolerant: bool = False
+    ) -> list[list[Answer] | str]:
+        """Predict texts by the model of that name, which `load` gives, together with others that wait.
+
+        Where it is tolerant, what is wrong with a text takes the place of its answers; otherwise it is raised.
+        """
+        work = (
+            (lambda texts: tolerantly(load(), texts, options))
+            if tolerant
+            else (lambda texts: load().answers(texts, options))
+        )
+        answers: list[list[Answer] | str] = await self._wait(Job(work, texts, (model, options, tolerant)))
         return answers
 
     def stop(self) -> None:
@@ -77,6 +85,7 @@ class Worker:
         return await asyncio.wrap_future(job.future)
 
     def _run(self) -> None:
+        kernels.work_alone()  # what is small is not worth a second thread; several batches get one each
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LongSourceWarning)  # the page says so itself
             while (job := self.queue.get()) is not None:
@@ -92,6 +101,19 @@ class Worker:
                     do(together)
                 if last:
                     return
+
+
+def tolerantly(predictor: Predictor, texts: Sequence[str], options: AnswerOptions) -> list[list[Answer] | str]:
+    """Predict the texts that can be read; tell of each other what is wrong with it."""
+    found: dict[int, list[Answer] | str] = {}
+    for place, text in enumerate(texts):
+        try:
+            predictor.encode(text, options.unknown)
+        except DataError as error:
+            found[place] = str(error)
+    readable = [place for place in range(len(texts)) if place not in found]
+    found |= zip(readable, predictor.answers([texts[place] for place in readable], options), strict=True)
+    return [found[place] for place in range(len(texts))]
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -9,7 +9,7 @@ async function ask(path, options = {}) {
     throw new Error("offline");
   }
   const body = await answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
-  if (!answer.ok) throw Object.assign(new Error(body.error), { status: answer.status });
+  if (!answer.ok || body.error) throw Object.assign(new Error(body.error), { status: answer.status });
   return body;
 }
 

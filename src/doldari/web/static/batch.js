@@ -5,7 +5,7 @@ import { choice } from "./predict.js";
 import { change, state } from "./state.js";
 import { t } from "./strings.js";
 
-const PIECE = 200, MOST_CHARACTERS = 90_000, SHOWN = 100;
+const PIECE = 200, MOST_CHARACTERS = 100_000, LONGEST = 2_000, SHOWN = 100; // as web/requests.py has them
 const HEADER = ["source", "answer", "log_probability", "probability", "flags", "error"];
 
 export function batchView(names, again) {
@@ -13,13 +13,13 @@ export function batchView(names, again) {
   const progress = el("progress", { value: "0", max: "1", "aria-label": t("run"), hidden: true });
   const status = el("p", { class: "note", role: "status" });
   const results = el("div", { class: "results" });
-  const file = el("input", { id: "file", type: "file", accept: ".txt,.tsv,.csv,text/plain", change: () => read(file.files[0]) });
+  const file = el("input", { id: "file", class: "hidden", type: "file", accept: ".txt,.tsv,.csv,text/plain", change: () => read(file.files[0]) });
   const read = async (one) => { if (one) input.value = await one.text(); };
   const drop = el("div", { class: "drop",
     dragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, dragleave: () => drop.classList.remove("over"),
     drop: (event) => { event.preventDefault(); drop.classList.remove("over"); read(event.dataTransfer.files[0]); } },
   el("label", { for: "lines" }, t("lines")), input,
-  el("div", { class: "file" }, el("label", { for: "file" }, t("file")), file));
+  el("div", { class: "file" }, file, el("label", { for: "file", class: "chip" }, `↑ ${t("file")}`)));
   let abort = null;
   const button = el("button", { type: "button", class: "main", click: async () => {
     if (abort) { abort.abort(); return; }
@@ -54,27 +54,26 @@ export function batchView(names, again) {
 function* pieces(lines, beam) {
   let piece = [], size = 0;
   for (const line of lines) {
-    if (piece.length === PIECE || (piece.length && size + line.length * beam > MOST_CHARACTERS)) {
+
+    if (piece.length === PIECE || (piece.length && size + Math.min(line.length, LONGEST) * beam > MOST_CHARACTERS)) {
       yield piece;
       [piece, size] = [[], 0];
     }
     piece.push(line);
-    size += line.length * beam;
+    size += Math.min(line.length, LONGEST) * beam;
   }
   if (piece.length) yield piece;
 }
 
-// Where one line cannot be predicted, the others are: a piece that is refused is halved until that line is alone.
+function line(error, source, answer) {
+  if (source.length > LONGEST) return { error: t("long", { n: LONGEST }) };
+  return error === null ? answer : { error };
+}
+
 async function answered(lines, signal) {
-  try {
-    const { answers } = await predict({ texts: lines, model: state.model, beam: Number(state.beam) }, signal);
-    return answers.map(([one], at) => ({ source: lines[at], ...one }));
-  } catch (problem) {
-    if (problem.status !== 422 && problem.status !== 413) throw problem;
-    if (lines.length === 1) return [{ source: lines[0], error: problem.message }];
-    const middle = lines.length >> 1;
-    return [...(await answered(lines.slice(0, middle), signal)), ...(await answered(lines.slice(middle), signal))];
-  }
+  const texts = lines.map((line) => (line.length > LONGEST ? "" : line.toWellFormed()));
+  const { answers, errors } = await predict({ texts, model: state.model, beam: Number(state.beam), tolerant: true }, signal);
+  return answers.map(([one], at) => ({ source: lines[at], ...line(errors[at], lines[at], one) }));
 }
 
 function table(rows) {
@@ -84,7 +83,7 @@ function table(rows) {
   return section(t("answer"), rows.length > SHOWN ? t("first", { n: SHOWN }) : "",
     el("a", { class: "chip", href: URL.createObjectURL(new Blob([tsv(rows)], { type: "text/tab-separated-values" })), download: "predictions.tsv" }, `↓ ${t("download")}`),
     scroller(t("answer"), el("table", { class: "rows" },
-      el("thead", {}, el("tr", {}, [t("source"), t("answer"), t("probability")].map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, body))));
+      el("thead", {}, el("tr", {}, [t("source"), t("answer"), t("probability")].map((head, at) => el("th", { scope: "col", class: at === 2 ? "number" : "" }, head)))), el("tbody", {}, body))));
 }
 
 export function tsv(rows) {

@@ -24,7 +24,7 @@ function block(text) {
   const lines = text.split("\n");
   if (text.startsWith("```")) return scroller(t("card"), el("pre", {}, el("code", {}, lines.slice(1, -1).join("\n"))));
   const heading = /^(#+) (.*)$/.exec(text);
-  if (heading) return el(`h${Math.min(heading[1].length + 3, 6)}`, {}, inline(heading[2]));
+  if (heading) return el(`h${Math.min(heading[1].length + 2, 6)}`, {}, inline(heading[2]));
   if (lines.every((line) => line.startsWith("|"))) return tableOf(lines);
   if (/^[-*] /.test(text)) return el("ul", {}, text.split(/\n(?=[-*] )/).map((item) => el("li", {}, inline(item.slice(2)))));
   return el("p", {}, inline(text));

@@ -61,8 +61,8 @@ export function treePanel(explanation) {
   for (let at = nodes.findIndex((node) => node.rank === 1); at >= 0; at = nodes[at].parent) best.add(at);
   const alive = new Set();
   nodes.forEach((node, end) => { if (node.rank !== null) for (let at = end; at >= 0; at = nodes[at].parent) alive.add(at); });
-  const stepX = 62, stepY = 34, deepest = Math.max(...place.map(([depth]) => depth));
-  const x = (depth) => 22 + depth * stepX, y = (row) => 24 + row * stepY, startY = (tops[0] + tops[tops.length - 1]) / 2;
+  const stepX = 60, stepY = 40, deepest = Math.max(...place.map(([depth]) => depth));
+  const x = (depth) => 22 + depth * stepX, y = (row) => 18 + row * stepY, startY = (tops[0] + tops[tops.length - 1]) / 2;
   const kind = (at) => `${best.has(at) ? " best" : ""}${alive.has(at) ? "" : " dropped"}`;
   const edges = order.map((at) => {
     const [depth, row] = place[at], from = nodes[at].parent < 0 ? startY : place[nodes[at].parent][1];
@@ -73,12 +73,12 @@ export function treePanel(explanation) {
   const marks = order.map((at) => {
     const [depth, row] = place[at], node = nodes[at];
     return svg("g", { class: `node${kind(at)}`, transform: `translate(${x(depth)} ${y(row)})` },
-      svg("circle", { r: 13 }), svg("text", { y: 5, "text-anchor": "middle" }, shown(node.symbol)),
-      svg("text", { class: "p", y: 25, "text-anchor": "middle" }, percent(node.probability)),
-      node.rank !== null && svg("text", { class: "rank", x: 20, y: 4 }, `${node.rank}.`));
+      svg("circle", { r: 12 }), svg("text", { y: 5, "text-anchor": "middle" }, shown(node.symbol)),
+      svg("text", { class: "p", y: 23, "text-anchor": "middle" }, percent(node.probability)),
+      node.rank !== null && svg("text", { class: "rank", x: 18, y: 4 }, `${node.rank}.`));
   });
   const answers = explanation.n_best.map((one) => `${one.text} ${percent(one.probability)}`).join(", ");
-  const width = x(deepest) + 44, height = y(rows - 1) + 34;
+  const width = x(deepest) + 44, height = y(rows - 1) + 30;
   return section(t("tree"), t("treeNote"), scroller(t("tree"),
     svg("svg", { class: "tree", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${t("tree")}: ${answers}` },
       edges, svg("g", { class: "node best", transform: `translate(${x(0)} ${y(startY)})` }, svg("circle", { r: 13 }),

@@ -19,17 +19,14 @@ function filled(node, attributes, children) {
   return node;
 }
 
-// A section with a heading; its id names it for screen readers.
-let sections = 0;
+// A section with a heading.
 export function section(title, note, ...children) {
-  const id = `section-${++sections}`;
-  return el("section", { class: "panel", "aria-labelledby": id },
-    el("h3", { id }, title), note && el("p", { class: "note" }, note), children);
+  return el("section", { class: "panel" }, el("h2", {}, title), note && el("p", { class: "note" }, note), children);
 }
 
 // What is wider than the page scrolls by itself, and can be reached with the keyboard.
 export function scroller(label, ...children) {
-  return el("div", { class: "scroller", role: "region", tabindex: "0", "aria-label": label }, children);
+  return el("div", { class: "scroller", role: "group", tabindex: "0", "aria-label": label }, children);
 }
 
 export function percent(share) {

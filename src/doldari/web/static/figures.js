@@ -7,11 +7,13 @@ export function outputSymbols(explanation, chosen, choose) {
   const tiles = explanation.steps.map((step, at) =>
     el("button", {
       type: "button", class: `tile${step.forced ? " forced" : ""}${step.output.id === 0 ? " end" : ""}`,
-      "aria-pressed": String(at === chosen), "--p": step.output.probability, click: () => choose(at),
-      "aria-label": `${named(step.output)}, ${t("probability")} ${percent(step.output.probability)}${step.forced ? `, ${t("forced")}` : ""}`,
-    }, el("span", { class: "symbol" }, shown(step.output.symbol)), el("small", {}, percent(step.output.probability))));
+      "data-key": `tile-${at}`, "aria-pressed": String(at === chosen), "--p": step.output.probability, click: () => choose(at),
+    }, step.output.id === 0 && said(t("end")), el("span", { class: "symbol" }, shown(step.output.symbol)),
+    el("small", {}, percent(step.output.probability)), step.forced && said(t("forced"))));
   return el("div", { class: "tiles", role: "group", "aria-label": t("answer") }, tiles);
 }
+
+const said = (text) => el("span", { class: "hidden" }, ` ${text} `);
 
 export function named(symbol) {
   return symbol.id === 0 ? t("end") : symbol.id === 1 ? t("start") : shown(symbol.symbol);
@@ -20,13 +22,12 @@ export function named(symbol) {
 // What the model could have written in a step; `force` is called with the id of another symbol.
 export function distribution(step, force) {
   const rows = step.top.map((one) => {
-    const bar = [
+    const bar = [one.id === 0 && said(t("end")),
       el("span", { class: "symbol" }, shown(one.symbol)), el("span", { class: "bar" }, el("i", { "--w": one.probability })),
       el("span", { class: "number" }, percent(one.probability))];
     const written = one.id === step.output.id;
     return el("li", { class: written ? "written" : "" }, force && one.id !== 1 && one.id !== 2
-      ? el("button", { type: "button", click: () => force(one.id), "aria-pressed": String(written),
-        "aria-label": t("force", { symbol: named(one), p: percent(one.probability) }) }, bar)
+      ? el("button", { type: "button", "data-key": `force-${one.id}`, click: () => force(one.id), "aria-pressed": String(written) }, bar, said(t("force")))
       : el("div", {}, bar));
   });
   return el("ol", { class: "distribution" }, rows);
@@ -39,16 +40,15 @@ export function unrolled(explanation, chosen, choose) {
   const most = Math.max(...(encoder?.change ?? [1]), 1e-6);
   const weight = (place, at) => (attention ? attention[place] : encoder ? encoder.change[at] / most : 0);
   const read = reading.map((place, at) =>
-    el("li", { class: "cell" }, el("span", { class: "out" }),
-      el("span", { class: "box encoder", "--w": weight(place, at) }), el("span", { class: "in symbol" }, shown(source[place]))));
+    el("li", { class: "cell" }, el("span", { class: "in symbol" }, shown(source[place])),
+      el("span", { class: "box encoder", "--w": weight(place, at) }), el("span", { class: "out" })));
   const write = steps.map((step, at) =>
     el("li", { class: "cell" },
       el("button", {
-        type: "button", class: "step", "aria-current": at === chosen ? "step" : null, click: () => choose(at),
+        type: "button", class: "step", "data-key": `step-${at}`, "aria-current": at === chosen ? "step" : null, click: () => choose(at),
         keydown: (event) => arrow(event, at, steps.length, choose),
-        "aria-label": `${t("stepOf", { t: at + 1, n: steps.length })}: ${named(step.input)} → ${named(step.output)}`,
-      }, el("span", { class: "out symbol" }, shown(step.output.symbol)), el("span", { class: "box decoder" }),
-      el("span", { class: "in symbol" }, shown(step.input.symbol)))));
+      }, said(t("stepOf", { t: at + 1, n: steps.length })), el("span", { class: "in symbol" }, shown(step.input.symbol)),
+      el("span", { class: "box decoder" }), el("span", { class: "out symbol" }, shown(step.output.symbol)))));
   return scroller(t("steps"),
     el("div", { class: "unrolled" },
       el("div", {}, el("p", { class: "caption" }, t("encoder")), el("ol", { class: "cells", "aria-label": t("encoder") }, read)),
@@ -60,7 +60,7 @@ function arrow(event, at, count, choose) {
   const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
   if (to === undefined || to < 0 || to >= count) return;
   event.preventDefault();
-  choose(to, true);
+  choose(to, `step-${to}`);
 }
 
 export function stepsPanel(explanation, chosen, choose, force) {
@@ -69,9 +69,9 @@ export function stepsPanel(explanation, chosen, choose, force) {
   return section(t("steps"), `${t("stepsNote")} ${note}`,
     unrolled(explanation, chosen, choose),
     el("div", { class: "walk" },
-      el("button", { type: "button", class: "quiet", disabled: chosen === 0, click: () => choose(chosen - 1), "aria-label": t("before") }, "←"),
+      el("button", { type: "button", class: "quiet", "data-key": "before", "aria-disabled": String(chosen === 0), click: () => chosen > 0 && choose(chosen - 1), "aria-label": t("before") }, "←"),
       el("strong", {}, t("stepOf", { t: chosen + 1, n: count })),
-      el("button", { type: "button", class: "quiet", disabled: chosen === count - 1, click: () => choose(chosen + 1), "aria-label": t("after") }, "→"),
+      el("button", { type: "button", class: "quiet", "data-key": "after", "aria-disabled": String(chosen === count - 1), click: () => chosen < count - 1 && choose(chosen + 1), "aria-label": t("after") }, "→"),
       el("span", { class: "note" }, t("went", { input: named(step.input) }))),
     distribution(step, force),
     force && el("p", { class: "note" }, t("forceNote")));

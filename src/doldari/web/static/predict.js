@@ -15,8 +15,11 @@ export const pageOf = (name) => {
 };
 
 export function predictView(names, say, again) {
+  const [text, given = ""] = state.text.split("\t");
+  const features = el("input", { id: "features", class: "features symbol", spellcheck: "false", autocomplete: "off", maxlength: "500", value: given, input: () => typed() });
+  const featuresLine = el("div", { class: "choice", hidden: !given }, el("label", { for: "features" }, t("features")), features);
   const input = el("textarea", { id: "source", class: "source symbol", rows: "1", spellcheck: "false", autocapitalize: "off", autocomplete: "off", placeholder: t("type"), maxlength: "2000" });
-  input.value = state.text;
+  input.value = text;
   const columns = [new Column(state.model, say)];
   if (state.vs) columns.push(new Column(state.vs, say));
   let timer;
@@ -24,26 +27,33 @@ export function predictView(names, say, again) {
     clearTimeout(timer);
     timer = setTimeout(() => columns.forEach((column) => column.ask(composing)), PAUSE);
   };
-  input.addEventListener("input", (event) => {
-    change({ text: input.value, forced: "", step: "0" });
+  const typed = (event) => {
+    const all = featuresLine.hidden ? input.value : `${input.value}\t${features.value}`;
+    change({ text: all, forced: "", step: "0" });
     fit(input);
-    ask(event.isComposing);
-  });
+    ask(event?.isComposing);
+  };
+  input.addEventListener("input", typed);
+  input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   input.addEventListener("compositionend", () => ask());
   const examples = el("div", { class: "examples" });
-  pageOf(state.model).then((page) => examples.replaceChildren(...page.examples.map((example) =>
-    el("button", { type: "button", class: "chip symbol", click: () => {
-      input.value = example;
-      input.dispatchEvent(new Event("input"));
-      input.focus();
-    } }, example.replace("\t", " ⇥ "))))).catch(() => {});
+  const chip = (example) => el("button", { type: "button", class: "chip symbol", click: () => {
+    [input.value, features.value = ""] = example.split("\t");
+    typed();
+    input.focus();
+  } }, example.replace("\t", " · "));
+  pageOf(state.model).then((page) => {
+    featuresLine.hidden = page.features.length === 0;
+    features.placeholder = page.features.slice(0, 6).join(";");
+    examples.replaceChildren(...page.examples.map(chip));
+  }).catch(() => {});
   const others = names.filter((name) => name !== state.model);
   const view = el("div", { class: "view" },
     el("div", { class: "options" },
       choice("model", t("model"), names.map((name) => [name, name]), state.model, (value) => { change({ model: value, vs: state.vs === value ? "" : state.vs, forced: "", step: "0" }, true); again(); }),
       others.length > 0 && choice("vs", t("compare"), [["", t("none")], ...others.map((name) => [name, name])], state.vs, (value) => { change({ vs: value, forced: "", step: "0" }, true); again(); }),
       choice("beam", t("beam"), [["1", t("greedy")], ...[2, 3, 5, 10, 20].map((width) => [String(width), String(width)])], state.beam, (value) => { change({ beam: value, forced: "", step: "0" }); ask(); })),
-    el("label", { class: "hidden", for: "source" }, t("source")), input,
+    el("label", { class: "hidden", for: "source" }, t("source")), input, featuresLine,
     el("div", { class: "examples-line", role: "group", "aria-label": t("examples") }, examples),
     el("div", { class: `columns-of-models${columns.length > 1 ? " two" : ""}` }, columns.map((column) => column.node)));
   requestAnimationFrame(() => fit(input));
@@ -61,6 +71,18 @@ export function choice(id, label, options, value, changed) {
   const select = el("select", { id, change: () => changed(select.value) },
     options.map(([one, text]) => el("option", { value: one, selected: one === value }, text)));
   return el("div", { class: "choice" }, el("label", { for: id }, label), select);
+}
+
+function wide(panel) {
+  panel?.classList.add("whole");
+  return panel;
+}
+
+// Scroll a step of the figure into sight, and nothing else.
+function reveal(step) {
+  const frame = step?.closest(".scroller"), far = step && step.getBoundingClientRect().right - frame.getBoundingClientRect().right;
+  if (step && far > 0) frame.scrollLeft += far + 60;
+  else if (step && step.getBoundingClientRect().left < frame.getBoundingClientRect().left) frame.scrollLeft -= 120;
 }
 
 // One model's answer.  Of requests under way only the last is waited for.
@@ -82,7 +104,7 @@ class Column {
     }
     const abort = (this.abort = new AbortController());
     try {
-      const request = { text, model: this.name, beam: Number(state.beam), forced: this.isFirst() ? forcedIds() : [], unknown: "error" };
+      const request = { text, model: this.name, beam: Number(state.beam), forced: this.isFirst() ? forcedIds() : [], tolerant: true };
       this.show(await explain(request, abort.signal));
       this.body.dataset.answered = text;
       this.body.classList.remove("stale");
@@ -102,7 +124,8 @@ class Column {
     this.say(message);
   }
 
-  show(explanation, focus = false) {
+  // key: what has the focus afterwards, if it is not what had it before.
+  show(explanation, key = this.body.contains(document.activeElement) ? document.activeElement.dataset.key : null) {
     if (explanation === null) {
       delete this.body.dataset.answered;
       this.body.replaceChildren(el("p", { class: "note waiting" }, t("empty")));
@@ -111,15 +134,16 @@ class Column {
     this.explanation = explanation;
     const { answer, steps, forced } = explanation;
     const chosen = Math.min(this.isFirst() ? Number(state.step) || 0 : this.step ?? 0, steps.length - 1);
-    const choose = (at, keep = false) => {
+    const choose = (at, key) => {
       if (this.isFirst()) change({ step: String(at) });
       this.step = at;
-      this.show(explanation, keep);
+      this.show(explanation, key);
     };
     const force = this.isFirst() && ((id) => {
       change({ forced: [...steps.slice(0, chosen).map((step) => step.output.id), id].join("."), step: String(chosen) }, true);
       this.ask();
     });
+    const scrolled = new Map([...this.body.querySelectorAll(".scroller")].map((one) => [one.ariaLabel, one.scrollLeft]));
     this.body.replaceChildren(
       el("div", { class: "answer" },
         el("p", { class: "answer-text symbol", "data-answer": answer.text }, answer.text || "—", el("span", { class: "answer-probability" }, percent(answer.probability))),
@@ -131,10 +155,13 @@ class Column {
         nBestPanel(explanation),
         attentionPanel(explanation, chosen),
         statesPanel(t("states"), explanation.encoder),
-        treePanel(explanation),
-        gatesPanel(explanation)].filter(Boolean)));
-    if (focus) this.body.querySelector("[aria-current=step]")?.focus();
-    if (!focus) this.say(`${this.name}: ${answer.text}, ${percent(answer.probability)}`);
+        wide(treePanel(explanation)),
+        wide(gatesPanel(explanation)),
+        !explanation.encoder && el("p", { class: "note" }, t("noInsides"))].filter(Boolean)));
+    this.body.querySelectorAll(".scroller").forEach((one) => { one.scrollLeft = scrolled.get(one.ariaLabel) ?? 0; });
+    if (key) this.body.querySelector(`[data-key="${key}"]`)?.focus();
+    if (key !== null) reveal(this.body.querySelector("[aria-current=step]"));
+    this.say(`${this.name}: ${answer.text}, ${percent(answer.probability)}`);
   }
 
   notes({ answer, source }) {
