@@ -1,7 +1,7 @@
 // The view that predicts as one types, by one model or by two side by side.
 import { el, percent, section } from "./dom.js";
 import { explain, model as modelPage } from "./api.js";
-import { attentionPanel, nBestPanel, outputSymbols, statesPanel, stepsPanel } from "./figures.js";
+import { attentionPanel, nBestPanel, outputSymbols, statesPanel, stepPanel, unrolledPanel } from "./figures.js";
 import { gatesPanel, treePanel } from "./charts.js";
 import { change, forcedIds, state } from "./state.js";
 import { t } from "./strings.js";
@@ -151,10 +151,11 @@ class Column {
         this.notes(explanation),
         forced.length > 0 && el("button", { type: "button", class: "chip", click: () => { change({ forced: "" }, true); this.ask(); } }, `↺ ${t("unforce")}`)),
       el("div", { class: "panels" }, [
-        stepsPanel(explanation, chosen, choose, force),
+        wide(unrolledPanel(explanation, chosen, choose)),
+        stepPanel(explanation, chosen, choose, force),
         nBestPanel(explanation),
         attentionPanel(explanation, chosen),
-        statesPanel(t("states"), explanation.encoder),
+        wide(statesPanel(explanation)),
         wide(treePanel(explanation)),
         wide(gatesPanel(explanation)),
         !explanation.encoder && el("p", { class: "note" }, t("noInsides"))].filter(Boolean)));
