@@ -23,6 +23,7 @@ from doldari.cli.join import join
 from doldari.cli.predict import attend, predict, score
 from doldari.cli.push import push
 from doldari.cli.report import report
+from doldari.cli.serve import serve
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
@@ -71,6 +72,7 @@ for command in (
     attend,
     show,
     report,
+    serve,
     compare,
     join,
     stats,

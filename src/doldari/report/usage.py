@@ -37,16 +37,22 @@ def quote(text: str) -> str:
 
 def example_source(run: "RunFiles") -> str | None:
     """Find a source with known symbols in the validation pairs of a run, or else in its training pairs."""
-    if run.text_model is None:
-        return None
-    for use in ("validation", "training"):
+    return next(iter(example_sources(run, 1)), None)
+
+
+def example_sources(run: "RunFiles", most: int) -> list[str]:
+    """Find different sources with known symbols in the validation pairs of a run, or else in its training pairs."""
+    found: dict[str, None] = {}
+    for use in ("validation", "training") if run.text_model is not None else ():
         data = run.data(use)
         path, name = data.text("path"), data.text("name")
         for line in task_sources(name) if path is None else lines(Path(path)):
-            source = known_source(line, run.text_model.source)
+            source = known_source(line, run.text_model.source) if run.text_model is not None else None
             if source is not None:
-                return source
-    return None
+                found[source] = None
+            if len(found) == most:
+                return list(found)
+    return list(found)
 
 
 def task_sources(name: str | None) -> list[str]:
@@ -55,7 +61,7 @@ def task_sources(name: str | None) -> list[str]:
     from doldari.errors import DoldariError
 
     try:
-        return [pair.source for pair in task_pairs(name, count=5)] if name in TASKS else []
+        return [pair.source for pair in task_pairs(name, count=10)] if name in TASKS else []
     except DoldariError:  # a package is missing
         return []
 
