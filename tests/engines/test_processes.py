@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import doldari
 from doldari import ConfigError
 from doldari.cli import app
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.history import read_history
 
 pytest.importorskip("torch")
