@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
-    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq, Transformer
     from doldari.training.observer import Observer, Stop
     from doldari.training.trainer import Trainer
 
@@ -60,6 +60,7 @@ __all__ = [
     "Stop",
     "Trainer",
     "TrainingError",
+    "Transformer",
     "UnknownSymbolError",
     "eval_seq2seq",
     "load",
@@ -81,6 +82,7 @@ _HOMES = {
     "PeekySeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",
+    "Transformer": "models",
     "Trainer": "training.trainer",
     "eval_seq2seq": "inference.metrics",
     "load": "inference.predictor",
