@@ -21,8 +21,8 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
-    check_applies,
     check_device,
+    check_model,
     from_table,
     read_toml,
     require_known,
@@ -35,9 +35,6 @@ from doldari.settings import (
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
-
-# Settings that only one type of model has.
-OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        check_applies(self, OF_MODEL)
+        check_model(self)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
@@ -90,11 +87,6 @@ class ModelConfig:
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.model == "transformer" and self.embedding_size % (2 * self.heads) != 0:
-            size, heads = self.embedding_size, self.heads
-            raise ConfigError(
-                "{embedding_size}: must be a multiple of twice {heads}", embedding_size=size, heads=heads
-            )
         if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
@@ -239,12 +231,8 @@ class Config:
     def to_toml(self) -> str:
         """Write what `from_toml` reads."""
         tables = dataclasses.asdict(self)
-        return tomli_w.dumps(
-            {
-                name: {key: value for key, value in table.items() if value is not None}
-                for name, table in tables.items()
-            }
-        )
+        written = {name: {k: v for k, v in table.items() if v is not None} for name, table in tables.items()}
+        return tomli_w.dumps(written)
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""

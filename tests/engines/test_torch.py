@@ -223,7 +223,7 @@ def test_an_ensemble_and_a_budget(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model_class, flags, rate", [(AttentionSeq2seq, {}, 0.01), (Transformer, {"heads": 2}, 0.03)]
+    "model_class, flags, rate", [(AttentionSeq2seq, {}, 0.01), (Transformer, {"heads": 2, "layers": 2}, 0.03)]
 )
 def test_bf16_learns(model_class, flags, rate):
     learner = make_learner(make_model(model_class, flags, np.float32), precision="bf16", learning_rate=rate)

@@ -170,8 +170,8 @@ def test_rows_outside_are_refused(function):
 
 def test_heads_that_do_not_share_out_a_vector_are_refused():
     arguments = arguments_of("attend_heads") | {"weights": np.zeros((3, 3, 4, 5), F4)}
-    with pytest.raises(ValueError, match=r"^queries: expected a multiple of 3, got 8"):
+    with pytest.raises(ValueError, match=r"^queries: expected a multiple of 3$"):
         native.attend_heads(**arguments)
     arguments = arguments_of("rotate") | {name: np.ones((7, 3), F4) for name in ("cosines", "sines")}
-    with pytest.raises(ValueError, match=r"^xs: expected a multiple of 6, got 8"):
+    with pytest.raises(ValueError, match=r"^xs: expected a multiple of 6$"):
         native.rotate(**arguments)
