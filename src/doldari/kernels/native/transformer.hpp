@@ -22,8 +22,8 @@ template <class Real>
 struct AttendHeads {
     Call& call;
     const Real* queries = call.array<const Real>("queries", "N T D");
-    const Real* keys = call.array<const Real>("keys", "Q S D");
-    const Real* values = call.array<const Real>("values", "Q S D");
+    Rows<Real> keys = call.rows<Real>("keys", "Q S D");
+    Rows<Real> values = call.rows<Real>("values", "Q S D");
     const bool* mask = call.optional<const bool>("mask", "Q S");
     const int32_t* rows = call.optional_ids("rows", "N", 'Q');
     const bool* asking = call.optional<const bool>("asking", "N T");

@@ -38,7 +38,8 @@ def attend_heads(
 
         weights = softmax over s of query key_s / sqrt(E);  context = sum over s of weights_s value_s
 
-    queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side.  mask (Q, S) is False at
+    queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side; the rows of keys and of values
+    may lie any distance apart.  mask (Q, S) is False at
     padding, which gets a weight of exactly 0; asking (N, T) is False at queries that are padding, which see nothing;
     causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n], or, where rows is None, at its own.
     Where nothing is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
