@@ -42,10 +42,10 @@ class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
     model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
-    decoder: Literal["plain", "peeky", "attention"] = setting(
+    decoder: Literal["plain", "peeky", "attention", "pointer"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
-        "attention: attends to all encoder states.",
+        "attention: attends to all encoder states; pointer: attends, and can copy source symbols.",
         "Model",
         basic=True,
     )
@@ -73,17 +73,20 @@ class ModelConfig:
     )
     shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder has attention."""
+        return self.decoder in ("attention", "pointer")
+
     def __post_init__(self) -> None:
         check(self)
         check_model(self)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
-                names: dict[str, Any] = {source: None, target: None}
+                names: dict[str, Any] = {"shared_vocabulary": True, source: None, target: None}
                 raise ConfigError(
-                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same",
-                    shared_vocabulary=True,
-                    **names,
+                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same", **names
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
@@ -240,11 +243,8 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        in_model = {item.name for item in dataclasses.fields(ModelConfig)}
-        in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
-        require_known(settings, (*in_model, *in_training), "setting")
-        return dataclasses.replace(
-            self,
-            model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
-            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
-        )
+        tables = [{item.name for item in dataclasses.fields(kind)} for kind in (ModelConfig, TrainingConfig)]
+        require_known(settings, (*tables[0], *tables[1]), "setting")
+        model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
+        changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
+        return dataclasses.replace(self, model=changed[0], training=changed[1])

@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from doldari.arrays import Floats
 from doldari.layers.arguments import check_dtype, check_flag, check_rate, check_rng, check_size
-from doldari.models.seq2seq import Seq2seq, check_ids
+from doldari.models.ids import check_ids
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.transformer_decoder import TransformerDecoder
 from doldari.models.transformer_encoder import TransformerEncoder
 from doldari.models.transformer_layer import cross_weights
@@ -64,7 +65,8 @@ class Transformer(Seq2seq):
             rng=rng,
             dtype=dtype,
         )
-        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)  # type: ignore[arg-type]
+        vocabularies = vocab_size, target_vocab_size
+        self.assemble(encoder, decoder, vocabularies, pad_id, label_smoothing)  # type: ignore[arg-type]
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), as `Seq2seq.attention`.

@@ -91,7 +91,7 @@ class TorchLearner:
     def batch(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> Batch:
         """Bring a part of a batch to the device; the whole batch has so many positions that count."""
         share = torch.tensor(1 / max(1, counted), dtype=self.tensors.values.dtype, device=self.device)
-        return make_batch(x, t, self.model.pad_id, scales, share)
+        return make_batch(x, self.model.read(x), t, self.model.pad_id, scales, share)
 
     def backward(self, batch: Batch) -> None:
         """Add a batch's loss and gradient to the sums."""
