@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doldari.data.copying import reverse_pairs
 from typer.testing import CliRunner
 
 import doldari
