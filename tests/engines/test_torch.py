@@ -17,12 +17,13 @@ from doldari import (
     DotAttentionSeq2seq,
     MissingPackageError,
     PeekySeq2seq,
+    PointerSeq2seq,
     Seq2seq,
     TrainingError,
 )
 from doldari.cli import app
 from doldari.config import TrainingConfig
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.engines.averaging import MovingAverage
 from doldari.engines.numpy import NumpyLearner
 from doldari.inference.beam import beam_search
@@ -38,13 +39,16 @@ from doldari.engines.torch.processes import Processes, check_precision, choose_d
 from doldari.engines.torch.seq2seq import drawn_rows  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
-MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
 FLAGS = [
     (model, {"cell": cell, "layers": layers, "bidirectional": both, "tie": tie})
     for model, cell, layers, both, tie in itertools.product(
         MODELS, ("lstm", "gru"), (1, 2), (False, True), (False, True)
     )
     if not (tie and model is PeekySeq2seq)
+]
+FLAGS += [
+    (PointerSeq2seq, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2}) for cell in ("lstm", "gru")
 ]
 every_model = pytest.mark.parametrize(
     "model_class, flags",
@@ -140,7 +144,7 @@ def test_the_first_steps_take_eps_as_numpys():
 @every_model
 def test_answers(model_class, flags):
     model = make_model(model_class, flags)
-    asked = make_learner(model).asked
+    asked = make_learner(model).inference_model
     x = ragged_ids(np.random.default_rng(1), 1000, 6, V, PAD, shortest=0)
     x[500:] = x[500:, ::-1]  # padding on the left
     np.testing.assert_array_equal(asked.generate(x, START, 7, (START,)), model.generate(x, START, 7, (START,)))
@@ -222,7 +226,7 @@ def test_bf16_learns():
     x, t = make_batch()
     losses = [learner.step(x, t, 5.0).loss for _ in range(60)]
     assert losses[-1] < 0.7 * losses[0]
-    assert learner.asked.generate(x, START, 5).shape == (N, 5)
+    assert learner.inference_model.generate(x, START, 5).shape == (N, 5)
     assert learner.values.dtype == np.float32
 
 

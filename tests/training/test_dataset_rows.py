@@ -3,8 +3,8 @@
 import pytest
 
 import doldari
-from doldari.data.copying import reverse_pairs
 from doldari.data.formats import Columns
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.data import text_pairs
 
 PAIRS = reverse_pairs(60)
@@ -41,6 +41,18 @@ def test_rows_by_name(row, columns):
 def test_features_by_name():
     rows = [{"source": "walk", "target": "walked", "features": "V;PST"}]
     assert list(text_pairs(rows, Columns(1, 2, 3))) == list(text_pairs([("walk", "walked", "V;PST")]))
+
+
+def test_rows_that_come_once():
+    """As Hugging Face's IterableDataset: neither a length nor rows by number."""
+
+    class Rows:
+        def __iter__(self):
+            return ({"source": source, "target": target} for source, target in PAIRS)
+
+    settings = {"hidden_size": 4, "embedding_size": 4, "epochs": 1, "progress": False}
+    ours = doldari.train(Rows(), **settings)
+    assert ours.predict(["abc"]) == doldari.train(PAIRS, **settings).predict(["abc"])
 
 
 def test_training_on_rows():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids
 from doldari.models import Seq2seq
-from doldari.models.asked import Asked
+from doldari.models.inference_model import InferenceModel
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -31,16 +31,20 @@ class Learner(Protocol):
         """Name the weights, give their shapes, and hold what files are made of."""
 
     @property
-    def asked(self) -> Asked:
+    def inference_model(self) -> InferenceModel:
         """Answer as the engine computes; that may be `model`."""
 
     @property
     def values(self) -> Floats:
         """All weights as the flat vector of `model`, brought up to date."""
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Say which rows of a batch of N this process computes: all, if no others train with it."""
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
+        Of several processes each gives its rows of a batch of `whole`, and all take the same step.
         TrainingError where the loss or the gradient is no longer a number, or memory is out.
         """
 
@@ -48,7 +52,7 @@ class Learner(Protocol):
         """Mean loss of a batch, in nats a symbol, without dropout: for validation."""
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Put the moving average, if there is one, in the weights' place, in `model` and `asked`, for a `with` block.
+        """Swap the moving average, if there is one, into `model` and `inference_model` for a `with` block.
 
         In the block `model` is up to date, with or without an average.
         """

@@ -55,7 +55,7 @@ class NumpyLearner:
         dropout_rng: np.random.Generator | None = None,
         average: MovingAverage | None = None,
     ) -> None:
-        self.model, self.asked = model, model
+        self.model, self.inference_model = model, model
         self.optimizer, self.average = optimizer, average
         self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
 
@@ -73,7 +73,11 @@ class NumpyLearner:
         """All weights, as one flat vector that may be written."""
         return self.model.parameters.values
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Compute all rows: there is one process."""
+        return slice(N)
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
         TrainingError where the loss or the gradient is no longer a number.

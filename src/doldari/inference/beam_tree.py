@@ -11,7 +11,7 @@ import numpy as np
 
 from doldari.arrays import Ids
 from doldari.inference.search import Bounds, likeliest
-from doldari.models.asked import Asked
+from doldari.models.inference_model import InferenceModel
 
 MOST_NODES = 2_000
 
@@ -29,7 +29,7 @@ class Node(NamedTuple):
     rank: int | None
 
 
-def beam_tree(model: Asked, xs: Ids, start_id: int, pad_id: int, bounds: Bounds, width: int) -> list[Node]:
+def beam_tree(model: InferenceModel, xs: Ids, start_id: int, pad_id: int, bounds: Bounds, width: int) -> list[Node]:
     """Search the answer to one question xs (1, S), and list every hypothesis that was kept, parents first."""
     longest = int(bounds.longest[0])
     if width > 1 and bounds.usual is not None:

@@ -10,7 +10,7 @@ from doldari.arrays import Ids
 from doldari.config import Engine
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
-from doldari.engines import asked_on
+from doldari.engines import model_on
 from doldari.errors import ConfigError, DataError
 from doldari.inference import answering
 from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
@@ -204,9 +204,9 @@ class Predictor:
 
     def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
         """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
-        decoder = self.text_model.config.decoder
-        if decoder != "attention":
-            raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
+        config = self.text_model.config
+        if not config.attends:
+            raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
             raise DataError("the text is empty")
@@ -244,4 +244,4 @@ def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str 
     engine and device, which are as in training, are what will compute its answers.
     """
     text_model = load_model(model_file(checked_path(path)))
-    return Predictor(text_model._replace(model=asked_on(text_model.model, engine, device)))
+    return Predictor(text_model._replace(model=model_on(text_model.model, engine, device)))

@@ -9,15 +9,15 @@ from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import log_softmax
-from doldari.models.asked import Asked
 from doldari.models.decoder import DecoderState
 from doldari.models.greedy import greedy
+from doldari.models.inference_model import InferenceModel
 
 
 class Ensemble:
     """Models over the same ids: a symbol's score is the mean of the log-probabilities that they give it."""
 
-    def __init__(self, members: Sequence[Asked]) -> None:
+    def __init__(self, members: Sequence[InferenceModel]) -> None:
         self.members = list(members)
         if not self.members:
             raise ValueError("Ensemble: members must be at least one model, got none")
@@ -50,8 +50,7 @@ class Ensemble:
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
-        states = self.encode(xs)
-        N = len(states[0].layers[0].h)
+        states, N = self.encode(xs), len(np.asarray(xs))
         return greedy(self.step, self.select, states, N, start_id, self.pad_id, sample_size, never)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:

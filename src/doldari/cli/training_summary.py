@@ -21,7 +21,7 @@ def describe(run: "Run") -> None:
     features = f", {len(source.features)} features" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
     tell(
-        f"{len(run.x):,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
+        f"{run.pairs:,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
         f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
     )
     for tip in tips(run):
@@ -51,7 +51,7 @@ def look_like_phones(targets: "Sequence[str]") -> bool:
     return short and len(symbols) > 2 * len(targets) and len(symbols) > 4 * len(set(symbols))
 
 
-def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+def example_command(out: Path, pairs: "Sequence[Pair]") -> str:
     """Write the command that asks a model the first source that can be typed."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
     return predict_command(str(out), question)
