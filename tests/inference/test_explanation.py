@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from predictors import SOURCES, make_predictor
 
 from doldari.data.vocabulary import PADDING, START
 from doldari.inference.explanation import explain
 from doldari.layers.softmax_loss import log_softmax
-from predictors import SOURCES, make_predictor
 
 KINDS = [
     {},
