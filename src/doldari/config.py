@@ -259,8 +259,8 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        in_model = {item.name for item in dataclasses.fields(ModelConfig)}
-        in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
+        in_model = [item.name for item in dataclasses.fields(ModelConfig)]
+        in_training = [item.name for item in dataclasses.fields(TrainingConfig)]
         require_known(settings, (*in_model, *in_training), "setting")
         return dataclasses.replace(
             self,

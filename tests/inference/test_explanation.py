@@ -1,4 +1,4 @@
-"""What led to a prediction: steps, attention, states, gates and the tree of the beam, each against what it should be."""
+"""What led to a prediction: steps, attention, states, gates, the tree of the beam, each against what it should be."""
 
 import numpy as np
 import pytest

@@ -7,12 +7,12 @@ from itertools import chain
 import numpy as np
 import pyarrow
 import pytest
+from doldari.data.copying import reverse_pairs
 from pyarrow import parquet
 
 import doldari
 from doldari import ConfigError, DataError, DataWarning, load
 from doldari.config import Config
-from doldari.data.copying import reverse_pairs
 from doldari.data.formats import Columns, Reading
 from doldari.data.shards import Sample, Shards
 from doldari.training.history import read_history

@@ -4,7 +4,7 @@ Each format yields rows, of which the columns say what is what.  The format is t
 name; a file without a tab whose lines are equally long, with `_` at one and the same place, is the chapter's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -15,7 +15,7 @@ from doldari.data.opening import Source
 from doldari.data.pairs import Pair, Pairs, PairsBuilder
 from doldari.data.rows import Rows, chapter_rows, csv_rows, jsonl_rows, listed, looks_like, tab_rows
 from doldari.data.tables import table_rows
-from doldari.errors import ConfigError, DataError, quoted
+from doldari.errors import ConfigError, DataError, and_more, quoted
 
 Format = Literal["tsv", "csv", "jsonl", "chapter", "parquet", "arrow"]
 BY_NAME: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -28,7 +28,7 @@ Places = tuple[int, int, int]  # of source, target and features among a row's ce
 
 
 class Columns(NamedTuple):
-    """Which columns are what: numbers, from 1, or names, which then stand in the first row; features is 0 of none."""
+    """The columns: numbers from 1, or names in the first row; features is 0 if there are none."""
 
     source: int | str = 1
     target: int | str = 2
@@ -62,7 +62,7 @@ def choose_columns(
 
 
 def format_of(path: Path) -> Format | None:
-    """Tell the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
+    """Return the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
     name = path.name.lower()
     for ending in PACKED:
         name = name.removesuffix(ending)
@@ -70,31 +70,30 @@ def format_of(path: Path) -> Format | None:
 
 
 class Faults:
-    """Lines that hold no pair: how many there are, and the number of the first and what is wrong with it."""
+    """Lines without a valid pair: their count, and the first with its number and what is wrong."""
 
     def __init__(self) -> None:
-        self.count, self.first = 0, ""
+        self.count, self.first, self.name = 0, "", ""
 
-    def add(self, number: int, reason: str) -> None:
-        """Count another one."""
+    def add(self, number: int, reason: str, name: str = "") -> None:
+        """Count another one; name is its file, if it is not the first."""
         self.count += 1
         if self.count == 1:
-            self.first = f"{number}: {reason}"
+            self.first, self.name = f"{number}: {reason}", name
 
     def refuse(self, name: str, good: int, hint: str = "") -> None:
         """Refuse a file that has such lines, or no `good` ones either; the hint says what is expected."""
         if self.count:
-            more = f" (and {self.count - 1:,} more lines)" if self.count > 1 else ""
-            raise DataError(f"{name}:{self.first}{more}{hint}")
+            raise DataError(f"{self.name or name}:{self.first}{and_more(self.count - 1, 'line')}{hint}")
         if not good:
             raise DataError(f"{name}: no pairs in it: the file is empty")
 
 
 def read_pairs(path: Path, columns: Columns | None = None, format: Format | None = None) -> Pairs:
-    """Read all pairs of a file; blank lines are passed over.
+    """Read all pairs of a file; blank lines are skipped.
 
     With `columns` a line may have others besides; without, it has two, or of JSON lines the fields source and target.
-    Lines that hold no pair are refused, the first named by its number.
+    DataError, with the number of the first, for lines without a valid pair.
     """
     builder = PairsBuilder()
     with Source(path) as source:
@@ -144,7 +143,7 @@ def field_names(columns: Columns) -> list[str]:
 
 
 def read_parallel(sources: Path, targets: Path) -> Pairs:
-    """Read two files that have a source and its target on the same line; what is blank in both is passed over.
+    """Read two files with a source and its target on the same line; lines blank in both are skipped.
 
     A tab is text.  DataError if one has more lines.
     """
@@ -160,7 +159,8 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
             if not source.strip() and not target.strip():
                 continue
             if not source.strip() or not target.strip():
-                bad.add(number, f"the {'target' if source.strip() else 'source'} is empty")
+                blank, name = ("target", second.name) if source.strip() else ("source", first.name)
+                bad.add(number, f"the {blank} is empty", name)
                 continue
             builder.add(source, target, number)
         if counts[0] != counts[1]:
@@ -187,9 +187,9 @@ def good_pairs(rows: Rows, columns: Columns | None, name: str, separator: str) -
 
 
 def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
-    """Number the columns; of names that is where they stand in the first row, which is taken from rows.
+    """Return the columns' numbers; names are looked up in the first row, which is consumed.
 
-    ConfigError where one is not there.
+    ConfigError for a name that is not there.
     """
     names: list[str] = []
     number = 0
@@ -207,7 +207,7 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 
 
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
-    """Take a pair from a row's cells, of which there are no others if `exact`; or say why there is none."""
+    """Return the pair in a row's cells, or what is wrong; `exact` allows no further cells."""
     if exact and len(cells) != 2:
         what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2 ..."
         return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
@@ -233,9 +233,13 @@ def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -
     return Pair(f"{source}\t{features}", target)
 
 
-def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest."""
-    source_width = max(len(pair.source) for pair in pairs)
-    target_width = max(len(pair.target) for pair in pairs)
-    for source, target in pairs:
+def chapter_lines(make: Callable[[], Iterable[Pair]]) -> Iterator[str]:
+    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest.
+
+    The pairs are made twice, once to measure and once to write, so that they need not be held in memory.
+    """
+    source_width = target_width = 0
+    for source, target in make():
+        source_width, target_width = max(source_width, len(source)), max(target_width, len(target))
+    for source, target in make():
         yield f"{source:<{source_width}}_{target:<{target_width}}"

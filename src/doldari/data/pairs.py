@@ -101,18 +101,18 @@ class Pairs(Sequence[Pair]):
         return f"<{len(self):,} pairs of {' and '.join(origin.name for origin in self.origins)}>"
 
     def place(self, index: int) -> str:
-        """Say where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
+        """Return where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
         name, _, size, _ = self.origins[0]
         if size is None:
             return f"{name}[{self.line(index) - 1}]" if name == PYTHON else name
         return f"{name}:{self.line(index)}"
 
     def line(self, index: int) -> int:
-        """Tell the number of a pair's line."""
+        """Return the number of a pair's line."""
         return int(self.lines[self.rows[index]])
 
     def longest_bytes(self) -> NDArray[np.int64]:
-        """Tell how many bytes the longer text of each pair has, a source's features included: (n,)."""
+        """Return how many bytes the longer text of each pair has, a source's features included: (n,)."""
         lengths: NDArray[np.int64] = np.diff(self.bounds).reshape(-1, 2).max(axis=1)[self.rows].astype(np.int64)
         return lengths
 
@@ -163,13 +163,13 @@ def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]:
 
 
 def have_features(pairs: Iterable[Pair]) -> bool:
-    """Say whether a tab in a source stands before its features: of pairs from Python if there is any."""
+    """Return whether a tab in a source stands before its features: of pairs from Python if there is any."""
     known: bool | None = getattr(pairs, "has_features", None)
     return any("\t" in pair.source for pair in pairs) if known is None else known
 
 
 class Texts:
-    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
+    """The texts of some sides of pairs (0 sources, 1 targets), without features, decoded at each iteration."""
 
     def __init__(self, pairs: Iterable[Pair], *sides: int) -> None:
         self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)

@@ -10,7 +10,7 @@ from doldari.data.lines import LONGEST
 from doldari.errors import quoted
 
 Numbered = Iterator[tuple[int, str]]
-# A line's number and its cells; or, in place of these, why it holds none.
+# A line's number, and its cells or, for an invalid line, the reason.
 Rows = Iterator[tuple[int, Sequence[str] | str]]
 
 
@@ -104,7 +104,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def looks_like(text: str) -> str:
-    """Say what a line without the separator looks like, if it does."""
+    """Describe what a line without the separator looks like, if it does."""
     if text.lstrip().startswith("{") and text.rstrip().endswith("}"):
         return " (JSON lines? --format jsonl)"
     if "\t" in text:

@@ -1,4 +1,4 @@
-"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+"""Encoder, decoder and loss joined into one model (chapter 7.3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,9 +42,10 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
-    batch_factor = 1  # of batches when it is asked
+    batch_factor = 1  # of batches in inference
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
+    places = False  # whether a symbol's vector says where it stands
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -96,6 +98,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -174,7 +177,7 @@ class Seq2seq:
         return scores[:, 0], state
 
     def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
-        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        """Select rows of a state, as `DecoderState.select`, with which a search continues."""
         return state.select(rows)
 
     def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
@@ -197,7 +200,7 @@ class Seq2seq:
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+        """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
         Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
         TypeError if the decoder has no attention.
@@ -252,4 +255,5 @@ class PointerSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
 
     decoder_class = PointerDecoder
+    places = True  # without, what had been copied was copied again, or left out
     embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)

@@ -23,7 +23,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
     """Train a run to its end; the files, and at the end the run, hold the model of the best epoch.
 
     If it was stopped before, False is returned, and a model that has not seen one whole epoch is kept as it stands.
-    If the loss is no longer a number, TrainingError is raised.
+    Raises TrainingError if the loss becomes NaN or infinite.
     """
     files.started(run)
     observer.started(run)
@@ -85,7 +85,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
 
 
 def is_stopped(run: Run, stop: Stop) -> bool:
-    """Tell whether this process, or any that trains with it, was asked to stop; then it was too."""
+    """Return whether this process, or any that trains with it, was asked to stop; then it was too."""
     if run.learner.agreed(stop.signal is not None):
         stop.signal = stop.signal or signal.SIGTERM
     return stop.signal is not None

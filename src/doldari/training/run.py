@@ -63,7 +63,7 @@ class SharingPredictor(Predictor):
 
 @dataclass
 class Run:
-    """A model in training: what it learns from, what it is validated with, and how it went so far.
+    """A model in training: its training and validation data, and its history so far.
 
     x and t are all questions and answers to train on; of a stream the first few.
     """
@@ -81,7 +81,7 @@ class Run:
     clock: Clock = time.perf_counter
     member: int = 1  # of an ensemble
     directory: RunDirectory | None = None
-    new_symbols: tuple[int, int] | None = None  # of each side, where training goes on from another model
+    new_symbols: tuple[int, int] | None = None  # of each side, when fine-tuning
     budget: Budget | None = None
     position: Position = field(default_factory=Position)
     history: list[Epoch] = field(default_factory=list)
@@ -231,7 +231,7 @@ class Run:
 
     @contextmanager
     def best_in_model(self) -> Iterator[None]:
-        """Put the best epoch's weights, of which there are some, into the model for as long as the block runs."""
+        """Load the best epoch's weights into the model during the block; there must be a best epoch."""
         values = self.learner.model.parameters.values
         before = values.copy()
         values[...] = self.best_weights
@@ -241,6 +241,6 @@ class Run:
             values[...] = before
 
     def use_best(self) -> None:
-        """Put the best epoch's weights in the place of the last ones."""
+        """Replace the last weights by those of the best epoch."""
         if self.best_weights is not None:
             self.learner.values[...] = self.best_weights

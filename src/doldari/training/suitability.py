@@ -1,6 +1,6 @@
-"""Whether pairs can be trained on: long ones are left out or refused, and what cannot work is said beforehand.
+"""Checks before training: long pairs are dropped or refused, and settings that cannot work are warned about.
 
-What is said is a DataWarning, which whoever starts a training shows in a line; none of them ends it.
+All warnings are DataWarnings, which the interface prints; none ends the training.
 """
 
 import warnings
@@ -16,11 +16,11 @@ from doldari.errors import DataError, DataWarning, level_of_caller
 from doldari.training.data import TrainingData
 from doldari.training.run import Run
 
-# Symbols of a text that is trained on unasked.  Attention takes memory as the product of both lengths: 100 MB here.
+# Maximum symbols of a text without --max-length.  Attention takes memory as the product of both lengths: 100 MB here.
 LONGEST = 5_000
 EXPANSION = 18  # code points that one becomes at most in any normalisation form
 SHOWN = 10  # line numbers that are listed
-EPOCHS = 5  # as few as a training has if nobody says how many
+EPOCHS = 5  # the fewest that a training has by default
 FEW = 20  # pairs, among which chance may look like anything
 
 
@@ -39,7 +39,7 @@ def suitable(data: TrainingData, config: Config) -> TrainingData:
 
 
 def within_length(pairs: Pairs, config: Config) -> Pairs:
-    """Leave out the pairs of which source or target has more than max_length symbols, and warn of them.
+    """Drop the pairs whose source or target has more than max_length symbols, with a warning.
 
     Symbols are those of each side's kind; of subwords, which are not known yet, characters.  Without max_length,
     pairs of more than LONGEST are refused with DataError.

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from doldari.engines.torch.parameters import Named
+from doldari.layers.places import SCALE
 
 
 class State(NamedTuple):
@@ -129,6 +130,14 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
         scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
         weights = scores.softmax(dim=2) * mask[:, None]  # where all is padding, nothing is looked at
     return weights @ values, weights
+
+
+def placed(places: Tensor, W: Tensor) -> Tensor:
+    """Make the vectors (..., D) of places (...) that are added to those of an embedding W (V, D), as `sinusoids`."""
+    D = W.shape[1]
+    wavelengths = 1e4 ** (-torch.arange(0, D, 2, dtype=torch.float64, device=W.device) / D)
+    angles = places[..., None] * wavelengths
+    return (SCALE * torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :D]).to(W.dtype)
 
 
 def point(scores: Tensor, gates: Tensor, weights: Tensor, ids: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class TorchLearner:
                 self.compute(self.batch(x[rows], t[rows], [scale[rows] for scale in scales], counted))
 
     def batch(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> Batch:
-        """Bring a part of a batch to the device; the whole batch has so many positions that count."""
+        """Move a part of a batch to the device; positions is the number of unmasked ones in the whole batch."""
         share = torch.tensor(1 / max(1, counted), dtype=self.tensors.values.dtype, device=self.device)
         return make_batch(x, self.model.read(x), t, self.model.pad_id, scales, share)
 
@@ -145,7 +145,7 @@ class TorchLearner:
         }
 
     def counters(self) -> dict[str, Any]:
-        """Give what else training changes, as plain numbers for JSON."""
+        """Return the other state of training, as plain numbers for JSON."""
         return {
             "optimizer_steps": self.optimizer.steps,
             "learning_rate": self.optimizer.learning_rate,
@@ -154,7 +154,7 @@ class TorchLearner:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
-        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        """Restore what `arrays` and `counters` returned; KeyError or ValueError where they do not fit."""
         for kind, vector in self.vectors().items():
             values = np.empty(len(vector), self.model.parameters.values.dtype)
             for name, view in self.model.parameters.views(values).items():
@@ -174,11 +174,11 @@ class TorchLearner:
         return self.processes.gather([work(list(items[self.processes.rank :: self.processes.count]))], len(items))
 
     def agreed(self, wish: bool) -> bool:
-        """Tell whether any process has this wish."""
+        """Return whether any process has this wish."""
         return self.processes.any(wish)
 
     def facts(self) -> dict[str, Any]:
-        """Say what computes."""
+        """Describe what computes."""
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
         return {
             "name": f"torch {torch.__version__}",

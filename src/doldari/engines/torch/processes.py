@@ -60,7 +60,7 @@ class Processes:
                 distributed.all_reduce(vector)
 
     def any(self, wish: bool) -> bool:
-        """Tell whether any process has this wish."""
+        """Return whether any process has this wish."""
         if self.count == 1:
             return wish
         wishes = torch.tensor([float(wish)])

@@ -135,7 +135,7 @@ public:
         return length;
     }
 
-    /// Refuse arguments that nobody asked for.
+    /// Raise an error for unexpected arguments.
     void finish() const {
         if (taken_ == positional_.size() + named_.size()) return;
         throw nanobind::type_error(("expected " + std::to_string(taken_) + " arguments").c_str());
