@@ -41,11 +41,11 @@ def test_steps_have_the_models_distributions(settings):
 @pytest.mark.parametrize("settings", KINDS, ids=str)
 def test_attention_is_that_of_attend(settings):
     predictor = make_predictor(**settings)
-    found = explain(predictor.text_model, "abba", beam=3)
+    found = explain(predictor.text_model, "abba")
     rows = [step["attention"] for step in found["steps"]]
     if predictor.text_model.config.attends:
-        assert np.allclose(rows, predictor.attention("abba", beam=3).weights, atol=1e-4)
-        assert [step["output"]["symbol"] for step in found["steps"]] == predictor.attention("abba", beam=3).answer
+        assert np.allclose(rows, predictor.attention("abba").weights, atol=1e-4)
+        assert [step["output"]["symbol"] for step in found["steps"]] == predictor.attention("abba").answer
     else:
         assert rows == [None] * len(rows)
 
