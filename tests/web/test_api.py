@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import warnings
 
 import pytest
@@ -210,12 +211,12 @@ def test_requests_that_wait_are_predicted_together(folder):
         threads = [threading.Thread(target=ask, args=(0, ["a"]))]
         threads[0].start()
         while not slow.calls:
-            pass
+            time.sleep(0.001)
         for number, texts in enumerate([["ab"], ["q"], ["ba", "c"], ["abba"]], start=1):
             threads.append(threading.Thread(target=ask, args=(number, texts)))
             threads[-1].start()
             while worker.queue.qsize() < number:
-                pass
+                time.sleep(0.001)
         assert client.get("/healthz").json()["waiting"] == 4  # it answers while the worker works
         slow.go.set()
         for thread in threads:
