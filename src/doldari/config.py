@@ -21,8 +21,8 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
-    check_applies,
     check_device,
+    check_model,
     from_table,
     read_toml,
     require_known,
@@ -35,9 +35,6 @@ from doldari.settings import (
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
-
-# Settings that only one type of model has.
-OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +80,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        check_applies(self, OF_MODEL)
+        check_model(self)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
@@ -93,11 +90,6 @@ class ModelConfig:
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.model == "transformer" and self.embedding_size % (2 * self.heads) != 0:
-            size, heads = self.embedding_size, self.heads
-            raise ConfigError(
-                "{embedding_size}: must be a multiple of twice {heads}", embedding_size=size, heads=heads
-            )
         if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
@@ -259,11 +251,8 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        in_model = [item.name for item in dataclasses.fields(ModelConfig)]
-        in_training = [item.name for item in dataclasses.fields(TrainingConfig)]
-        require_known(settings, (*in_model, *in_training), "setting")
-        return dataclasses.replace(
-            self,
-            model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
-            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
-        )
+        tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
+        require_known(settings, (*tables[0], *tables[1]), "setting")
+        model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
+        changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
+        return dataclasses.replace(self, model=changed[0], training=changed[1])

@@ -14,6 +14,8 @@ from doldari.errors import ConfigError, brief
 
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 MOST_BYTES = 20_000  # limit for a settings file, which takes 1,000; tomllib needs up to a second for this many
+# Settings of a model that only one type of model has.
+OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
 
 
 Group = Literal["Data", "Model", "Training", "Regularisation", "Output"]
@@ -137,14 +139,17 @@ def plain_number(value: Any, kind: type[Any]) -> Any:
     return value
 
 
-def check_applies(config: Any, models: dict[str, tuple[str, ...]]) -> None:
-    """Refuse a setting that only other models than `config.model` have; models names those of each."""
+def check_model(config: Any) -> None:
+    """Refuse settings that only other types of model than `config.model` have, and heads that do not fit."""
     defaults = {item.name: item.default for item in dataclasses.fields(config)}
-    for model, names in models.items():
+    for model, names in OF_MODEL.items():
         for name in names if model != config.model else ():
             value = getattr(config, name)
             if value != defaults[name]:
                 raise ConfigError(f"{{{name}}}: needs {{model}}", **{name: value, "model": model})
+    if config.model == "transformer" and config.embedding_size % (2 * config.heads) != 0:
+        sizes = {"embedding_size": config.embedding_size, "heads": config.heads}
+        raise ConfigError("{embedding_size}: must be a multiple of twice {heads}", **sizes)
 
 
 def check_range(name: str, value: float, at_least: float | None, below: float) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doldari.data.copying import reverse_pairs
 from typer.testing import CliRunner
 
 import doldari
 from doldari import ConfigError
 from doldari.cli import app
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.history import read_history
 
 pytest.importorskip("torch")

@@ -15,6 +15,7 @@ from doldari import ConfigError, DataError, DataWarning, load
 from doldari.config import Config
 from doldari.data.formats import Columns, Reading
 from doldari.data.shards import Sample, Shards
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.history import read_history
 from doldari.training.observer import Observer, Stop
 from doldari.training.read_shards import read_stream, shard_paths

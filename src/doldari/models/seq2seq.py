@@ -107,23 +107,17 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)
+        self.assemble(encoder, decoder, (vocab_size, target_vocab_size), pad_id, label_smoothing)
 
     def assemble(
-        self,
-        encoder: Encoder,
-        decoder: Decoder,
-        vocab_size: int,
-        target_vocab_size: int,
-        pad_id: int | None,
-        label_smoothing: float,
+        self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float
     ) -> None:
-        """Join the parts into the model, all of their parameters in one vector."""
+        """Join the parts, of vocabularies of these sizes, into the model, all of their parameters in one vector."""
         if pad_id is not None:
-            check_id(f"{type(self).__name__}: pad_id", pad_id, min(vocab_size, target_vocab_size))
+            check_id(f"{type(self).__name__}: pad_id", pad_id, min(sizes))
         self.encoder, self.decoder = encoder, decoder
-        self.vocab_size, self.target_vocab_size, self.pad_id = vocab_size, target_vocab_size, pad_id
-        self.loss = TimeSoftmaxWithLoss(label_smoothing)
+        (self.vocab_size, self.target_vocab_size), self.pad_id = sizes, pad_id
+        self.loss = TimeSoftmaxWithLoss(smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
         )
