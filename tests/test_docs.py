@@ -40,6 +40,8 @@ NOT_RUN = {
     "hf auth login": "needs an account",
     "doldari push": "publishes a model; tests/test_hub.py does, on a small server",
     "doldari predict hf://": "needs the Hub; tests/test_hub.py loads a model from a small server",
+    "doldari serve": "serves pages until it is stopped; tests/web does",
+    "curl -d": "asks such a server",
     "tensorboard --logdir": "serves pages until it is stopped",
     "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
 }

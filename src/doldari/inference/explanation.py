@@ -88,7 +88,8 @@ def explain(
             step["forced"] = t < len(forced)
         symbols = model.source.spell(text)
         reading = list(range(len(symbols)))[:: -1 if model.config.reverse else 1]
-        inner = model.model if isinstance(model.model, Seq2seq) else None
+        recurrent = model.config.model == "recurrent"
+        inner = model.model if recurrent and isinstance(model.model, Seq2seq) else None
         best = as_answer(model, text, answer if forced else found[0], unknown)
         answers = different([best, *(as_answer(model, text, one, unknown) for one in found)])
         return [
@@ -151,7 +152,7 @@ def walked(
 
 def add_attention(model: TextModel, xs: Ids, read: Sequence[int], steps: list[dict[str, Any]]) -> None:
     """Add to each step where the model looked, if it has attention, in the order of the text."""
-    if model.config.decoder != "attention":
+    if not model.config.attends:
         return
     weights = model.model.attention(xs, pad([read], PADDING))[0]
     if model.config.reverse:
