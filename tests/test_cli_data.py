@@ -369,3 +369,25 @@ def test_lines_that_end_with_carriage_returns_are_answered_one_by_one(cli, model
     expected = cli("predict model aa bb").out
     Path("cr.txt").write_bytes(b"aa\rbb\r")
     assert cli("predict model --input cr.txt").out == expected
+
+
+def test_splits_by_lemma_and_the_words_that_both_files_know(cli, tmp_path):
+    rows = [f"w{n % 20}\tw{n % 20}{'x' * (n // 20)}\tV;{n // 20}\n" for n in range(60)]
+    Path("all.tsv").write_text("".join(rows))
+    Path("some.tsv").write_text("".join([*rows[40:], "new\tnew\tV;0\n"]))
+    train = f"train all.tsv --features-column 3 --split-by lemma {QUICK}"
+    assert cli(f"{train} --out run").code == 0
+    assert "(a tenth of the lemmas is held out)" in cli("show run").out
+    known = "with a source (lemma) that all.tsv has with other features: 20 pairs"
+    assert known in cli("stats all.tsv --validation some.tsv --features-column 3").out.splitlines()
+    evaluated = cli("evaluate run some.tsv --training all.tsv --unknown unknown --json").out
+    assert json.loads(evaluated)["leaks"] == {"pairs": 20, "sources": 0, "lemmas": 20}
+    for option, message in (
+        ("--validation some.tsv", "--split-by lemma, --validation: cannot be combined; these pairs"),
+        ("--features-column 2 --target-column 3 --split-by source", ""),
+    ):
+        done = cli(f"{train} --out {len(message)} {option}")
+        assert (done.code != 0, message in done.err) == (bool(message), True)
+    Path("plain.tsv").write_text(letters())
+    refused = cli(f"train plain.tsv --split-by lemma {QUICK}")
+    assert refused.err.startswith("error: --split-by lemma: the lemma is the source without its features")

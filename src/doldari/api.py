@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from doldari.data.formats import Format, Reading, choose_columns
+from doldari.data.pairs import SplitBy
 from doldari.display import draw_run, run_curves
 from doldari.errors import level_of_caller
 from doldari.inference.metrics import Evaluation
@@ -32,6 +33,7 @@ def train(
     source_column: int | str | None = None,
     target_column: int | str | None = None,
     features_column: int | str | None = None,
+    split_by: SplitBy | None = None,
     format: Format | None = None,
     count: int | None = None,
     digits: int | None = None,
@@ -44,8 +46,10 @@ def train(
 
     data are pairs, source and target, or triples with the source's features behind them; or a file's path, two of
     parallel files, or a built-in task's name.  Columns are numbers from 1, or names.  Without `validation`, which is
-    given likewise, a tenth of the sources is held out, with all of their pairs.  settings are those of the command
-    line, with underscores: `hidden_size=512`, `budget="5m"`.
+    given likewise, a tenth of the sources is held out, with all of their pairs; split_by="lemma" holds out a tenth of
+    the sources without their features, so that no held-out word is trained on in another form.
+
+    settings are those of the command line, with underscores: `hidden_size=512`, `budget="5m"`.
 
     out is the run's directory, with the files that `doldari train` leaves; without it nothing is kept but the model.
     resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
@@ -64,6 +68,7 @@ def train(
         data=data,
         validation=validation,
         reading=Reading(choose_columns(source_column, target_column, features_column), format, count, digits),
+        split_by=split_by,
         settings=settings,
         recipe=recipe,
         start_from=start_from,

@@ -49,7 +49,7 @@ def stats(
     ends of texts and swapped columns are reported.
     """
     from doldari.data import load_pairs
-    from doldari.data.leaks import find_leaks
+    from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.statistics import column_warnings, statistics
 
     reading = reading_of(source_column, target_column, features_column, format)
@@ -65,6 +65,9 @@ def stats(
         leaks = find_leaks(pairs, others)
         with_other = f"{len(leaks.sources):,} sources with another target"
         stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} pairs; and {with_other}")
+        if others.has_features:
+            known = len(known_lemmas(pairs, others))
+            stdout.print(f"with a source (lemma) that {name_of(pairs)} has with other features: {known:,} pairs")
         for side in ("source", "target"):
             new = sorted(getattr(other, side).symbols.keys() - getattr(counted, side).symbols.keys())
             stdout.print(f"{side} symbols not in {name_of(pairs)}: {alphabet(new) or 'none'}")

@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -54,6 +54,17 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    split_by: Annotated[
+        Literal["source", "lemma"] | None,
+        typer.Option(
+            metavar="source|lemma",
+            help="Without --validation, what training and validation pairs must not share. source: source and "
+            "features; lemma: the source alone, so that no validation word is seen in training in another form.",
+            show_default="source",
+            rich_help_panel="Data",
+            hidden=True,
+        ),
+    ] = None,
     format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
@@ -116,6 +127,7 @@ def train(
         data=data or None,
         validation=validation,
         reading=reading_of(source_column, target_column, features_column, format, count, digits),
+        split_by=split_by,
         settings={name: value for name, value in settings.items() if value is not None},
         recipe=recipe,
         config=config,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from doldari.data import TASKS, load_pairs
 from doldari.data.formats import Columns, Reading, field_names
 from doldari.data.leaks import find_leaks
 from doldari.data.opening import Origin
-from doldari.data.pairs import PYTHON, Pairs, split_pairs, text_hashes
+from doldari.data.pairs import PYTHON, Pairs, SplitBy, split_pairs, text_hashes
 from doldari.data.rows import listed
 from doldari.data.statistics import column_warnings
 from doldari.errors import ConfigError, DataError, DataWarning, brief, level_of_caller, quoted
@@ -39,7 +39,8 @@ class TrainingData(NamedTuple):
 
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
-        split = "a tenth of the sources is held out" if self.reading["split"] else None
+        what = f"{self.reading.get('split_by', 'source')}s"
+        split = f"a tenth of the {what} is held out" if self.reading["split"] else None
         both = zip(("training", "validation"), self.origins, (self.training, self.validation), strict=True)
         return [{"use": use} | origin._asdict() | counts(pairs) | {"split": split} for use, origin, pairs in both]
 
@@ -62,10 +63,17 @@ class TrainingData(NamedTuple):
                 )
 
 
-def read_training_data(data: Texts, validation: Texts | None = None, reading: Reading | None = None) -> TrainingData:
+def read_training_data(
+    data: Texts,
+    validation: Texts | None = None,
+    reading: Reading | None = None,
+    split_by: SplitBy | None = None,
+) -> TrainingData:
     """Read pairs, and those to validate with; without any, hold out a tenth of the sources, with all of their pairs.
 
-    Both may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
+    By lemma it is a tenth of the sources without their features, so that no held-out word is trained on in another
+    form: the honest figure for words that are new (Goldman et al. 2022).  Both data
+    may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
     `load_pairs`; a DataWarning where columns look swapped, or a first line like a header.
     """
     reading = reading or Reading()
@@ -74,10 +82,12 @@ def read_training_data(data: Texts, validation: Texts | None = None, reading: Re
         "data": place_of(data),
         "validation": None if validation is None else place_of(validation),
         "split": validation is None,
+        "split_by": split_by or "source",
     } | dataclasses.asdict(reading)
+    check_split(split_by, validation, pairs)
     if validation is None:
         try:
-            training, held_out = split_pairs(pairs)
+            training, held_out = split_pairs(pairs, by=split_by or "source")
         except DataError as error:
             raise DataError(f"{origin_of(pairs).name}: {error}") from error
         return TrainingData(training, held_out, record)
@@ -98,7 +108,28 @@ def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | 
         raise ConfigError("the run was trained on pairs that were not in a file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
     as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
-    return read_training_data(texts, held_out, as_then)
+    return read_training_data(texts, held_out, as_then, reading.get("split_by") if reading["split"] else None)
+
+
+def check_split(split_by: SplitBy | None, validation: Texts | None, pairs: Pairs) -> None:
+    """Refuse, as ConfigError, a kind of split where nothing is split, or where no source has features."""
+    if split_by is None:
+        return
+    if split_by not in get_args(SplitBy):
+        raise ConfigError(f"{{split_by}}: must be one of {', '.join(get_args(SplitBy))}", split_by=split_by)
+    if validation is not None:
+        raise ConfigError(
+            "{split_by}, {validation}: cannot be combined; these pairs are split already",
+            split_by=split_by,
+            validation=None,
+        )
+    if split_by == "lemma" and not pairs.has_features:
+        raise ConfigError(
+            "{split_by}: the lemma is the source without its features, and these pairs have none; give "
+            "{features_column}",
+            split_by=split_by,
+            features_column="COLUMN",
+        )
 
 
 def read_texts(texts: Texts, reading: Reading) -> Pairs:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from doldari.config import Config, ModelConfig, TrainingConfig
 from doldari.data.formats import Reading
+from doldari.data.pairs import SplitBy
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
 from doldari.run_files import CONFIG_FILE, RECORD_FILE
@@ -35,6 +36,7 @@ class Request:
     data: Texts | None = None
     validation: Texts | None = None
     reading: Reading = field(default_factory=Reading)
+    split_by: SplitBy | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: str | None = None
     config: Path | None = None
@@ -82,7 +84,7 @@ def new_plan(request: Request, data: Texts) -> Plan:
         base = load_base(Path(request.start_from))
         besides = settings_besides(base, settings)
         config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
-    read = read_training_data(data, request.validation, request.reading)
+    read = read_training_data(data, request.validation, request.reading, request.split_by)
     return Plan(config, read, request.command, base)
 
 
@@ -105,6 +107,7 @@ def refuse_besides_resume(request: Request) -> None:
         "recipe": request.recipe,
         "config": request.config,
         "start_from": request.start_from,
+        "split_by": request.split_by,
     }
     for name, value in (given | vars(request.reading)).items():
         if value is not None:
