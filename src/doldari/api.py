@@ -49,7 +49,9 @@ def train(
     given likewise, a tenth of the sources is held out, with all of their pairs; split_by="lemma" holds out a tenth of
     the sources without their features, so that no held-out word is trained on in another form.
 
-    settings are those of the command line, with underscores: `hidden_size=512`, `budget="5m"`.
+    recipe names the settings to start from; without it, they are those of the built-in task, or of the recipe that
+    suits the pairs: it is printed with its reason, and stands in run.json.  settings are those of the command line,
+    with underscores, and change the recipe's: `hidden_size=512`, `budget="5m"`.
 
     out is the run's directory, with the files that `doldari train` leaves; without it nothing is kept but the model.
     resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
@@ -79,6 +81,8 @@ def train(
     if observer is None:
         observer = LiveCurve() if progress else Observer()
     with planned(request) as (plan, directory):
+        if isinstance(observer, LiveCurve) and plan.recipe is not None and plan.recipe.why is not None:
+            print(plan.recipe, file=sys.stderr)
         trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:
             for run in trained.runs:

@@ -48,14 +48,18 @@ def stats(
     Lengths are in characters (code points) and in words (separated by white space).  Duplicates, leaks, blanks at the
     ends of texts and swapped columns are reported.
     """
-    from doldari.data import load_pairs
+    from doldari.data import TASKS, load_pairs
     from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.statistics import column_warnings, statistics
+    from doldari.data.traits import traits
+    from doldari.recipes.choice import choose
 
     reading = reading_of(source_column, target_column, features_column, format)
     pairs = load_pairs(data, reading)
     counted = statistics(pairs)
     stdout.print(report(pairs, counted))
+    if data[0] not in TASKS:
+        stdout.print(f"train would choose {choose(traits(pairs))}")
     for warning in column_warnings(pairs):
         warn(warning)
     if validation is not None:

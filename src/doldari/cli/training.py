@@ -73,7 +73,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help=f"Proven settings for a kind of task: {', '.join(RECIPES)}.",
-            show_default="that of the built-in task, or general",
+            show_default="chosen by the data",
             rich_help_panel="Training",
         ),
     ] = None,

@@ -6,17 +6,20 @@ Either it starts anew, from settings and data, or goes on with a run that was st
 import dataclasses
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from doldari.config import Config, ModelConfig, TrainingConfig
+from doldari.data import TASKS
 from doldari.data.formats import Reading
-from doldari.data.pairs import SplitBy
+from doldari.data.pairs import Pairs, SplitBy
+from doldari.data.traits import traits
 from doldari.errors import ConfigError
 from doldari.recipes import RECIPES, load_recipe
+from doldari.recipes.choice import Choice, choose
 from doldari.run_files import CONFIG_FILE, RECORD_FILE
 from doldari.settings import from_table, with_todays_names
 from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
@@ -47,13 +50,17 @@ class Request:
 
 
 class Plan(NamedTuple):
-    """Settings, data, the command that asked, the model to start from if any, and whether a run is gone on with."""
+    """Settings, data, the command that asked, the model to start from if any, and whether a run is gone on with.
+
+    recipe is the one that the settings are from; None where they are from a file, a model or a run.
+    """
 
     config: Config
     data: TrainingData
     command: list[str]
     base: Base | None = None
     resume: bool = False
+    recipe: Choice | None = None
 
 
 @contextmanager
@@ -78,24 +85,51 @@ def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
 def new_plan(request: Request, data: Texts) -> Plan:
     """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
     settings = with_todays_names(request.settings, ModelConfig, TrainingConfig)
-    if request.start_from is None:
-        base, config = None, choose_settings(data, request.recipe, request.config, settings)
-    else:
+    base, choice = None, None
+    if request.start_from is not None:
         base = load_base(Path(request.start_from))
         besides = settings_besides(base, settings)
         config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
+    elif request.recipe or request.config or any(name in TASKS for name in file_names(data) or ()):
+        config = choose_settings(data, request.recipe, request.config, settings)
+        choice = None if request.config else Choice(recipe_of(data, request.recipe))
+    else:
+        check_settings(settings)
     read = read_training_data(data, request.validation, request.reading, request.split_by)
-    return Plan(config, read, request.command, base)
+    if base is None and choice is None and request.config is None:
+        choice, config = chosen_for(read.training, settings)
+    return Plan(config, read, request.command, base, recipe=choice)
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Refuse, before data are read, settings that go with no recipe that may be chosen for them."""
+    for recipe in ("inflection", "g2p", "translation"):
+        with suppress(ConfigError):
+            load_recipe(recipe).replace(**settings)
+            return
+    load_recipe("general").replace(**settings)
+
+
+def chosen_for(pairs: Pairs, settings: dict[str, Any]) -> tuple[Choice, Config]:
+    """Choose the recipe that suits the pairs; or, where the settings given do not go with it, the defaults."""
+    choice = choose(traits(pairs))
+    try:
+        return choice, load_recipe(choice.recipe).replace(**settings)
+    except ConfigError:
+        why = f"{choice.recipe}, which would suit the data, does not go with the options given"
+        return Choice("general", why), load_recipe("general").replace(**settings)
+
+
+def recipe_of(data: Texts, given: str | None) -> str:
+    """Name the recipe that was given, or that of a built-in task, or general."""
+    return given or next((name for name in file_names(data) or () if name in RECIPES), "general")
 
 
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
-    """Take the settings of a recipe or a file, or those that suit the data, and change what is given."""
+    """Take the settings of a recipe or a file, or of a built-in task, and change what is given."""
     if recipe is not None and path is not None:
         raise ConfigError("{recipe}, {config}: give one of the two", recipe=recipe, config=path)
-    if path is not None:
-        base = Config.from_toml(path)
-    else:
-        base = load_recipe(recipe or next((name for name in file_names(data) or () if name in RECIPES), "general"))
+    base = load_recipe(recipe_of(data, recipe)) if path is None else Config.from_toml(path)
     return base.replace(**settings)
 
 
