@@ -46,7 +46,7 @@ def tips(run: "Run") -> Iterator[str]:
         yield "--target-symbols whitespace tokenizes targets at spaces; see also --recipe g2p"
 
 
-def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+def example_command(out: Path, pairs: "Sequence[Pair]") -> str:
     """Write the command that asks a model the first source that can be typed."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
     return predict_command(str(out), question)
