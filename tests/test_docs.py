@@ -1,15 +1,20 @@
-"""Every command of the README and of docs/ is run here, on small data, or stands among those that are not, with the reason."""
+"""Every command of the README and of docs/ is run here, on small data, or is listed as not run, with the reason."""
 
 import importlib.util
+import io
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
+
+from doldari.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,6 +32,7 @@ NOT_RUN = {
     ". .venv": "enters an environment",
     "mypy": "CI does it",
     "export MASTER_ADDR": "needs a cluster",
+    "srun": "needs a cluster",
     "run=": "needs a cluster",
     "[ -e $run": "needs a cluster",
     "what=": "needs a cluster",
@@ -71,9 +77,9 @@ def prepared(tmp_path_factory):
     (folder / "words.csv").write_text("word,ipa\n" + tsv.replace("\t", ","), "utf-8")
     (folder / "sources.txt").write_text("".join(f"{source}\n" for source, _ in words), "utf-8")
     (folder / "list.txt").write_text("".join(f"{target}\n" for _, target in words), "utf-8")
-    verbs = [(f"{verb}", f"{verb}ed", "V;PST") for verb in "walk talk look jump play ask open help cook".split()]
+    verbs = [(f"{verb}", f"{verb}ed", "V;PST") for verb in ("walk", "talk", "look", "jump", "play", "ask", "cook")]
     (folder / "verbs.tsv").write_text("".join("\t".join(verb) + "\n" for verb in verbs), "utf-8")
-    rows = ('{"lemma": "%s", "form": "%s", "tags": "%s"}\n' % verb for verb in verbs)
+    rows = (json.dumps(dict(zip(("lemma", "form", "tags"), verb, strict=True))) + "\n" for verb in verbs)
     (folder / "forms.jsonl").write_text("".join(rows), "utf-8")
     (folder / "past.tsv").write_text("".join(f"{verb}\t{past}\n" for verb, past, _ in verbs), "utf-8")
     dates = "".join(f"september {day}, 1994\t1994-09-{day}\n" for day in range(10, 31))
@@ -105,11 +111,6 @@ def prepared(tmp_path_factory):
 
 def call(command, stdin=b""):
     """Run a doldari command in this process -> its exit code."""
-    import io
-    import sys
-
-    from doldari.__main__ import main
-
     kept = sys.argv, sys.stdin
     sys.argv, sys.stdin = shlex.split(command), io.TextIOWrapper(io.BytesIO(stdin))
     try:
@@ -130,8 +131,6 @@ def made_small(command):
         command += f" {SMALL}"
         if words[2] in TASKS:
             command += " --count 300"
-        if "subwords" in words:
-            command += " --source-subwords 40 --target-subwords 40"
     return command
 
 
@@ -153,7 +152,7 @@ def test_command(command, prepared, tmp_path, monkeypatch, capfd):
         return
     before, _, last = command.rpartition(" | ")
     stdin = subprocess.run(["bash", "-c", before], capture_output=True, check=True).stdout if before else b""
-    asked, _, target = last.partition(" > ")
+    asked, _, _ = last.partition(" > ")
     assert shlex.split(asked)[0] == "doldari", f"{COMMANDS[command]}: neither run here nor among NOT_RUN"
     if shlex.split(asked)[1] == "train" and "--resume" not in asked and "--from" not in asked:
         shutil.rmtree(folder / "runs")

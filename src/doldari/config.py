@@ -21,6 +21,7 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
+    check_applies,
     check_device,
     from_table,
     read_toml,
@@ -35,15 +36,19 @@ Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 
+# Settings that only one type of model has.
+OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
-    decoder: Literal["plain", "peeky", "attention"] = setting(
+    model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
+    decoder: Literal["plain", "peeky", "attention", "pointer"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
-        "attention: attends to all encoder states.",
+        "attention: attends to all encoder states; pointer: attends, and can copy source symbols.",
         "Model",
         basic=True,
     )
@@ -51,7 +56,8 @@ class ModelConfig:
         "general", "Attention score: general (bilinear, h W v) or dot (h v).", "Model"
     )
     cell: Literal["lstm", "gru"] = setting("lstm", "Recurrent cell.", "Model")
-    layers: int = setting(1, "Recurrent layers in encoder and decoder each.", "Model", basic=True, below=1_000)
+    heads: int = setting(4, "Attention heads of a transformer.", "Model", below=1_000)
+    layers: int = setting(1, "Layers in encoder and decoder each.", "Model", basic=True, below=1_000)
     bidirectional: bool = setting(
         True, "Bidirectional encoder; each direction has half of the hidden units.", "Model"
     )
@@ -59,7 +65,7 @@ class ModelConfig:
     reverse: bool = setting(False, "Reverse the source sequences.", "Model")
     embedding_size: int = setting(64, "Embedding size.", "Model", basic=True, former=("wordvec_size",))
     hidden_size: int = setting(
-        256, "Number of hidden units per recurrent layer.", "Model", basic=True, former=("hidden",)
+        256, "Number of hidden (transformer: feed-forward) units.", "Model", basic=True, former=("hidden",)
     )
     ensemble: int = setting(1, "Number of models in the ensemble (one seed each).", "Model", below=1_000)
     source_symbols: Symbols = setting("characters", "Source tokenization.", "Data")
@@ -70,20 +76,29 @@ class ModelConfig:
     )
     shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder has attention."""
+        return self.decoder in ("attention", "pointer")
+
     def __post_init__(self) -> None:
         check(self)
+        check_applies(self, OF_MODEL)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
-                names: dict[str, Any] = {source: None, target: None}
+                names: dict[str, Any] = {"shared_vocabulary": True, source: None, target: None}
                 raise ConfigError(
-                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same",
-                    shared_vocabulary=True,
-                    **names,
+                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same", **names
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.bidirectional and self.hidden_size % 2 != 0:
+        if self.model == "transformer" and self.embedding_size % (2 * self.heads) != 0:
+            size, heads = self.embedding_size, self.heads
+            raise ConfigError(
+                "{embedding_size}: must be a multiple of twice {heads}", embedding_size=size, heads=heads
+            )
+        if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
                 hidden_size=self.hidden_size,
@@ -227,12 +242,8 @@ class Config:
     def to_toml(self) -> str:
         """Write what `from_toml` reads."""
         tables = dataclasses.asdict(self)
-        return tomli_w.dumps(
-            {
-                name: {key: value for key, value in table.items() if value is not None}
-                for name, table in tables.items()
-            }
-        )
+        written = {name: {k: v for k, v in table.items() if v is not None} for name, table in tables.items()}
+        return tomli_w.dumps(written)
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""

@@ -23,13 +23,15 @@ from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari.models.pointer_decoder import PointerDecoder
+from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
 from doldari.models.tempered import Tempered
+from doldari.models.transformer import Transformer
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
 ROOM = 2  # an answer may have so many times the symbols that it would have in training
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq}
+MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
 
 
 class TextModel(NamedTuple):
@@ -78,9 +80,10 @@ def summary(text_model: TextModel) -> str:
     config, source, target = text_model.config, text_model.source, text_model.target
     decoder = "dot attention" if config.attention == "dot" else config.decoder
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
+    recurrent = config.model == "recurrent"
     parts = [
-        f"{decoder} {config.cell.upper()}",
-        "bidirectional" if config.bidirectional else "",
+        f"{decoder} {config.cell.upper()}" if recurrent else f"transformer, {config.heads} heads",
+        "bidirectional" if recurrent and config.bidirectional else "",
         "reads backwards" if config.reverse else "",
         f"{config.layers} layer{'s' * (config.layers > 1)}",
         f"D {config.embedding_size}, H {config.hidden_size}",
@@ -105,15 +108,30 @@ def build_model(
 
     dropout and label_smoothing are of training.
     """
+    if config.model == "transformer":
+        return Transformer(
+            len(source),
+            config.embedding_size,
+            config.hidden_size,
+            heads=config.heads,
+            layers=config.layers,
+            target_vocab_size=len(target),
+            pad_id=PADDING,
+            tie=config.tie,
+            dropout=dropout,
+            label_smoothing=label_smoothing,
+            rng=rng,
+        )
     model_class = MODELS[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq
-    return model_class(
+    model = model_class(
         len(source),
         config.embedding_size,
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
+        features=len(source.features) if config.decoder == "pointer" else 0,
         cell=config.cell,
         layers=config.layers,
         bidirectional=config.bidirectional,
@@ -122,6 +140,9 @@ def build_model(
         label_smoothing=label_smoothing,
         rng=rng,
     )
+    if isinstance(model.decoder, PointerDecoder):
+        model.decoder.copies = target.ids_of(source)
+    return model
 
 
 def describe(text_model: TextModel) -> dict[str, Any]:

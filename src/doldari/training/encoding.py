@@ -22,10 +22,18 @@ def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabu
     if model.shared_vocabulary:
         source = build_source(Texts(training, 0, 1), features=features)
         return source, dataclasses.replace(source, features=())
-    return (
-        build_source(Texts(training, 0), features=features),
-        build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization),
-    )
+    source = build_source(Texts(training, 0), features=features)
+    target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
+    if model.decoder == "pointer" and may_copy_all(source, target):
+        target = dataclasses.replace(target, symbols=tuple(sorted({*target.symbols, *source.symbols})))
+    return source, target
+
+
+def may_copy_all(source: Vocabulary, target: Vocabulary) -> bool:
+    """Tell whether any symbol of a source may stand in a target: then a pointer's targets get those of both sides."""
+    if (source.kind, source.normalization) != (target.kind, target.normalization):
+        return False
+    return target.kind != "subwords"  # which the tokenizer has numbered
 
 
 def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair]) -> Sequence[Pair]:

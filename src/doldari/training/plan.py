@@ -85,14 +85,14 @@ def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
 def new_plan(request: Request, data: Texts) -> Plan:
     """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
     settings = with_todays_names(request.settings, ModelConfig, TrainingConfig)
-    base, choice = None, None
+    base, choice, names = None, None, file_names(data) or ()
     if request.start_from is not None:
         base = load_base(Path(request.start_from))
         besides = settings_besides(base, settings)
         config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
-    elif request.recipe or request.config or any(name in TASKS for name in file_names(data) or ()):
+    elif request.recipe or request.config or is_transformer(settings) or any(name in TASKS for name in names):
         config = choose_settings(data, request.recipe, request.config, settings)
-        choice = None if request.config else Choice(recipe_of(data, request.recipe))
+        choice = None if request.config else Choice(recipe_of(data, request.recipe, settings))
     else:
         check_settings(settings)
     read = read_training_data(data, request.validation, request.reading, request.split_by)
@@ -120,16 +120,22 @@ def chosen_for(pairs: Pairs, settings: dict[str, Any]) -> tuple[Choice, Config]:
         return Choice("general", why), load_recipe("general").replace(**settings)
 
 
-def recipe_of(data: Texts, given: str | None) -> str:
-    """Name the recipe that was given, or that of a built-in task, or general."""
-    return given or next((name for name in file_names(data) or () if name in RECIPES), "general")
+def recipe_of(data: Texts, given: str | None, settings: dict[str, Any]) -> str:
+    """Name the recipe that was given, or a transformer's if one is asked for, or a built-in task's, or general."""
+    of_model = "transformer" if is_transformer(settings) else None
+    return given or of_model or next((name for name in file_names(data) or () if name in RECIPES), "general")
+
+
+def is_transformer(settings: dict[str, Any]) -> bool:
+    """Say whether a transformer is asked for, which has a recipe of its own."""
+    return settings.get("model") == "transformer"
 
 
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
     """Take the settings of a recipe or a file, or of a built-in task, and change what is given."""
     if recipe is not None and path is not None:
         raise ConfigError("{recipe}, {config}: give one of the two", recipe=recipe, config=path)
-    base = load_recipe(recipe_of(data, recipe)) if path is None else Config.from_toml(path)
+    base = load_recipe(recipe_of(data, recipe, settings)) if path is None else Config.from_toml(path)
     return base.replace(**settings)
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from doldari.data.ragged import Ragged
+from doldari.data.traits import traits
 from doldari.data.vocabulary import PADDING, START
+from doldari.recipes.choice import copies
 from doldari.training.run import Run
 from doldari.training.suitability import FEW, say
 from doldari.training.validation import mean_loss
@@ -81,7 +83,11 @@ def unigram_loss(run: Run) -> float:
 def remedies(run: Run) -> Iterator[str]:
     """Name what is likely to help, the likeliest first."""
     model, settings = run.config.model, run.config.training
-    if model.decoder in ("plain", "peeky"):
+    if model.model == "transformer":
+        yield "--model recurrent"
+    elif model.decoder != "pointer" and copies(traits(run.validation)):
+        yield "--recipe inflection"
+    elif model.decoder in ("plain", "peeky"):
         yield "--decoder attention"
     if settings.dropout > 0.3:
         yield "--dropout 0.2"

@@ -131,6 +131,16 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
     return weights @ values, weights
 
 
+def point(scores: Tensor, gates: Tensor, weights: Tensor, ids: Tensor) -> Tensor:
+    """Mix scores (N, T, V), by gates (N, T, 1), with attention's weights (N, T, S) of ids (N, S): log P (N, T, V)."""
+    scores, gates = scores.to(weights.dtype), gates.to(weights.dtype)  # bfloat16 is too coarse for logarithms
+    places = ids[:, None].expand_as(weights)
+    copied = torch.zeros_like(scores).scatter_add(2, places, weights).clamp(min=torch.finfo(scores.dtype).tiny)
+    return torch.logaddexp(
+        functional.logsigmoid(gates) + scores.log_softmax(dim=2), functional.logsigmoid(-gates) + copied.log()
+    )
+
+
 def dropped(xs: Tensor, scales: Iterator[Tensor] | None) -> Tensor:
     """Multiply xs (N, T, D) by the next of dropout's scales (N, 1, D); without any, leave them as they are."""
     scale = None if scales is None else next(scales, None)
