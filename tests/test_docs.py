@@ -37,6 +37,7 @@ NOT_RUN = {
     "[ -e $run": "needs a cluster",
     "what=": "needs a cluster",
     "doldari train words.tsv --engine torch --device cuda:1": "needs two GPUs",
+    "doldari compare words.tsv": "trains twelve models; tests/test_compare.py compares on few pairs",
     "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
 }
 SMALL = "--epochs 1 --hidden-size 8 --embedding-size 8 --batch-size 16"

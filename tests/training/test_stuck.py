@@ -9,7 +9,7 @@ import pytest
 
 import doldari
 from doldari.config import Config
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.data.pairs import Pair
 from doldari.training.run import Run
 from doldari.training.stuck import unigram_loss
