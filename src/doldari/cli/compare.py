@@ -76,7 +76,7 @@ def compare(
     overwrite: OverwriteOption = False,
     **settings: Any,
 ) -> None:
-    """Compare models: settings, recipes, finished runs, or the chapter's four kinds of model.
+    """Compare settings, recipes, finished runs, or kinds of model.
 
     doldari compare pairs.tsv --vary decoder=attention,peeky --seeds 3 trains every combination with every seed, and
     prints mean accuracy, standard deviation over seeds, 95 % bootstrap interval, and p of the best one being better
