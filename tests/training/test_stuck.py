@@ -9,8 +9,8 @@ import pytest
 
 import doldari
 from doldari.config import Config
-from doldari.data.string_tasks import reverse_pairs
 from doldari.data.pairs import Pair
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.run import Run
 from doldari.training.stuck import unigram_loss
 

@@ -16,7 +16,7 @@ from doldari.errors import ConfigError
 from doldari.recipes import load_recipe
 from doldari.settings import with_todays_names
 from doldari.training.directory import NoClaim, RunDirectory
-from doldari.training.plan import Plan, Request, check_settings, differences, new_plan, planned
+from doldari.training.plan import Plan, Request, checked_settings, chosen_settings, differences, new_plan, planned
 from doldari.training.record import read_record
 from doldari.training.train import Trained
 
@@ -98,7 +98,7 @@ def finished_run(request: Request, train: TrainPlanned) -> Trained | None:
     path = Path(str(request.out))
     record = None if request.overwrite else read_record(RunDirectory(NoClaim(path)))
     if record is not None and request.data is not None:
-        plan = new_plan(request, request.data)
+        plan = new_plan(request, request.data, chosen_settings(request, request.data))
         for what, now, before in differences(plan.config, record.get("settings", {})):
             raise ConfigError(
                 f"{path}: was trained with {what} {before}, not {now}; choose another {{out}}, or use {{overwrite}}",
@@ -123,7 +123,7 @@ def request_of(request: Request, variant: Variant) -> Request:
             raise ConfigError(f"{{{name}}}: varies already ({{vary}})", **{name: given[name], "vary": name})
     recipe, settings = variant.recipe or request.recipe, request.settings | variant.settings
     if recipe is None:
-        check_settings(settings)
+        checked_settings(settings)
     else:
         load_recipe(recipe).replace(**settings)
     return dataclasses.replace(request, recipe=recipe, settings=settings)
