@@ -60,9 +60,8 @@ def train(
         Literal["source", "lemma"] | None,
         typer.Option(
             metavar="source|lemma",
-            help="Without --validation, what training and validation pairs must not share. source: source and "
-            "features; lemma: the source alone, so that no validation word is seen in training in another form.",
-            show_default="source",
+            help="What training and validation pairs must not share. source: source and features; lemma: the source "
+            "alone, so that no validation word is seen in training in another form. (default: source)",
             rich_help_panel="Data",
             hidden=True,
         ),
