@@ -20,6 +20,7 @@ ORDER = [
         "engines",
         "inference",
         "training",
+        "export",
         "report",
         "display",
         "api",

@@ -19,6 +19,7 @@ from doldari.cli.calibrate import calibrate
 from doldari.cli.compare import compare
 from doldari.cli.console import UsageError, fail, quieten, stderr, warn
 from doldari.cli.evaluation import evaluate
+from doldari.cli.export import export
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
 from doldari.cli.settings import as_option
@@ -60,7 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, stats, generate):
+for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, export, stats, generate):
     app.command(cls=Command)(with_common(command))
 
 
