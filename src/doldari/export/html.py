@@ -20,7 +20,7 @@ from doldari.models.model_file import TextModel, describe, described_model, summ
 
 PAGE = Path(__file__).with_name("page")
 ENGINE = ("layers.js", "models.js", "vocabulary.js", "search.js")
-VIEW = ("words.js", "explain.js", "view.js")
+VIEW = ("words.js", "explain.js", "pictures.js", "view.js")
 MOST_BYTES = 50_000_000  # of a page: browsers on phones have trouble with more
 
 
@@ -34,6 +34,7 @@ def page(text_model: TextModel, weights: Weights, title: str) -> str:
     text = Template((PAGE / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
         style=(PAGE / "page.css").read_text("utf-8"),
+        summary=escape(about["summary"]),
         about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
         weights=base64.b64encode(content).decode(),
         engine=scripts(ENGINE),
