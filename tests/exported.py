@@ -21,7 +21,7 @@ ARCHITECTURES = {
     },
     "ensemble, attention": {"ensemble": 3, "bidirectional": True},
     "ensemble, peeky, reversed": {"ensemble": 2, "decoder": "peeky", "reverse": True},
-    "features": {"bidirectional": True, "features": ["V", "N;PL", "PST"]},
+    "features": {"bidirectional": True, "features": ["V", "N", "PST", "é"]},
     "shared vocabulary": {"shared_vocabulary": True, "decoder": "plain"},
     "calibrated": {"temperature": 1.7},
     "calibrated ensemble": {"temperature": 0.6, "ensemble": 2},
@@ -39,6 +39,8 @@ ARCHITECTURES = {
     },
     "lengths": {"longer": 2, "longest_source": 5, "longest_target": 7},
 }
+
+SOME = ("peeky GRU, bidirectional", "attention, reversed, tied", "ensemble, attention")  # to be quantized
 
 
 def make_model(
@@ -63,6 +65,8 @@ def make_model(
     members = [build_model(config, source, target, rng=rng) for _ in range(config.ensemble)]
     for member in members:
         member.parameters.values[...] = rng.standard_normal(member.parameters.values.size)
+        for name, parameter in member.parameters.items():  # so that the answers differ
+            parameter.value[...] *= 3.0 if name.endswith("embed.W") else 0.3 if name.endswith("b") else 1.0
     model = Ensemble(members) if config.ensemble > 1 else members[0]
     return Predictor(
         TextModel(model, config, source, target, longest_source, longest_target, longer, temperature, copies)

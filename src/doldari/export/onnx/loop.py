@@ -44,11 +44,18 @@ def decode(
     t, going = body.new_name("t"), body.new_name("going")
     after, scans = one_step(body, members, V, temperature, search, t, before)
     ended = after[2]
-    more = body.op("Not", body.op("Equal", body.op("ReduceMin", body.op("Cast", ended, to=INT64), keepdims=0), body.int(1)))
+    more = body.op(
+        "Not", body.op("Equal", body.op("ReduceMin", body.op("Cast", ended, to=INT64), keepdims=0), body.int(1))
+    )
     loop_body = body.proto(
         "step",
         [tensor(t, INT64, []), tensor(going, BOOL, []), *map(tensor, before, kinds)],
-        [tensor(more, BOOL, []), *map(tensor, after, kinds), tensor(scans[0], INT64), *(tensor(one, FLOAT) for one in scans[1:])],
+        [
+            tensor(more, BOOL, []),
+            *map(tensor, after, kinds),
+            tensor(scans[0], INT64),
+            *(tensor(one, FLOAT) for one in scans[1:]),
+        ],
     )
     N = g.size(read, 0)
     first = [read, g.zeros(FLOAT, N), search.blank, g.zeros(FLOAT, N, g.ints(V)), *flat]

@@ -15,9 +15,7 @@ def session(content: bytes) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingPackageError(
-            "an ONNX file is checked with onnxruntime: pip install 'doldari[onnx]'"
-        ) from error
+        raise MissingPackageError("an ONNX file is checked with onnxruntime: pip install 'doldari[onnx]'") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; it warns of every input that may be left out
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -20,59 +20,64 @@ function percent(p) {
   return `${(100 * p).toFixed(p > 0.0995 && p < 0.995 ? 0 : 1)} %`;
 }
 
-/** Write a symbol so that it is seen: blanks, the start and the end. */
-function shown(symbol, words) {
-  if (symbol === "⊢") return words.start;
-  if (symbol === "⏎") return words.end;
+/** Write a symbol, { id, symbol }, so that it is seen: blanks, and the start and the end as words. */
+function shown({ id, symbol }, words) {
+  if (id === START) return words.start;
+  if (id === PADDING) return words.end;
   return symbol === " " ? "␣" : symbol;
 }
 
-function isWord(symbol) {
-  return symbol === "⊢" || symbol === "⏎";
+function isWord({ id }) {
+  return id === START || id === PADDING;
+}
+
+function meter(share) {
+  return make("span", { class: "meter", style: `--share: ${share}` });
 }
 
 /** A button for each symbol of the answer, with its probability; the chosen step is marked. */
-function symbolButtons(explanation, chosen, words, choose) {
-  return explanation.steps.map(({ wrote, probability }, n) =>
+function symbolButtons(steps, chosen, words, choose) {
+  return steps.map(({ output }, n) =>
     make(
       "button",
       { type: "button", class: "symbol", "aria-pressed": String(n === chosen), onclick: () => choose(n) },
-      make("span", { class: isWord(wrote) ? "glyph word" : "glyph" }, shown(wrote, words)),
-      make("span", { class: "meter", style: `--share: ${probability}` }),
-      make("span", { class: "share" }, percent(probability)),
+      make("span", { class: isWord(output) ? "glyph word" : "glyph" }, shown(output, words)),
+      meter(output.probability),
+      make("span", { class: "share" }, percent(output.probability)),
     ),
   );
 }
 
-/** One step: what it read, and what could follow, each a button that forces it. */
-function stepTable(step, words, force) {
-  const rows = step.ways.map(({ id, symbol, probability }) => {
+/** What could follow at a step, each symbol a button that forces it. */
+function stepTable({ output, top }, words, force) {
+  const rows = top.map((symbol) => {
+    const isTaken = symbol.id === output.id;
     const button = make(
       "button",
-      { type: "button", "aria-pressed": String(id === step.id), onclick: () => force(id) },
+      { type: "button", "aria-pressed": String(isTaken), onclick: () => force(symbol.id) },
       shown(symbol, words),
     );
     return make(
       "tr",
       {},
       make("th", { scope: "row" }, button),
-      make("td", { class: "bar" }, make("span", { class: "meter", style: `--share: ${probability}` })),
-      make("td", { class: "number" }, percent(probability)),
-      make("td", {}, id === step.id ? words.wrote : ""),
+      make("td", { class: "bar" }, meter(symbol.probability)),
+      make("td", { class: "number" }, percent(symbol.probability)),
+      make("td", { class: "taken" }, isTaken ? words.wrote : ""),
     );
   });
   return make("table", { class: "ways" }, make("caption", {}, words.couldFollow), make("tbody", {}, ...rows));
 }
 
-/** A heat map: a row for each of `rows`, { name, shares }, a column for each name of `columns`. */
-function heatMap(columns, rows, caption, words, chosen = -1) {
-  const head = columns.map((name) => make("th", { scope: "col" }, shown(name, words)));
-  const body = rows.map(({ name, shares }, n) => {
+/** A heat map: a row for each of `rows`, { symbol, shares }, a column for each symbol of the source. */
+function heatMap(source, rows, caption, words, chosen = -1) {
+  const head = source.map((symbol) => make("th", { scope: "col" }, shown({ symbol }, words)));
+  const body = rows.map(({ symbol, shares }, n) => {
     const cells = shares.map((share) => {
       const text = make("span", { class: "unseen" }, percent(share));
       return make("td", { style: `--share: ${share.toFixed(4)}`, title: percent(share) }, text);
     });
-    const label = make("th", { scope: "row", class: isWord(name) ? "word" : null }, shown(name, words));
+    const label = make("th", { scope: "row", class: isWord(symbol) ? "word" : null }, shown(symbol, words));
     return make("tr", { class: n === chosen ? "chosen" : null }, label, ...cells);
   });
   return make(
@@ -92,9 +97,10 @@ function candidateTable(answers, words) {
       "tr",
       {},
       make("th", { scope: "row" }, text),
-      make("td", { class: "bar" }, make("span", { class: "meter", style: `--share: ${p}` })),
+      make("td", { class: "bar" }, meter(p)),
       make("td", { class: "number" }, percent(p)),
     );
   });
-  return make("table", { class: "ways" }, make("caption", { class: "unseen" }, words.candidates), make("tbody", {}, ...rows));
+  const caption = make("caption", { class: "unseen" }, words.candidates);
+  return make("table", { class: "ways" }, caption, make("tbody", {}, ...rows));
 }

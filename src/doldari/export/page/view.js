@@ -37,30 +37,37 @@ function update() {
 }
 
 /** Say what is odd about an answer. */
-function note(explanation, words) {
-  const long = explanation.source.length > model.about.longest_source;
-  return [explanation.cut ? words.cut : "", long ? words.long(model.about.longest_source) : ""].join(" ").trim();
+function note({ source, answer }, words) {
+  const most = model.about.longest_source;
+  const notes = [answer.flags.includes("limit") ? words.cut : "", source.length > most ? words.long(most) : ""];
+  return notes.join(" ").trim();
 }
 
-function draw(explanation, text, milliseconds, words) {
-  const { steps, source } = explanation, step = steps[page.chosen];
+function draw({ source, answer, steps, encoder }, text, milliseconds, words) {
+  const step = steps[page.chosen];
   $("found").hidden = false;
-  $("answer").textContent = explanation.text;
-  $("about-answer").textContent = `${words.probability(percent(explanation.probability))} · ${words.took(milliseconds)}`;
+  $("answer").textContent = answer.text;
+  $("about-answer").textContent = `${words.probability(percent(answer.probability))} · ${words.took(milliseconds)}`;
   $("what-if").hidden = page.forced.length === 0;
-  $("symbols").replaceChildren(...symbolButtons(explanation, page.chosen, words, chooseStep));
+  $("symbols").replaceChildren(...symbolButtons(steps, page.chosen, words, chooseStep));
   $("step-title").textContent = words.step(page.chosen + 1, steps.length);
-  $("read").replaceChildren(`${words.read} `, make("b", {}, shown(step.read, words)));
+  $("read").replaceChildren(`${words.read} `, make("b", {}, shown(step.input, words)));
   $("step").replaceChildren(stepTable(step, words, (id) => force(steps, id)));
-  const looked = steps.map(({ wrote, attention }) => ({ name: wrote, shares: attention ?? [] }));
-  const [title, hint, rows] = explanation.moved
-    ? [words.moved, words.movedHint, [{ name: "", shares: explanation.moved }]]
-    : [words.attention, words.attentionHint, looked];
-  $("heat-title").textContent = title;
-  $("heat-hint").textContent = hint;
-  $("heat").replaceChildren(heatMap(source, rows, title, words, explanation.moved ? -1 : page.chosen));
+  $("heat-title").textContent = encoder ? words.moved : words.attention;
+  $("heat-hint").textContent = encoder ? words.movedHint : words.attentionHint;
+  const looked = steps.map(({ output, attention }) => ({ symbol: output, shares: attention }));
+  const map = encoder
+    ? heatMap(source, [{ symbol: { symbol: "" }, shares: shares(encoder.change) }], words.moved, words)
+    : heatMap(source, looked, words.attention, words, page.chosen);
+  $("heat").replaceChildren(map);
   const answers = answersTo(model, text, { unknown: unknownMode(), beam: 5, nBest: 3 });
   $("candidates").replaceChildren(candidateTable(answers, words));
+}
+
+/** Divide numbers by the largest of them. */
+function shares(numbers) {
+  const largest = Math.max(...numbers);
+  return numbers.map((number) => number / largest);
 }
 
 /** Show another step; the keyboard stays on its button. */
@@ -72,7 +79,7 @@ function chooseStep(n) {
 
 /** Let the chosen step write another symbol, and see what follows. */
 function force(steps, id) {
-  page.forced = [...steps.slice(0, page.chosen).map((step) => step.id), id];
+  page.forced = [...steps.slice(0, page.chosen).map(({ output }) => output.id), id];
   update();
   $("step").querySelector("[aria-pressed=true]")?.focus();
 }

@@ -117,9 +117,9 @@ class Vocabulary {
     return this.cut(this.split(text).text).filter((symbol) => !this.ids.has(symbol));
   }
 
-  /** How an id is shown: its symbol; the end as ⏎. */
+  /** An id's symbol; the special ones as a reader can see them. */
   name(id) {
-    return id === PADDING ? "⏎" : id === START ? "⊢" : this.symbols[id - SPECIALS] ?? UNKNOWN_TEXT;
+    return id < SPECIALS ? ["⏎", "▷", UNKNOWN_TEXT][id] : this.symbols[id - SPECIALS];
   }
 
   /** Turn an answer's ids into text; the first of `copied` stands for the first unknown, and so on. */
