@@ -90,7 +90,8 @@ def test_typing_shows_answer_steps_and_where_it_looked(tab, tmp_path):
     (answer,) = model.predict(["abca"], scores=True)
     assert tab.text_content("#answer") == answer.text
     looked = model.attention("abca").weights
-    shares = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => Number(cell.style.getPropertyValue('--share'))))"
+    share = "cell => Number(cell.style.getPropertyValue('--share'))"
+    shares = f"rows => rows.map(row => [...row.querySelectorAll('td')].map({share}))"
     assert tab.locator("#heat tbody tr").evaluate_all(shares) == [pytest.approx(row, abs=1e-4) for row in looked]
     assert tab.locator("#symbols button").count() == len(looked)
     tab.locator("#symbols button").nth(1).click()
@@ -154,8 +155,8 @@ def test_models_that_no_page_can_run_are_refused(monkeypatch):
     model = make_model().text_model
     subwords = model._replace(config=make_model(source_symbols="characters").text_model.config)
     object.__setattr__(subwords.config, "source_symbols", "subwords")
-    with pytest.raises(ConfigError, match="source_symbols=subwords: an HTML page cannot .*; export to .onnx"):
+    with pytest.raises(ConfigError, match=r"source_symbols=subwords: an HTML page cannot .*; export to .onnx"):
         page(subwords, exported_weights(model, False), "x")
     monkeypatch.setattr(html, "MOST_BYTES", 1000)
-    with pytest.raises(ConfigError, match="the page would have 0 MB, more .* use --int8 for a quarter of that, or"):
+    with pytest.raises(ConfigError, match=r"the page would have 0 MB, more .* use --int8 for a quarter of that, or"):
         page(model, exported_weights(model, False), "x")

@@ -24,6 +24,7 @@ def export(
     predictions on 100 inputs before it is written.
     """
     from doldari.export import to_file
+    from doldari.export.checking import INPUTS
     from doldari.inference.predictor import load
 
     to_file.check_file(file, overwrite)
@@ -35,5 +36,5 @@ def export(
     stdout.print(f"checked: {done.checked}")
     if int8:
         stdout.print(
-            f"int8: {done.as_float32} of these {to_file.INPUTS} inputs, which are random, are answered as with float32"
+            f"int8: {done.as_float32} of these {INPUTS} random inputs are answered as by the float32 weights"
         )

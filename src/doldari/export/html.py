@@ -1,4 +1,4 @@
-"""One HTML file that runs a model in the browser, offline: its weights, its vocabularies, and an engine in JavaScript.
+"""One HTML file that runs a model in the browser, offline: weights, vocabularies, and an engine in JavaScript.
 
 The engine is the files in page/, put into the page as they are; page/layers.js says what each computes.
 """

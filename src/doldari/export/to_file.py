@@ -61,8 +61,8 @@ def exported_page(
     compare("the page", texts, expected, [Given(*answer) for answer in read])
     if node() is None:
         return text.encode(), (
-            f"weights and vocabulary read back from the page answer {INPUTS} inputs as the model does; its JavaScript "
-            "was not run, for there is no node here"
+            f"weights and vocabulary read back from the page answer {INPUTS} inputs as the model does; the page's "
+            "JavaScript was not run: node is not installed"
         )
     compare("the page", texts, expected, [best for best, *_ in ask_page(text, texts)])
     return text.encode(), f"the page's JavaScript, run by node, answers {INPUTS} inputs as the model does"

@@ -71,11 +71,11 @@ class Graph:
         """Add a constant vector of whole numbers."""
         return self.constant(np.array(numbers, np.int64))
 
-    def int(self, number: int) -> str:
+    def integer(self, number: int) -> str:
         """Add a whole number."""
         return self.constant(np.array(number, np.int64))
 
-    def float(self, number: float) -> str:
+    def real(self, number: float) -> str:
         """Add a number."""
         return self.constant(np.array(number, np.float32))
 

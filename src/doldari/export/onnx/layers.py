@@ -1,6 +1,7 @@
-"""The layers of a model as ONNX operators; each is that of the same name in doldari.layers, which has the formulas."""
+"""The layers of a model as ONNX operators; doldari.layers has the formulas, under the same names."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from doldari.export.onnx.graph import Graph
 from doldari.export.weights import Float32, Quantized, Weights
 
 # Of the gates f, g, i, o and r, z, n, in the order in which ONNX has them: i, o, f, c (our g) and z, r, h (our n).
+Number = TypeVar("Number", np.int8, np.float32)
 GATES = {"lstm": (2, 3, 0, 1), "gru": (1, 0, 2)}
 
 
@@ -55,7 +57,7 @@ class Parameters:
         return self.graph.known[key]
 
 
-def reordered(array: NDArray[np.generic], cell: str) -> NDArray[np.generic]:
+def reordered(array: NDArray[Number], cell: str) -> NDArray[Number]:
     """Put the gates, which stand side by side along the last axis, into ONNX's order."""
     blocks = np.split(array, len(GATES[cell]), axis=-1)
     return np.concatenate([blocks[gate] for gate in GATES[cell]], axis=-1)

@@ -45,7 +45,7 @@ def decode(
     after, scans = one_step(body, members, V, temperature, search, t, before)
     ended = after[2]
     more = body.op(
-        "Not", body.op("Equal", body.op("ReduceMin", body.op("Cast", ended, to=INT64), keepdims=0), body.int(1))
+        "Not", body.op("Equal", body.op("ReduceMin", body.op("Cast", ended, to=INT64), keepdims=0), body.integer(1))
     )
     loop_body = body.proto(
         "step",
@@ -83,8 +83,8 @@ def one_step(
     logs = log_probabilities(g, taken, temperature)
     ids = chosen(g, V, logs, g.op("GreaterOrEqual", t, search.limits), ended)
     log = g.op("Squeeze", g.op("GatherElements", logs, g.op("Unsqueeze", ids, g.ints(1)), axis=1), g.ints(1))
-    score = g.op("Add", score, g.op("Where", ended, g.float(0.0), log))
-    ended = g.op("Or", ended, g.op("Equal", ids, g.int(PADDING)))
+    score = g.op("Add", score, g.op("Where", ended, g.real(0.0), log))
+    ended = g.op("Or", ended, g.op("Equal", ids, g.integer(PADDING)))
     looked = [step.looked for step in taken if step.looked is not None]
     scans = [g.op("Identity", ids)] + ([g.op("Mean", *looked)] if looked else [])
     return [ids, score, ended, logs, *(array for step in taken for array in step.state)], scans
@@ -96,7 +96,7 @@ def log_probabilities(g: Graph, taken: Sequence[Step], temperature: float) -> st
     if len(taken) > 1:
         scores = g.op("Mean", *(g.op("LogSoftmax", step.scores, axis=1) for step in taken))
     if temperature != 1.0:
-        scores = g.op("Div", scores, g.float(temperature))
+        scores = g.op("Div", scores, g.real(temperature))
     return g.op("LogSoftmax", scores, axis=1)
 
 
@@ -105,4 +105,4 @@ def chosen(g: Graph, V: int, logs: str, over: str, ended: str) -> str:
     never = np.zeros(V, np.float32)
     never[[START, UNKNOWN]] = -np.inf
     ids = g.op("ArgMax", g.op("Add", logs, g.constant(never)), axis=1, keepdims=0)
-    return g.op("Where", g.op("Or", over, ended), g.int(PADDING), ids)
+    return g.op("Where", g.op("Or", over, ended), g.integer(PADDING), ids)

@@ -57,11 +57,11 @@ def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     state, memory, read = began(g, members, sources)
     search = Search(
         limits(g, sources.lengths, model),
-        g.op("Equal", sources.lengths, g.int(0)),
+        g.op("Equal", sources.lengths, g.integer(0)),
         parts(g, memory, [member.memories for member in members], axis=2),
         sources.padding,
     )
-    steps = g.op("Min", "steps", g.op("Add", g.op("ReduceMax", search.limits, keepdims=0), g.int(1)))
+    steps = g.op("Min", "steps", g.op("Add", g.op("ReduceMax", search.limits, keepdims=0), g.integer(1)))
     states = parts(g, state, [member.states for member in members], axis=1)
     found = decode(g, members, len(model.target), model.temperature, search, states, read, steps)
     outputs = named_outputs(g, found, sources, memory)
@@ -86,7 +86,7 @@ def past_inputs(g: Graph, members: Sequence[Member], H: int) -> dict[str, Any]:
 
 
 def began(g: Graph, members: Sequence[Member], sources: Sources) -> tuple[str, str, str]:
-    """Take the state, the memory ("" if there is none) and the ids to read of an earlier call; or read the sources."""
+    """Take state, memory ("" if there is none) and the ids to read from an earlier call; or read the sources."""
     remembers = any(member.memories for member in members)
     past = ["past_state", "read"] + ["past_memory"] * remembers
     kinds = [FLOAT, INT64, FLOAT]
@@ -97,14 +97,14 @@ def began(g: Graph, members: Sequence[Member], sources: Sources) -> tuple[str, s
     encoded = [member.encode(reading, sources.read) for member in members]
     fresh = [
         reading.op("Concat", *(array for state, _ in encoded for array in state), axis=1),
-        reading.op("Expand", reading.int(START), reading.size(sources.read.ids, 0)),
+        reading.op("Expand", reading.integer(START), reading.size(sources.read.ids, 0)),
     ]
     if remembers:
         fresh.append(reading.op("Concat", *(array for _, memory in encoded for array in memory), axis=2))
     outputs = g.ops(
         "If",
         len(past),
-        g.op("Greater", g.op("Squeeze", g.size("past_state", 0)), g.int(0)),
+        g.op("Greater", g.op("Squeeze", g.size("past_state", 0)), g.integer(0)),
         then_branch=going_on.proto("going_on", [], [*map(tensor, earlier, kinds)]),
         else_branch=reading.proto("reading", [], [*map(tensor, fresh, kinds)]),
     )
