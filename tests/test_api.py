@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import doldari
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.engines.numpy import NumpyLearner as Learner
 from doldari.models.ensemble import Ensemble
 from doldari.training import loop

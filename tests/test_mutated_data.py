@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doldari import DoldariError
-from doldari.cli.answering import Columns as AnswerColumns
-from doldari.cli.answering import lines_of, print_answers
+from doldari.cli.predictions import Columns as AnswerColumns
+from doldari.cli.predictions import lines_of, print_answers
 from doldari.config import ModelConfig
 from doldari.data import load_pairs
 from doldari.data.formats import Columns, Reading

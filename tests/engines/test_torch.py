@@ -22,7 +22,7 @@ from doldari import (
 )
 from doldari.cli import app
 from doldari.config import TrainingConfig
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.engines.averaging import MovingAverage
 from doldari.engines.numpy import NumpyLearner
 from doldari.inference.beam import beam_search
@@ -140,7 +140,7 @@ def test_the_first_steps_take_eps_as_numpys():
 @every_model
 def test_answers(model_class, flags):
     model = make_model(model_class, flags)
-    asked = make_learner(model).asked
+    asked = make_learner(model).inference_model
     x = ragged_ids(np.random.default_rng(1), 1000, 6, V, PAD, shortest=0)
     x[500:] = x[500:, ::-1]  # padding on the left
     np.testing.assert_array_equal(asked.generate(x, START, 7, (START,)), model.generate(x, START, 7, (START,)))
@@ -222,7 +222,7 @@ def test_bf16_learns():
     x, t = make_batch()
     losses = [learner.step(x, t, 5.0).loss for _ in range(60)]
     assert losses[-1] < 0.7 * losses[0]
-    assert learner.asked.generate(x, START, 5).shape == (N, 5)
+    assert learner.inference_model.generate(x, START, 5).shape == (N, 5)
     assert learner.values.dtype == np.float32
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 import doldari
-from doldari.data.copying import reverse_pairs
 from doldari.data.formats import Columns
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.data import text_pairs
 
 PAIRS = reverse_pairs(60)

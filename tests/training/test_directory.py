@@ -14,7 +14,7 @@ import pytest
 
 import doldari
 from doldari import RunExistsError, RunLostError
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.directory import claim
 from doldari.training.observer import Observer
 from doldari.training.replacing import NEW, REPLACE_FILE

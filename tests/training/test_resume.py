@@ -10,7 +10,7 @@ import pytest
 
 import doldari
 from doldari import ConfigError, DataError, ModelFileError, load
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.run_files import CHECKPOINT_FILE
 from doldari.training.checkpoint import read_checkpoint
 from doldari.training.history import read_history

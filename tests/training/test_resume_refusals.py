@@ -10,7 +10,7 @@ import pytest
 
 import doldari
 from doldari import ConfigError, DataError, Observer, RunExistsError, Stop, load
-from doldari.data.copying import reverse_pairs
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.directory import claim
 
 PAIRS = reverse_pairs(120)

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 import doldari
-from doldari.cli.asking import attend, predict, score
 from doldari.cli.calibrate import calibrate
 from doldari.cli.compare import compare
 from doldari.cli.console import UsageError, fail, quieten, stderr, warn
@@ -22,6 +21,7 @@ from doldari.cli.evaluation import evaluate
 from doldari.cli.export import export
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
+from doldari.cli.predict import attend, predict, score
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats

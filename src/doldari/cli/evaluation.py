@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from doldari.cli.answering import answers_to
 from doldari.cli.arguments import (
     BeamOption,
     CountOption,
@@ -28,6 +27,7 @@ from doldari.cli.arguments import (
     unknown_hint,
 )
 from doldari.cli.console import stdout, warn, working
+from doldari.cli.predictions import output_file
 from doldari.errors import ConfigError, DataError, UnknownSymbolError
 from doldari.percent import percent
 
@@ -132,7 +132,7 @@ def evaluate(
         )
         write_whole(report, page.encode())
     if predictions is not None:
-        with answers_to(predictions) as file:
+        with output_file(predictions) as file:
             print(prediction_table(evaluation), end="", file=file)
     if reliability is not None:
         draw_reliability(reliability, bins, printable_name(f"{model} on {' and '.join(data)}"))

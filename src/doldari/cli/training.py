@@ -22,8 +22,8 @@ from doldari.cli.arguments import (
     run_name,
 )
 from doldari.cli.console import UsageError, errors, stdout, tell
-from doldari.cli.describing import asking
 from doldari.cli.settings import with_settings
+from doldari.cli.training_summary import example_command
 from doldari.errors import ConfigError, TrainingError
 from doldari.percent import percent
 from doldari.recipes import RECIPES
@@ -160,7 +160,7 @@ def train_and_tell(request: "Request") -> None:
 
 def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
     """Train with everything shown."""
-    from doldari.cli.watching import CommandLineDisplay
+    from doldari.cli.training_display import CommandLineDisplay
     from doldari.training.observer import Observer
     from doldari.training.train import train
 
@@ -205,7 +205,7 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
         tell(f"stopped early: no improvement for {run.config.training.patience} epochs")
     saved = f"Model of the best epoch ({best.epoch})" if best and best is not run.history[-1] else "Model"
     saved = "Ensemble" if members > 1 else saved
-    stdout.print(f"{saved} saved to {out}. Try: {asking(out, run.validation)}")
+    stdout.print(f"{saved} saved to {out}. Try: {example_command(out, run.validation)}")
 
 
 def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from doldari.data.addition import addition_pairs, sums
-from doldari.data.copying import copied_rows, reversed_rows
 from doldari.data.dates import date_pairs
 from doldari.data.formats import Reading, read_pairs, read_parallel
 from doldari.data.opening import printable_name
 from doldari.data.pairs import Pair, Pairs
+from doldari.data.string_tasks import copied_rows, reversed_rows
 from doldari.errors import ConfigError, DataError
 
 

@@ -16,8 +16,8 @@ from doldari.engines.numpy import NumpyLearner
 from doldari.engines.optimizers import Adam, AdamW
 from doldari.errors import ConfigError, MissingPackageError, brief
 from doldari.models import Seq2seq
-from doldari.models.asked import Asked
 from doldari.models.ensemble import Ensemble
+from doldari.models.inference_model import InferenceModel
 from doldari.settings import check_device
 from doldari.torchrun import world_size
 
@@ -41,7 +41,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
     )
 
 
-def asked_on(model: Asked, engine: str, device: str) -> Asked:
+def model_on(model: InferenceModel, engine: str, device: str) -> InferenceModel:
     """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
     if engine not in get_args(Engine):
         raise ConfigError(f"{{engine}}: must be one of {', '.join(get_args(Engine))}", engine=brief(engine))
@@ -49,11 +49,11 @@ def asked_on(model: Asked, engine: str, device: str) -> Asked:
     if engine == "numpy":
         return model
     require_torch()
-    from doldari.engines.torch.asked import ask
+    from doldari.engines.torch.inference_model import model_on_device
 
     members = model.members if isinstance(model, Ensemble) else [model]
-    asked = [ask(member, device) for member in members if isinstance(member, Seq2seq)]
-    return Ensemble(asked) if len(asked) > 1 else asked[0]
+    placed = [model_on_device(member, device) for member in members if isinstance(member, Seq2seq)]
+    return Ensemble(placed) if len(placed) > 1 else placed[0]
 
 
 def require_torch() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids
 from doldari.models import Seq2seq
-from doldari.models.asked import Asked
+from doldari.models.inference_model import InferenceModel
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -31,7 +31,7 @@ class Learner(Protocol):
         """Name the weights, give their shapes, and hold what files are made of."""
 
     @property
-    def asked(self) -> Asked:
+    def inference_model(self) -> InferenceModel:
         """Answer as the engine computes; that may be `model`."""
 
     @property
@@ -48,7 +48,7 @@ class Learner(Protocol):
         """Mean loss of a batch, in nats a symbol, without dropout: for validation."""
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Put the moving average, if there is one, in the weights' place, in `model` and `asked`, for a `with` block.
+        """Swap the moving average, if there is one, into `model` and `inference_model` for a `with` block.
 
         In the block `model` is up to date, with or without an average.
         """

@@ -55,7 +55,7 @@ class NumpyLearner:
         dropout_rng: np.random.Generator | None = None,
         average: MovingAverage | None = None,
     ) -> None:
-        self.model, self.asked = model, model
+        self.model, self.inference_model = model, model
         self.optimizer, self.average = optimizer, average
         self.dropout_rng = np.random.default_rng() if dropout_rng is None else dropout_rng
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.inference.search import Bounds, Candidates, Hypothesis, likeliest
-from doldari.models.asked import Asked, Rows
+from doldari.models.inference_model import InferenceModel, Rows
 
 
 class GreedyStep(NamedTuple):
@@ -56,7 +56,7 @@ class Hypotheses(NamedTuple):
 
 
 def beam_search(
-    model: Asked,
+    model: InferenceModel,
     xs: ArrayLike,
     start_id: int,
     pad_id: int,
@@ -111,7 +111,9 @@ class Found:
         return [[answer for _, _, answer in sorted(heap, reverse=True)] for heap in self.heaps]
 
 
-def greedy_answers(model: Asked, xs: ArrayLike, start_id: int, pad_id: int, bounds: Bounds, width: int) -> Greedy:
+def greedy_answers(
+    model: InferenceModel, xs: ArrayLike, start_id: int, pad_id: int, bounds: Bounds, width: int
+) -> Greedy:
     """Write the likeliest id at every step, and keep what else there was, the `width` likeliest."""
     N, longest = len(bounds.longest), bounds.longest
     written, final = np.full((N, int(longest.max(initial=0)) + 1), pad_id, np.int32), np.zeros(N)
@@ -136,7 +138,13 @@ def greedy_answers(model: Asked, xs: ArrayLike, start_id: int, pad_id: int, boun
 
 
 def search_beside(
-    greedy: Greedy, found: Found, model: Asked, pad_id: int, bounds: Bounds, width: int, length_penalty: float
+    greedy: Greedy,
+    found: Found,
+    model: InferenceModel,
+    pad_id: int,
+    bounds: Bounds,
+    width: int,
+    length_penalty: float,
 ) -> None:
     """Follow what else there was beside the greedy answers, as `beam_search` says, and add what is found."""
     N = len(bounds.longest)
@@ -190,7 +198,7 @@ def all_candidates(
     beside: Hypotheses,
     step: GreedyStep | None,
     on_greedy: Rows,
-    model: Asked,
+    model: InferenceModel,
     pad_id: int,
     bounds: Bounds,
     width: int,
@@ -219,7 +227,7 @@ def chosen(questions: Rows, scores: Floats, worth: Mask, slots: Ids) -> tuple[Ro
     return rows[kept], columns[kept]
 
 
-def next_state(model: Asked, state: Any, rows: Rows, step: GreedyStep | None, leaving: Rows) -> Any:
+def next_state(model: InferenceModel, state: Any, rows: Rows, step: GreedyStep | None, leaving: Rows) -> Any:
     """Take rows of a state, and below them those of the greedy step's state whose questions are leaving."""
     states = []
     if len(rows) > 0:

@@ -10,7 +10,7 @@ from doldari.arrays import Ids
 from doldari.config import Engine
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
-from doldari.engines import asked_on
+from doldari.engines import model_on
 from doldari.errors import ConfigError, DataError
 from doldari.inference import answering
 from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
@@ -244,4 +244,4 @@ def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str 
     engine and device, which are as in training, are what will compute its answers.
     """
     text_model = load_model(model_file(checked_path(path)))
-    return Predictor(text_model._replace(model=asked_on(text_model.model, engine, device)))
+    return Predictor(text_model._replace(model=model_on(text_model.model, engine, device)))

@@ -1,7 +1,7 @@
 """From a model's steps to its answers: what may follow, sampling, the score of a given answer; whole batches at once.
 
-A search knows of a model only what `Asked` says.  The rows of a batch are searched side by side and know nothing of
-each other, so that an answer does not depend on the batch that it is in.
+A search uses only what `InferenceModel` declares.  The rows of a batch are searched side by side and independently,
+so an answer does not depend on the batch that it is in.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from doldari.arrays import Floats, Ids, Mask
 from doldari.data.batches import pad
 from doldari.inference.constraints import Automaton
 from doldari.layers.softmax_loss import log_softmax
-from doldari.models.asked import Asked, Rows
+from doldari.models.inference_model import InferenceModel, Rows
 
 HARDLY = 0.01  # the probability of keeping to a constraint below which it forces an answer
 
@@ -108,7 +108,7 @@ def likeliest(
 
 
 def sample(
-    model: Asked,
+    model: InferenceModel,
     xs: ArrayLike,
     start_id: int,
     pad_id: int,
@@ -152,7 +152,7 @@ def sample(
     return [Hypothesis(written[n, : lengths[n]].tolist(), float(scores[n]), bool(cut[n])) for n in range(N)]
 
 
-def forced_scores(model: Asked, xs: ArrayLike, ts: Ids, pad_id: int) -> NDArray[np.float64]:
+def forced_scores(model: InferenceModel, xs: ArrayLike, ts: Ids, pad_id: int) -> NDArray[np.float64]:
     """Log-probability (N,), in nats, of answers ts (N, T), start symbol first and end included, to questions xs."""
     state = model.encode(xs)
     scores, n = np.zeros(len(ts)), np.arange(len(ts))
@@ -164,7 +164,7 @@ def forced_scores(model: Asked, xs: ArrayLike, ts: Ids, pad_id: int) -> NDArray[
 
 
 def with_forced(
-    model: Asked, xs: ArrayLike, found: list[list[Hypothesis]], start_id: int, pad_id: int, bounds: Bounds
+    model: InferenceModel, xs: ArrayLike, found: list[list[Hypothesis]], start_id: int, pad_id: int, bounds: Bounds
 ) -> list[list[Hypothesis]]:
     """Say of the answers to each question of xs (N, S) whether their constraint forced them.
 

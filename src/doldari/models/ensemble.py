@@ -9,15 +9,15 @@ from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import log_softmax
-from doldari.models.asked import Asked
 from doldari.models.decoder import DecoderState
 from doldari.models.greedy import greedy
+from doldari.models.inference_model import InferenceModel
 
 
 class Ensemble:
     """Models over the same ids: a symbol's score is the mean of the log-probabilities that they give it."""
 
-    def __init__(self, members: Sequence[Asked]) -> None:
+    def __init__(self, members: Sequence[InferenceModel]) -> None:
         self.members = list(members)
         if not self.members:
             raise ValueError("Ensemble: members must be at least one model, got none")

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from doldari.errors import ConfigError, brief
-from doldari.models.asked import Asked
 from doldari.models.ensemble import Ensemble
+from doldari.models.inference_model import InferenceModel
 from doldari.models.model_file import TextModel, describe
 
 MAY_DIFFER = {"longest_source", "longest_target", "longer", "temperature", "copies"}
@@ -39,7 +39,7 @@ def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
     )
 
 
-def members_of(text_model: TextModel) -> list[Asked]:
+def members_of(text_model: TextModel) -> list[InferenceModel]:
     """List the models that answer together; one alone is the only one."""
     model = text_model.model
     return model.members if isinstance(model, Ensemble) else [model]

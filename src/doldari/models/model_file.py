@@ -19,10 +19,10 @@ from doldari.config import ModelConfig
 from doldari.data.vocabulary import PADDING, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
-from doldari.models.asked import Asked
 from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
+from doldari.models.inference_model import InferenceModel
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 from doldari.models.tempered import Tempered
 from doldari.run_files import MODEL_FILE
@@ -40,7 +40,7 @@ class TextModel(NamedTuple):
     some target in training had an unknown symbol, in whose place one of the source may be copied.
     """
 
-    model: Asked
+    model: InferenceModel
     config: ModelConfig
     source: Vocabulary
     target: Vocabulary
@@ -51,7 +51,7 @@ class TextModel(NamedTuple):
     copies: bool = False
 
     @property
-    def searched(self) -> Asked:
+    def searched(self) -> InferenceModel:
         """The model whose steps are searched: its probabilities are calibrated."""
         return self.model if self.temperature == 1.0 else Tempered(self.model, self.temperature)
 

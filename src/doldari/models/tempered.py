@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from doldari.arrays import Floats, Ids
 from doldari.layers import Parameter
-from doldari.models.asked import Asked, Rows
+from doldari.models.inference_model import InferenceModel, Rows
 
 
 class Tempered:
@@ -17,7 +17,7 @@ class Tempered:
     2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, section 4.2).
     """
 
-    def __init__(self, model: Asked, temperature: float) -> None:
+    def __init__(self, model: InferenceModel, temperature: float) -> None:
         self.model, self.temperature = model, temperature
         self.pad_id, self.batch_factor = model.pad_id, model.batch_factor
 

@@ -95,7 +95,7 @@ def validate(run: Run) -> Evaluation:
     """Measure the model on the pairs held out, and add its epoch to the history."""
     start, settings, position = run.clock(), run.config.training, run.position
     with np.errstate(all="ignore"):
-        evaluation = evaluate(run.asked, run.validation, unknown="unknown")
+        evaluation = evaluate(run.current, run.validation, unknown="unknown")
         validation_loss = mean_loss(run.learner, *run.validation_arrays, settings.batch_size)
     if run.budget is not None:
         run.budget.validation = run.clock() - start

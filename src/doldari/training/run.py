@@ -51,7 +51,7 @@ class SharingPredictor(Predictor):
     """Asks a model as its engine computes it; where several processes train it, each answers its share."""
 
     def __init__(self, text_model: TextModel, learner: Learner) -> None:
-        super().__init__(text_model._replace(model=learner.asked))
+        super().__init__(text_model._replace(model=learner.inference_model))
         self.learner = learner
 
     def predict(self, texts: Sequence[str], **options: Any) -> Any:
@@ -136,7 +136,7 @@ class Run:
             return
         total = seconds(self.config.training.budget)
         budget, sample = Budget(total, self.clock), self.validation[:PROBED]
-        evaluate(self.asked, sample, unknown="unknown")
+        evaluate(self.current, sample, unknown="unknown")
         budget.validation = budget.spent() * len(self.validation) / len(sample)
         step = seconds_a_step(self, min(2.0, total / 50))
         budget.epoch = self.steps_an_epoch * step + budget.validation
@@ -150,7 +150,7 @@ class Run:
         self.budget = budget
 
     @property
-    def asked(self) -> Predictor:
+    def current(self) -> Predictor:
         """The model as its engine computes it: the weights of now, where `predictor` has those that are kept."""
         return SharingPredictor(self.predictor.text_model, self.learner)
 

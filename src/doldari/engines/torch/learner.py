@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from doldari.arrays import Floats, Ids
 from doldari.config import TrainingConfig
 from doldari.engines.learner import Found, Item, Step
-from doldari.engines.torch.asked import AskedTorch
 from doldari.engines.torch.batch import Batch, counted_positions, make_batch
 from doldari.engines.torch.captured import CapturedSteps
+from doldari.engines.torch.inference_model import TorchInferenceModel
 from doldari.engines.torch.memory import fits, too_large
 from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
@@ -37,7 +37,7 @@ class TorchLearner:
         processes.check(settings.batch_size, settings.budget)
         self.tensors = FlatTensors(model.parameters, self.device)
         self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
-        self.asked = AskedTorch(model, self.torch_model)
+        self.inference_model = TorchInferenceModel(model, self.torch_model)
         self.compute: Callable[[Batch], None] = self.backward
         if self.device.type == "cuda":
             self.compute = CapturedSteps(self.backward, self.tensors.sums)

@@ -14,7 +14,7 @@ from doldari.engines.torch.batch import Batch
 from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, summed_loss
 from doldari.engines.torch.parameters import Named
 from doldari.models import Seq2seq
-from doldari.models.asked import Rows
+from doldari.models.inference_model import Rows
 
 
 class Memory(NamedTuple):

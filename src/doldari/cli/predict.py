@@ -1,4 +1,4 @@
-"""doldari predict, score and attend: asking a trained model."""
+"""doldari predict, score and attend: inference with a trained model."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doldari.cli.answering import Columns, answers_to, lines_of, print_answers
 from doldari.cli.arguments import (
     BeamOption,
     DataArgument,
@@ -24,6 +23,7 @@ from doldari.cli.arguments import (
     unknown_hint,
 )
 from doldari.cli.console import answers_in_utf8, counting, stderr, stdout, warn, working
+from doldari.cli.predictions import Columns, lines_of, output_file, print_answers
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def predict(
             warn(f"{text} is a file; to predict each of its lines: doldari predict {model} --input {text}")
     chunks = [[os.fsencode(text) for text in texts]] if texts else lines_of(input)
     columns = Columns(tsv, scores, details)
-    with answers_to(output) as file:
+    with output_file(output) as file:
         if header:
             print(columns.header, file=file)
         printed = print_answers(predictor, chunks, ask, asked, columns, file)

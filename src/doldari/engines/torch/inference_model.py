@@ -14,11 +14,11 @@ from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
-from doldari.models.asked import Rows
+from doldari.models.inference_model import Rows
 from doldari.models.seq2seq import check_ids
 
 
-class AskedTorch:
+class TorchInferenceModel:
     """Answers as `doldari.models.Seq2seq` does; `weights` are those of that model, whose file is saved."""
 
     def __init__(self, model: Seq2seq, torch_model: TorchSeq2seq) -> None:
@@ -102,7 +102,7 @@ class AskedTorch:
         return weights
 
 
-def ask(model: Seq2seq, device: str) -> AskedTorch:
+def model_on_device(model: Seq2seq, device: str) -> TorchInferenceModel:
     """Bring a model to a device, to answer there."""
     place = choose_device(device, Processes())
-    return AskedTorch(model, TorchSeq2seq(model, FlatTensors(model.parameters, place).named, place))
+    return TorchInferenceModel(model, TorchSeq2seq(model, FlatTensors(model.parameters, place).named, place))

@@ -63,7 +63,7 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
 
 
 @contextmanager
-def answers_to(path: Path | None) -> Iterator[TextIO | None]:
+def output_file(path: Path | None) -> Iterator[TextIO | None]:
     """Open the file that answers go to, in UTF-8, which is there whole or not at all; None for standard output.
 
     A pipe, a device or a link, such as /dev/stdout, is written to as it is, and never replaced.

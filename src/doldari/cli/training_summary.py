@@ -51,7 +51,7 @@ def look_like_phones(targets: "Sequence[str]") -> bool:
     return short and len(symbols) > 2 * len(targets) and len(symbols) > 4 * len(set(symbols))
 
 
-def asking(out: Path, pairs: "Sequence[Pair]") -> str:
+def example_command(out: Path, pairs: "Sequence[Pair]") -> str:
     """Write the command that asks a model the first source that can be typed."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
     return predict_command(str(out), question)

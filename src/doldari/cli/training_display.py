@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from doldari.cli.console import stderr, tell, warn
-from doldari.cli.describing import describe
+from doldari.cli.training_summary import describe
 from doldari.display import TrainingDisplay
 from doldari.training.observer import Stop
 from doldari.training.plan import Plan

@@ -5,8 +5,8 @@ import pytest
 
 from doldari import ConfigError, MissingPackageError
 from doldari.data import load_pairs
-from doldari.data.copying import copy_pairs, reverse_pairs
 from doldari.data.dates import date_pairs
+from doldari.data.string_tasks import copy_pairs, reverse_pairs
 
 
 def test_dates():

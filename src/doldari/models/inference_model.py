@@ -12,7 +12,7 @@ from doldari.layers import Parameter
 Rows = NDArray[np.intp]
 
 
-class Asked(Protocol):
+class InferenceModel(Protocol):
     """A model as search and files see it; `Seq2seq` and `Ensemble` are two.  What a state is, is the model's own."""
 
     @property
