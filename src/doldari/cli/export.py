@@ -27,11 +27,11 @@ def export(
     from doldari.export.checking import INPUTS
     from doldari.inference.predictor import load
 
-    to_file.check_file(file, overwrite)
+    to_file.check_path(file, overwrite)
     predictor = load(model)
     name = model.resolve().parent.name if model.is_file() else model.resolve().name
-    with working(f"writing and checking {file.name}"):
-        done = to_file.export(predictor, file, title=name, int8=int8)
+    with working(f"checking {file.name}", INPUTS) as progress:
+        done = to_file.export(predictor, file, title=name, int8=int8, progress=progress)
     stdout.print(f"{file}: {done.size / 1e6:.2f} MB")
     stdout.print(f"checked: {done.checked}")
     if int8:

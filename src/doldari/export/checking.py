@@ -1,7 +1,7 @@
 """Whether an exported file answers as the model does."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from doldari.data.symbols import join
 from doldari.data.vocabulary import Vocabulary
 from doldari.errors import DoldariError, quoted
 from doldari.inference.answers import Answer
+from doldari.inference.batching import Progress
 from doldari.inference.predictor import Predictor
 
 INPUTS = 100
@@ -49,22 +50,26 @@ def random_text(source: Vocabulary, length: int, rng: np.random.Generator) -> st
     return text
 
 
-def compare(what: str, texts: Sequence[str], expected: Sequence[Answer], given: Sequence[Given]) -> None:
-    """Raise ExportError at the first answer that is not the model's."""
-    for text, ours, theirs in zip(texts, expected, given, strict=True):
-        apart = abs(ours.score - theirs.score)
-        if ours.text != theirs.text or not apart <= CLOSE * max(1.0, abs(ours.score)):
-            raise ExportError(
-                f"{what} does not answer as the model does, which is a fault of doldari; nothing was written: to "
-                f"{quoted(text)} {quoted(theirs.text)} ({theirs.score:.5f}), expected {quoted(ours.text)} "
-                f"({ours.score:.5f})"
-            )
+class Check(NamedTuple):
+    """Inputs, and the model's answers to them; progress is told how many are compared."""
 
+    texts: list[str]
+    expected: list[Answer]
+    progress: Progress
 
-Asking = Callable[[Sequence[str]], list[Given]]  # texts to answers, all at once
+    @classmethod
+    def of(cls, model: Predictor, progress: Progress) -> Self:
+        """Ask a model for its answers to random inputs."""
+        texts = random_sources(model)
+        return cls(texts, model.predict(texts, unknown="unknown", scores=True), progress)
 
-
-def check(what: str, model: Predictor, answer: Asking) -> None:
-    """Ask for the answers to random texts, and compare them with the model's."""
-    texts = random_sources(model)
-    compare(what, texts, model.predict(texts, unknown="unknown", scores=True), answer(texts))
+    def compare(self, what: str, given: Sequence[Given]) -> None:
+        """Raise ExportError at the first answer that is not the model's; what: the file that gave them."""
+        for text, ours, theirs in zip(self.texts, self.expected, given, strict=True):
+            apart = abs(ours.score - theirs.score)
+            if ours.text != theirs.text or not apart <= CLOSE * max(1.0, abs(ours.score)):
+                raise ExportError(
+                    f"{what} does not answer as the model does, and was not written; please report it: to "
+                    f"{quoted(text)} {quoted(theirs.text)} ({theirs.score:.5f}), expected {quoted(ours.text)} "
+                    f"({ours.score:.5f})"
+                )

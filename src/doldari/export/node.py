@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from doldari.export.checking import ExportError, Given
@@ -11,8 +11,7 @@ from doldari.export.html import element
 
 ASK = """
 const model = openModel(%(about)s, %(weights)s);
-const answers = %(texts)s.map((text) => answersTo(model, text, %(options)s));
-process.stdout.write(JSON.stringify(answers));
+for (const text of %(texts)s) console.log(JSON.stringify(answersTo(model, text, %(options)s)));
 """
 
 
@@ -21,10 +20,13 @@ def node() -> str | None:
     return shutil.which("node")
 
 
-def ask_page(page: str, texts: Sequence[str], **options: Any) -> list[list[Given]]:
+def ask_page(
+    page: str, texts: Sequence[str], progress: Callable[[int], None] | None = None, **options: Any
+) -> list[list[Given]]:
     """Let node run a page's engine on its own weights: for each text its answers, as `answersTo` in page/search.js.
 
-    options are those of `answersTo`.  ExportError where node cannot run it.
+    options are those of `answersTo`; progress is told how many texts are answered.  ExportError where node cannot run
+    the page.
     """
     program = element(page, "engine") + ASK % {
         "about": element(page, "about"),
@@ -32,9 +34,17 @@ def ask_page(page: str, texts: Sequence[str], **options: Any) -> list[list[Given
         "texts": json.dumps(texts),
         "options": json.dumps({"unknown": "unknown", **options}),
     }
-    command = [node() or "node", "-"]
-    done = subprocess.run(command, input=program, capture_output=True, encoding="utf-8")
-    if done.returncode != 0:
-        reason = next((line for line in reversed(done.stderr.splitlines()) if "Error" in line), "no reason given")
-        raise ExportError(f"node cannot run the page: {reason}")
-    return [[Given(one["text"], one["score"]) for one in some] for some in json.loads(done.stdout)]
+    pipe, found = subprocess.PIPE, []
+    with subprocess.Popen([node() or "node", "-"], stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8") as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(program)
+        process.stdin.close()  # it reads all of its program before it runs
+        for line in process.stdout:
+            found.append([Given(one["text"], one["score"]) for one in json.loads(line)])
+            if progress is not None:
+                progress(len(found))
+        complaint = process.stderr.read()
+    if process.returncode != 0:
+        reason = next((line for line in reversed(complaint.splitlines()) if "Error" in line), "no reason given")
+        raise ExportError(f"node cannot run the page, which was not written: {reason}")
+    return found

@@ -11,10 +11,12 @@ from doldari.export.onnx.member import Member, Step
 
 
 class Search(NamedTuple):
-    """What does not change from step to step: for each row how many symbols it may have, (N,), whether it is blank,
-    (N,), the memory of each member, and what is padding.
+    """What does not change from step to step: the number of target symbols, the temperature; of each row how many
+    symbols its answer may have, (N,), and whether it is blank, (N,); each member's memory, and what in it is padding.
     """
 
+    V: int
+    temperature: float
     limits: str
     blank: str
     memories: Sequence[list[str]]
@@ -32,36 +34,30 @@ class Decoded(NamedTuple):
 
 
 def decode(
-    g: Graph, members: Sequence[Member], V: int, temperature: float, search: Search, states: list[list[str]],
-    read: str, steps: str,
-) -> Decoded:  # fmt: skip
-    """Take at most so many steps, until every answer has ended."""
+    g: Graph, members: Sequence[Member], search: Search, states: list[list[str]], read: str, steps: str
+) -> Decoded:
+    """Take at most so many steps, until every answer has ended; read (N,) are the ids to begin with."""
     flat = [array for state in states for array in state]
     body = g.within()
+    t, going = body.new_name("t"), body.new_name("going")
     names = ["read", "score", "ended", "logs", *(f"state_{n}" for n in range(len(flat)))]
     kinds = [INT64, FLOAT, BOOL, FLOAT] + [FLOAT] * len(flat)
     before = [body.new_name(name) for name in names]
-    t, going = body.new_name("t"), body.new_name("going")
-    after, scans = one_step(body, members, V, temperature, search, t, before)
-    ended = after[2]
-    more = body.op(
-        "Not", body.op("Equal", body.op("ReduceMin", body.op("Cast", ended, to=INT64), keepdims=0), body.integer(1))
-    )
-    loop_body = body.proto(
-        "step",
-        [tensor(t, INT64, []), tensor(going, BOOL, []), *map(tensor, before, kinds)],
-        [
-            tensor(more, BOOL, []),
-            *map(tensor, after, kinds),
-            tensor(scans[0], INT64),
-            *(tensor(one, FLOAT) for one in scans[1:]),
-        ],
-    )
+    after, kept = one_step(body, members, search, t, before)
+    unended = body.op("Cast", body.op("Not", after[2]), to=INT64)
+    more = body.op("Cast", body.op("ReduceMax", unended, keepdims=0), to=BOOL)
+    inputs = [tensor(t, INT64, []), tensor(going, BOOL, []), *map(tensor, before, kinds)]
+    outputs = [tensor(more, BOOL, []), *map(tensor, after, kinds), *map(tensor, kept, [INT64, FLOAT])]
     N = g.size(read, 0)
-    first = [read, g.zeros(FLOAT, N), search.blank, g.zeros(FLOAT, N, g.ints(V)), *flat]
-    outputs = g.ops("Loop", len(first) + len(scans), steps, g.constant(np.array(True)), *first, body=loop_body)
-    _, score, _, logs, *last = outputs[: len(first)]
-    ids, *attention = outputs[len(first) :]
+    first = [read, g.zeros(FLOAT, N), search.blank, g.zeros(FLOAT, N, g.ints(search.V)), *flat]
+    found = g.ops(
+        "Loop",
+        len(first) + len(kept),
+        *(steps, g.constant(np.array(True)), *first),
+        body=body.proto("step", inputs, outputs),
+    )
+    _, score, _, logs, *last = found[: len(first)]
+    ids, *attention = found[len(first) :]
     return Decoded(ids, attention[0] if attention else None, score, logs, in_members(members, last))
 
 
@@ -72,7 +68,7 @@ def in_members(members: Sequence[Member], flat: Sequence[str]) -> list[list[str]
 
 
 def one_step(
-    g: Graph, members: Sequence[Member], V: int, temperature: float, search: Search, t: str, before: list[str]
+    g: Graph, members: Sequence[Member], search: Search, t: str, before: list[str]
 ) -> tuple[list[str], list[str]]:
     """Write the body of the loop: what is carried on, and what is kept of every step."""
     read, score, ended, _, *flat = before
@@ -80,14 +76,14 @@ def one_step(
         member.step(g, read, state, memory, search.padding)
         for member, state, memory in zip(members, in_members(members, flat), search.memories, strict=True)
     ]
-    logs = log_probabilities(g, taken, temperature)
-    ids = chosen(g, V, logs, g.op("GreaterOrEqual", t, search.limits), ended)
+    logs = log_probabilities(g, taken, search.temperature)
+    ids = chosen(g, search.V, logs, g.op("GreaterOrEqual", t, search.limits), ended)
     log = g.op("Squeeze", g.op("GatherElements", logs, g.op("Unsqueeze", ids, g.ints(1)), axis=1), g.ints(1))
     score = g.op("Add", score, g.op("Where", ended, g.real(0.0), log))
     ended = g.op("Or", ended, g.op("Equal", ids, g.integer(PADDING)))
     looked = [step.looked for step in taken if step.looked is not None]
-    scans = [g.op("Identity", ids)] + ([g.op("Mean", *looked)] if looked else [])
-    return [ids, score, ended, logs, *(array for step in taken for array in step.state)], scans
+    kept = [g.op("Identity", ids)] + ([g.op("Mean", *looked)] if looked else [])
+    return [ids, score, ended, logs, *(array for step in taken for array in step.state)], kept
 
 
 def log_probabilities(g: Graph, taken: Sequence[Step], temperature: float) -> str:

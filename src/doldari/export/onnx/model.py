@@ -56,6 +56,8 @@ def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     inputs = {"source": tensor("source", INT64, ("N", "S"))} | past_inputs(g, members, H)
     state, memory, read = began(g, members, sources)
     search = Search(
+        len(model.target),
+        model.temperature,
         limits(g, sources.lengths, model),
         g.op("Equal", sources.lengths, g.integer(0)),
         parts(g, memory, [member.memories for member in members], axis=2),
@@ -63,7 +65,7 @@ def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     )
     steps = g.op("Min", "steps", g.op("Add", g.op("ReduceMax", search.limits, keepdims=0), g.integer(1)))
     states = parts(g, state, [member.states for member in members], axis=1)
-    found = decode(g, members, len(model.target), model.temperature, search, states, read, steps)
+    found = decode(g, members, search, states, read, steps)
     outputs = named_outputs(g, found, sources, memory)
     about = json.dumps(describe(model) | {"title": title}, ensure_ascii=False)
     return g.model("doldari", list(inputs.values()), outputs, {DESCRIPTION: about})

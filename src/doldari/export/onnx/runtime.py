@@ -1,6 +1,6 @@
 """An ONNX model asked in onnxruntime."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from doldari.data.batches import pad
@@ -8,6 +8,8 @@ from doldari.data.vocabulary import PADDING
 from doldari.errors import MissingPackageError
 from doldari.export.checking import Given
 from doldari.models.model_file import TextModel
+
+BATCH = 25
 
 
 def session(content: bytes) -> Any:
@@ -21,8 +23,18 @@ def session(content: bytes) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def ask(content: bytes, model: TextModel, texts: Sequence[str]) -> list[Given]:
-    """Answer texts, all in one batch; `model` has their vocabularies."""
-    source = pad([model.source.encode(text, unknown=True) for text in texts], PADDING)
-    ids, scores = session(content).run(["answer", "score"], {"source": source.astype("int64")})
-    return [Given(model.target.decode(row), float(score)) for row, score in zip(ids.tolist(), scores, strict=True)]
+def ask(
+    content: bytes, model: TextModel, texts: Sequence[str], progress: Callable[[int], None] | None = None
+) -> list[Given]:
+    """Answer texts; `model` has their vocabularies; progress is told how many are answered."""
+    onnx, found = session(content), []
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start : start + BATCH]
+        source = pad([model.source.encode(text, unknown=True) for text in batch], PADDING)
+        ids, scores = onnx.run(["answer", "score"], {"source": source.astype("int64")})
+        found += [
+            Given(model.target.decode(row), float(score)) for row, score in zip(ids.tolist(), scores, strict=True)
+        ]
+        if progress is not None:
+            progress(len(found))
+    return found
