@@ -17,11 +17,11 @@ def export(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
-    """Export a trained model: a web page that runs it offline, or an ONNX model.
+    """Export a trained model to a web page that runs it, or to ONNX.
 
-    FILE.html is one page with the model in it; it opens in any browser.  FILE.onnx (pip install 'doldari[onnx]') runs
-    in onnxruntime and the like; its metadata hold the vocabulary.  Either is checked against the model's own
-    predictions on 100 inputs before it is written.
+    FILE.html is one page with the model in it, which opens in any browser, offline.  FILE.onnx
+    (pip install 'doldari[onnx]') runs in onnxruntime and the like; its metadata hold the vocabulary.  Either is
+    checked against the model's own predictions on 100 inputs before it is written.
     """
     from doldari.export import to_file
     from doldari.export.checking import INPUTS

@@ -1,6 +1,6 @@
 "use strict";
 
-// All that the page shows of an answer, in the shape that doldari/inference/explanation.py has, as far as it is shown.
+// All that the page shows of an answer, as one object.
 
 const SHOWN = 5; // of the symbols that could follow, at each step
 

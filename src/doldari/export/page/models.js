@@ -109,7 +109,7 @@ function buildModel(config, weights) {
   return new Ensemble(Array.from({ length: config.ensemble }, (_, n) => new Seq2seq(weights, `${n}.`, config)));
 }
 
-/** Take weights out of the bytes in which they lie one after another: float32, or int8 with a scale for each column. */
+/** Take weights out of the bytes that hold them: float32, or int8 with a scale for each column. */
 function readWeights(index, bytes) {
   const weights = {};
   for (const { name, shape, start, scales } of index) {

@@ -32,7 +32,8 @@ const WORDS = {
     share: "Probability",
     wrote: "written",
     attention: "Where the model looked",
-    attentionHint: "A row for each symbol of the answer, a column for each of the text. The stronger the colour, the more.",
+    attentionHint:
+      "A row for each symbol of the answer, a column for each of the text. The stronger the colour, the higher.",
     moved: "What moved the encoder",
     movedHint: "How far each symbol moved the encoder’s state. The stronger the colour, the farther.",
     candidates: "Most probable answers",
