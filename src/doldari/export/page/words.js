@@ -76,7 +76,7 @@ const WORDS = {
     moved: "인코더의 상태 변화",
     movedHint: "각 기호가 인코더의 상태를 얼마나 움직였는지 나타냅니다. 색이 진할수록 많이 움직였습니다.",
     candidates: "가능성이 높은 출력",
-    candidatesHint: "빔 크기 5의 빔 탐색(beam search). 기호당 로그 확률 순서입니다.",
+    candidatesHint: "빔 크기 5의 빔 서치(beam search). 기호당 로그 확률 순서입니다.",
     model: "모델",
     offline: "모델은 이 페이지 안에 있고 브라우저에서 실행됩니다. 입력한 내용은 밖으로 나가지 않습니다.",
     start: "시작",
