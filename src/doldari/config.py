@@ -21,6 +21,7 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
+    check_applies,
     check_device,
     from_table,
     read_toml,
@@ -35,11 +36,15 @@ Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 
+# Settings that only one type of model has.
+OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
+    model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
     decoder: Literal["plain", "peeky", "attention"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
@@ -51,7 +56,8 @@ class ModelConfig:
         "general", "Attention score: general (bilinear, h W v) or dot (h v).", "Model"
     )
     cell: Literal["lstm", "gru"] = setting("lstm", "Recurrent cell.", "Model")
-    layers: int = setting(1, "Recurrent layers in encoder and decoder each.", "Model", basic=True, below=1_000)
+    heads: int = setting(4, "Attention heads of a transformer.", "Model", below=1_000)
+    layers: int = setting(1, "Layers in encoder and decoder each.", "Model", basic=True, below=1_000)
     bidirectional: bool = setting(
         True, "Bidirectional encoder; each direction has half of the hidden units.", "Model"
     )
@@ -59,7 +65,7 @@ class ModelConfig:
     reverse: bool = setting(False, "Reverse the source sequences.", "Model")
     embedding_size: int = setting(64, "Embedding size.", "Model", basic=True, former=("wordvec_size",))
     hidden_size: int = setting(
-        256, "Number of hidden units per recurrent layer.", "Model", basic=True, former=("hidden",)
+        256, "Number of hidden (transformer: feed-forward) units.", "Model", basic=True, former=("hidden",)
     )
     ensemble: int = setting(1, "Number of models in the ensemble (one seed each).", "Model", below=1_000)
     source_symbols: Symbols = setting("characters", "Source tokenization.", "Data")
@@ -72,6 +78,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        check_applies(self, OF_MODEL)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
@@ -83,7 +90,12 @@ class ModelConfig:
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.bidirectional and self.hidden_size % 2 != 0:
+        if self.model == "transformer" and self.embedding_size % (2 * self.heads) != 0:
+            size, heads = self.embedding_size, self.heads
+            raise ConfigError(
+                "{embedding_size}: must be a multiple of twice {heads}", embedding_size=size, heads=heads
+            )
+        if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
                 hidden_size=self.hidden_size,

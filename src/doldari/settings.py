@@ -124,6 +124,16 @@ def check(config: Any) -> None:
             check_range(name, value, about(item).at_least, about(item).below)
 
 
+def check_applies(config: Any, models: dict[str, tuple[str, ...]]) -> None:
+    """Refuse a setting that only other models than `config.model` have; models names those of each."""
+    defaults = {item.name: item.default for item in dataclasses.fields(config)}
+    for model, names in models.items():
+        for name in names if model != config.model else ():
+            value = getattr(config, name)
+            if value != defaults[name]:
+                raise ConfigError(f"{{{name}}}: needs {{model}}", **{name: value, "model": model})
+
+
 def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
     """Refuse a number out of its range, which is as in `setting`."""
     if isinstance(value, int):

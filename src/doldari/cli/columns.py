@@ -22,7 +22,8 @@ def columns_of_model(parameters: dict[str, Any]) -> Iterator[None]:
     Where the data do not fit them, the error also says which they are.
     """
     taken = {}
-    if {"model", "data", *OPTIONS} <= parameters.keys() and not any(parameters[name] for name in OPTIONS):
+    asks = isinstance(parameters.get("model"), Path) and {"data", *OPTIONS} <= parameters.keys()
+    if asks and not any(parameters[name] for name in OPTIONS):
         taken = recorded(parameters["model"], parameters["data"])
         if parameters["format"] is not None:
             taken.pop("format", None)

@@ -81,8 +81,8 @@ def no_such_command(name: str, commands: Sequence[str]) -> str:
 
 def check_model(parameters: dict[str, Any]) -> None:
     """Raise ModelFileError where a command's model is none: with the model that was meant, if that can be told."""
-    model: Path | None = parameters.get("model")
-    if model is None or is_model(model):
+    model = parameters.get("model")
+    if not isinstance(model, Path) or is_model(model):  # the setting of that name is a type of model
         return
     data = parameters.get("data")
     if data and is_model(Path(data[0])) and not model.is_dir():

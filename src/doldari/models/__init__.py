@@ -4,6 +4,7 @@ from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecod
 from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari.models.transformer import Transformer
 
 __all__ = [
     "AttentionDecoder",
@@ -15,4 +16,5 @@ __all__ = [
     "PeekyDecoder",
     "PeekySeq2seq",
     "Seq2seq",
+    "Transformer",
 ]

@@ -25,6 +25,7 @@ from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
 from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
 from doldari.models.tempered import Tempered
+from doldari.models.transformer import Transformer
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
@@ -78,9 +79,10 @@ def summary(text_model: TextModel) -> str:
     config, source, target = text_model.config, text_model.source, text_model.target
     decoder = "dot attention" if config.attention == "dot" else config.decoder
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
+    recurrent = config.model == "recurrent"
     parts = [
-        f"{decoder} {config.cell.upper()}",
-        "bidirectional" if config.bidirectional else "",
+        f"{decoder} {config.cell.upper()}" if recurrent else f"transformer, {config.heads} heads",
+        "bidirectional" if recurrent and config.bidirectional else "",
         "reads backwards" if config.reverse else "",
         f"{config.layers} layer{'s' * (config.layers > 1)}",
         f"D {config.embedding_size}, H {config.hidden_size}",
@@ -105,6 +107,20 @@ def build_model(
 
     dropout and label_smoothing are of training.
     """
+    if config.model == "transformer":
+        return Transformer(
+            len(source),
+            config.embedding_size,
+            config.hidden_size,
+            heads=config.heads,
+            layers=config.layers,
+            target_vocab_size=len(target),
+            pad_id=PADDING,
+            tie=config.tie,
+            dropout=dropout,
+            label_smoothing=label_smoothing,
+            rng=rng,
+        )
     model_class = MODELS[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq

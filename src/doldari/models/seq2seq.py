@@ -67,12 +67,7 @@ class Seq2seq:
         check_settings(owner, sizes, cell, bidirectional, dropout, rng, dtype)
         check_rate(owner, "label_smoothing", label_smoothing)
         check_flag(owner, "tie", tie)
-        if pad_id is not None:
-            check_id(f"{owner}: pad_id", pad_id, min(vocab_size, target_vocab_size))
-        self.pad_id = pad_id
-        self.vocab_size = vocab_size
-        self.target_vocab_size = target_vocab_size
-        self.encoder = Encoder(
+        encoder = Encoder(
             vocab_size,
             wordvec_size,
             hidden_size,
@@ -84,8 +79,8 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.decoder = self.decoder_class(
-            self.target_vocab_size,
+        decoder = self.decoder_class(
+            target_vocab_size,
             wordvec_size,
             hidden_size,
             cell=cell,
@@ -96,6 +91,22 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
+        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)
+
+    def assemble(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        vocab_size: int,
+        target_vocab_size: int,
+        pad_id: int | None,
+        label_smoothing: float,
+    ) -> None:
+        """Join the parts into the model, all of their parameters in one vector."""
+        if pad_id is not None:
+            check_id(f"{type(self).__name__}: pad_id", pad_id, min(vocab_size, target_vocab_size))
+        self.encoder, self.decoder = encoder, decoder
+        self.vocab_size, self.target_vocab_size, self.pad_id = vocab_size, target_vocab_size, pad_id
         self.loss = TimeSoftmaxWithLoss(label_smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
@@ -168,7 +179,7 @@ class Seq2seq:
         state = self.encode(xs)
         answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size, never)
         if answers is None:
-            N = len(state.layers[0].h)
+            N = len(np.asarray(xs))
             answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size, never)
         return answers
 

@@ -59,7 +59,10 @@ def front_matter(run: RunFiles) -> Iterator[str]:
     yield "tags:"
     tags = ["doldari", "seq2seq", "text2text-generation"]
     if config is not None:
-        tags += [config.cell, *["attention"] * (config.decoder == "attention")]
+        tags += [
+            config.cell if config.model == "recurrent" else config.model,
+            *["attention"] * (config.decoder == "attention"),
+        ]
     yield from (f"- {tag}" for tag in tags)
     if not scores:
         return

@@ -85,14 +85,16 @@ def model_lines(run: RunFiles) -> Iterator[str]:
 
 def described_model(config: ModelConfig) -> str:
     """Say what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
+    layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
+    sizes = [f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
+    if config.model == "transformer":
+        reversed_tied = ["sources reversed"] * config.reverse + ["tied"] * config.tie
+        return ", ".join([f"transformer, {config.heads} heads", *reversed_tied, *sizes])
     parts = [f"{config.cell.upper()}, decoder {config.decoder}"]
     if config.attention != "general":
         parts[0] += f" ({config.attention})"
     parts += ["bidirectional"] * config.bidirectional + ["sources reversed"] * config.reverse + ["tied"] * config.tie
-    layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
-    return ", ".join(
-        [*parts, f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
-    )
+    return ", ".join([*parts, *sizes])
 
 
 def training_lines(run: RunFiles) -> Iterator[str]:

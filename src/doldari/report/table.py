@@ -44,7 +44,8 @@ def row(run: RunFiles) -> tuple[str, ...]:
     model = ""
     if config is not None:
         ensemble = f"{config.ensemble} x " if config.ensemble > 1 else ""
-        model = f"{ensemble}{config.decoder} {config.cell} {config.layers}x{config.hidden_size}"
+        kind = config.model if config.model == "transformer" else f"{config.decoder} {config.cell}"
+        model = f"{ensemble}{kind} {config.layers}x{config.hidden_size}"
     return (
         run.name,
         "unreadable" if run.problem else run.status or "",

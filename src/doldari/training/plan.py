@@ -93,7 +93,9 @@ def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings
     if path is not None:
         base = Config.from_toml(path)
     else:
-        base = load_recipe(recipe or next((name for name in file_names(data) or () if name in RECIPES), "general"))
+        named = "transformer" if settings.get("model") == "transformer" else None
+        of_task = next((name for name in file_names(data) or () if name in RECIPES), "general")
+        base = load_recipe(recipe or named or of_task)
     return base.replace(**settings)
 
 

@@ -12,6 +12,7 @@ from doldari.engines.torch.batch import to_device, to_the_left
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
+from doldari.engines.torch.transformer import torch_model
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
@@ -66,8 +67,7 @@ class TorchInferenceModel:
     @torch.inference_mode()
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily -> ids (N, sample_size), as `Seq2seq.generate`."""
-        state = self.encode(xs)
-        N = len(state.layers[0].h)
+        state, N = self.encode(xs), len(np.asarray(xs))
         ids = torch.full((N,), start_id, device=self.device)
         ended = torch.zeros(N, dtype=torch.bool, device=self.device)
         fill = 0 if self.pad_id is None else self.pad_id
@@ -93,9 +93,7 @@ class TorchInferenceModel:
         ids = check_ids("read", read, self.model.target_vocab_size)
         question = to_the_left(check_ids("xs", xs, self.model.vocab_size), self.pad_id)
         with self.torch_model.in_precision():
-            hs, state = self.torch_model.write(to_device(ids, self.device), self.encode(xs))
-            assert state.memory is not None
-            weights = self.to_numpy(self.torch_model.look(hs, state.memory)[1])
+            weights = self.to_numpy(self.torch_model.attention(to_device(ids, self.device), self.encode(xs)))
         if question.order is not None:  # back to where the symbols stood
             moved = weights.copy()
             np.put_along_axis(weights, np.broadcast_to(question.order[:, None], weights.shape), moved, axis=2)
@@ -105,4 +103,4 @@ class TorchInferenceModel:
 def model_on_device(model: Seq2seq, device: str) -> TorchInferenceModel:
     """Bring a model to a device, to answer there."""
     place = choose_device(device, Processes())
-    return TorchInferenceModel(model, TorchSeq2seq(model, FlatTensors(model.parameters, place).named, place))
+    return TorchInferenceModel(model, torch_model(model, FlatTensors(model.parameters, place).named, place))

@@ -20,7 +20,7 @@ from doldari.engines.torch.memory import fits, too_large
 from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, check_precision, choose_device
-from doldari.engines.torch.seq2seq import TorchSeq2seq
+from doldari.engines.torch.transformer import torch_model
 from doldari.errors import ConfigError, TrainingError
 from doldari.models import Seq2seq
 
@@ -36,7 +36,7 @@ class TorchLearner:
         check_precision(settings.precision, self.device)
         processes.check(settings.batch_size, settings.budget)
         self.tensors = FlatTensors(model.parameters, self.device)
-        self.torch_model = TorchSeq2seq(model, self.tensors.named, self.device, settings.precision == "bf16")
+        self.torch_model = torch_model(model, self.tensors.named, self.device, settings.precision == "bf16")
         self.inference_model = TorchInferenceModel(model, self.torch_model)
         self.compute: Callable[[Batch], None] = self.backward
         if self.device.type == "cuda":

@@ -142,6 +142,12 @@ class TorchSeq2seq:
         combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
         return torch.tanh(combined), weights
 
+    def attention(self, ids: Tensor, state: DecoderState) -> Tensor:
+        """Tell where it looks while it reads ids (N, T): weights (N, T, S)."""
+        hs, state = self.write(ids, state)
+        assert state.memory is not None
+        return self.look(hs, state.memory)[1]
+
     def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
         """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
         if self.rate == 0.0:

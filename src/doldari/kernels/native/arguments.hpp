@@ -104,6 +104,13 @@ public:
         return values;
     }
 
+    /// The same, or null for None.
+    const int32_t* optional_ids(const char* name, const char* shape, char limit) {
+        if (!peek(name).is_none()) return ids(name, shape, limit);
+        ++taken_;
+        return nullptr;
+    }
+
     int32_t id(const char* name, char limit) {
         const auto value = number<int32_t>(name);
         check_id(name, value, limit);
@@ -119,6 +126,14 @@ public:
 
     /// How long the axes with this letter are.
     long operator[](char letter) const { return lengths_[letter - 'A'] - 1; }
+
+    /// How long the axes with this letter are, which must be a multiple of `unit`.
+    long multiple(const char* name, char letter, long unit) const {
+        const long length = (*this)[letter];
+        if (unit < 1 || length % unit != 0)
+            value_error(name, "expected a multiple of " + std::to_string(unit) + ", got " + std::to_string(length));
+        return length;
+    }
 
     /// Refuse arguments that nobody asked for.
     void finish() const {

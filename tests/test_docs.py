@@ -1,0 +1,162 @@
+"""Every command of the README and of docs/ is run here, on small data, or is listed as not run, with the reason."""
+
+import importlib.util
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from doldari.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# What is not run, by how it begins, and why.
+NOT_RUN = {
+    "pip install": "installs packages; CI does it",
+    "python -m venv": "makes an environment; CI does it",
+    "torchrun": "starts many processes; tests/engines/test_processes.py starts two",
+    "python -m benchmarks": "takes minutes to hours",
+    "python examples/": "takes minutes; tests/test_chapter_script.py and tests/chapter run them",
+    "DOLDARI_KERNELS=": "an exercise, in which the reader changes a line",
+    "ruff": "CI does it",
+    "pytest": "this is it",
+    ".ci/run": "CI does it",
+    ". .venv": "enters an environment",
+    "mypy": "CI does it",
+    "export MASTER_ADDR": "needs a cluster",
+    "srun": "needs a cluster",
+    "run=": "needs a cluster",
+    "[ -e $run": "needs a cluster",
+    "what=": "needs a cluster",
+    "doldari train words.tsv --engine torch --device cuda:1": "needs two GPUs",
+    "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
+}
+SMALL = "--epochs 1 --hidden-size 8 --embedding-size 8 --batch-size 16"
+TASKS = ("addition", "dates", "copy", "reverse", "chapter")
+
+
+def commands():
+    """Find the commands in the pages' sh blocks, each once, with a page that has it."""
+    found = {}
+    for page in PAGES:
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                command = re.sub(r"\s+#.*", "", line).strip()
+                for part in command.split(" && ") if command and not command.startswith("#") else []:
+                    found.setdefault(part, page.relative_to(ROOT))
+    return found
+
+
+COMMANDS = commands()
+RUN = [command for command in COMMANDS if not command.startswith(tuple(NOT_RUN))]
+
+
+def test_the_pages_have_commands():
+    assert len(RUN) > 50
+    unused = [start for start in NOT_RUN if not any(command.startswith(start) for command in COMMANDS)]
+    assert unused == []
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with the files and runs that the pages take for granted."""
+    folder = tmp_path_factory.mktemp("docs")
+    words = [("가게", "k a̠ː ɡ e̞"), ("나무", "n a̠ m u"), ("나라", "n a̠ ɾ a̠"), ("가나", "k a̠ n a̠"), ("무게", "m u ɡ e̞")]
+    words += [(a + b, f"{x} {y}") for (a, x) in words for (b, y) in words]
+    tsv = "".join(f"{source}\t{target}\n" for source, target in words)
+    for name in ("words", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
+        (folder / f"{name}.tsv").write_text(tsv, "utf-8")
+    (folder / "words.csv").write_text("word,ipa\n" + tsv.replace("\t", ","), "utf-8")
+    (folder / "sources.txt").write_text("".join(f"{source}\n" for source, _ in words), "utf-8")
+    (folder / "list.txt").write_text("".join(f"{target}\n" for _, target in words), "utf-8")
+    verbs = [(f"{verb}", f"{verb}ed", "V;PST") for verb in ("walk", "talk", "look", "jump", "play", "ask", "cook")]
+    (folder / "verbs.tsv").write_text("".join("\t".join(verb) + "\n" for verb in verbs), "utf-8")
+    rows = (json.dumps(dict(zip(("lemma", "form", "tags"), verb, strict=True))) + "\n" for verb in verbs)
+    (folder / "forms.jsonl").write_text("".join(rows), "utf-8")
+    (folder / "past.tsv").write_text("".join(f"{verb}\t{past}\n" for verb, past, _ in verbs), "utf-8")
+    dates = "".join(f"september {day}, 1994\t1994-09-{day}\n" for day in range(10, 31))
+    (folder / "dates.tsv").write_text(dates + "27 Sep 94\t1994-09-27\n", "utf-8")
+    for part in ("train", "dev", "test"):
+        for language, text in (("de", "ein Hund läuft schnell ."), ("en", "a dog runs fast .")):
+            (folder / f"{part}.{language}").write_text("".join(f"{text} {n}\n" for n in range(30)), "utf-8")
+    subprocess.run(["gzip", "-k", "test.de"], cwd=folder, check=True)
+    trainings = [
+        "words.tsv --out runs/words --target-symbols whitespace",
+        "words.tsv --out runs/a --target-symbols whitespace --seed 1",
+        "words.tsv --out runs/b --target-symbols whitespace --seed 2",
+        "verbs.tsv --features-column 3",
+        "past.tsv",
+        "dates.tsv",
+        "addition --count 300",
+        "train.de train.en --target-symbols words",
+        "kor_train.tsv --out runs/kor --target-symbols whitespace --ensemble 2",
+    ]
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        for training in trainings:
+            assert call(f"doldari train {training} {SMALL} --quiet") == 0
+    finally:
+        os.chdir(here)
+    return folder
+
+
+def call(command, stdin=b""):
+    """Run a doldari command in this process -> its exit code."""
+    kept = sys.argv, sys.stdin
+    sys.argv, sys.stdin = shlex.split(command), io.TextIOWrapper(io.BytesIO(stdin))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            main()
+    except SystemExit as exit:
+        return exit.code or 0
+    finally:
+        sys.argv, sys.stdin = kept
+    return 0
+
+
+def made_small(command):
+    """Add settings to a training that make it short."""
+    words = shlex.split(command)
+    if words[1] == "train" and "--resume" not in words:
+        command += f" {SMALL}"
+        if words[2] in TASKS:
+            command += " --count 300"
+    return command
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_command(command, prepared, tmp_path, monkeypatch, capfd):
+    for package, word in (
+        ("torch", "--engine torch"),
+        ("interegular", "--matching"),
+        ("tokenizers", "subwords"),
+        ("babel", "train dates"),
+    ):
+        if word in command and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    folder = tmp_path / "folder"
+    shutil.copytree(prepared, folder)
+    monkeypatch.chdir(folder)
+    if command.startswith("printf") and "|" not in command:
+        assert subprocess.run(["bash", "-c", command]).returncode == 0
+        return
+    before, _, last = command.rpartition(" | ")
+    stdin = subprocess.run(["bash", "-c", before], capture_output=True, check=True).stdout if before else b""
+    asked, _, _ = last.partition(" > ")
+    assert shlex.split(asked)[0] == "doldari", f"{COMMANDS[command]}: neither run here nor among NOT_RUN"
+    if shlex.split(asked)[1] == "train" and "--resume" not in asked and "--from" not in asked:
+        shutil.rmtree(folder / "runs")
+    code = call(made_small(asked), stdin)
+    out, err = capfd.readouterr()
+    assert code == 0, f"{COMMANDS[command]}: {err}"
+    assert out or err
