@@ -6,13 +6,24 @@ from doldari.config import ModelConfig
 from doldari.errors import ConfigError
 
 CHOICES = {
+    "model": {"recurrent"},
     "decoder": {"plain", "peeky", "attention"},
     "attention": {"general", "dot"},
     "cell": {"lstm", "gru"},
 }
 UNDERSTOOD = {
     *CHOICES,
-    *("layers", "bidirectional", "tie", "reverse", "embedding_size", "hidden_size", "ensemble", "shared_vocabulary"),
+    *(
+        "heads",
+        "layers",
+        "bidirectional",
+        "tie",
+        "reverse",
+        "embedding_size",
+        "hidden_size",
+        "ensemble",
+        "shared_vocabulary",
+    ),
     *("source_symbols", "target_symbols", "source_normalization", "target_normalization"),
 }
 
@@ -22,4 +33,4 @@ def refuse_unknown(config: ModelConfig, file: str) -> None:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value not in CHOICES.get(field.name, {value}) or (field.name not in UNDERSTOOD and value != field.default):
-            raise ConfigError(f"{field.name}={value}: {file} cannot compute such a model")
+            raise ConfigError(f"{field.name}={value}: {file} cannot run such a model")
