@@ -58,6 +58,7 @@ def test_node_gives_the_models_answers(name):
         model.text_model,
         to_file.exported_weights(model.text_model, False),
         "x",
+        "",
         to_file.Check.of(model, done.append),
     )
     assert done == list(range(1, 101))
@@ -81,6 +82,24 @@ def test_a_file_that_answers_otherwise_is_not_written(monkeypatch, tmp_path, suf
     with pytest.raises(ExportError, match="does not answer as the model does, and was not written; please report it"):
         to_file.export(model, tmp_path / f"model{suffix}", title="x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_opens_with_an_example(cli, saved, tmp_path):
+    assert cli("export run page.html --example abca").code == 0
+    assert '"example": "abca"' in (tmp_path / "page.html").read_text("utf-8")
+    done = cli("export run page2.html --example ab?")
+    assert done.err == "error: 'ab?': the symbol '?' (U+003F) was not seen in training\n"
+    assert cli("export run run.onnx --example ab").err == "error: --example: needs a FILE.html\n"
+
+
+def test_a_page_of_a_task_opens_with_one_of_its_sources(cli, tmp_path):
+    (tmp_path / "sums").mkdir()
+    make_model(sources=["0123456789+"]).save(tmp_path / "sums" / "model.safetensors")
+    (tmp_path / "sums" / "run.json").write_text('{"data": [{"use": "training", "name": "addition"}]}')
+    assert cli("export sums/model.safetensors page.html").code == 0
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert re.search(r'"example": "\d+\+\d+"', text)
+    assert "<title>sums</title>" in text
 
 
 def test_wrong_names_are_refused(cli, saved, tmp_path):
@@ -142,5 +161,9 @@ def test_a_page_that_node_cannot_run_is_said(monkeypatch):
     model = make_model()
     with pytest.raises(ExportError, match="node cannot run the page, which was not written: Error: no"):
         to_file.checked_page(
-            model.text_model, to_file.exported_weights(model.text_model, False), "x", to_file.Check.of(model, print)
+            model.text_model,
+            to_file.exported_weights(model.text_model, False),
+            "x",
+            "",
+            to_file.Check.of(model, print),
         )

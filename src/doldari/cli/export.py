@@ -1,12 +1,17 @@
 """doldari export: a trained model as one file that needs nothing of doldari."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from doldari.cli.arguments import ModelArgument
 from doldari.cli.console import stdout, working
+from doldari.errors import ConfigError
+from doldari.run_files import MODEL_FILE
+
+if TYPE_CHECKING:
+    from doldari.inference.predictor import Predictor
 
 
 def export(
@@ -15,6 +20,14 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantize the weight matrices to 8 bits: a quarter of the size.")
     ] = False,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Text that the page opens with.",
+            show_default="of a built-in task, one of its sources",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
     """Export a trained model to a web page that runs it, or to ONNX.
@@ -28,13 +41,36 @@ def export(
     from doldari.inference.predictor import load
 
     to_file.check_path(file, overwrite)
+    if example is not None and file.suffix.lower() != ".html":
+        raise ConfigError("--example: needs a FILE.html")
     predictor = load(model)
-    name = model.resolve().parent.name if model.is_file() else model.resolve().name
+    if example is None:
+        example = example_of_task(model, predictor)
+    elif example:
+        predictor.encode(example)  # which refuses what the model does not know
     with working(f"checking {file.name}", INPUTS) as progress:
-        done = to_file.export(predictor, file, title=name, int8=int8, progress=progress)
+        done = to_file.export(predictor, file, title=title_of(model), example=example, int8=int8, progress=progress)
     stdout.print(f"{file}: {done.size / 1e6:.2f} MB")
     stdout.print(f"checked: {done.checked}")
     if int8:
         stdout.print(
             f"int8: {done.as_float32} of these {INPUTS} random inputs are answered as by the float32 weights"
         )
+
+
+def title_of(model: Path) -> str:
+    """Name a model after its run, or after its file if that is of no run."""
+    path = model.resolve()
+    if path.is_dir():
+        return path.name
+    return path.parent.name if path.name == MODEL_FILE else path.stem
+
+
+def example_of_task(model: Path, predictor: "Predictor") -> str:
+    """Make a source of the built-in task that a model was trained on; of others "", for data may be private."""
+    from doldari.report.record import read_run
+    from doldari.report.usage import knows, task_sources
+
+    data = read_run(model).data("training")
+    sources = task_sources(data.text("name")) if data.text("path") is None else []
+    return next((source for source in sources if knows(predictor.text_model.source, source)), "")

@@ -24,13 +24,18 @@ VIEW = ("words.js", "explain.js", "pictures.js", "view.js")
 MOST_BYTES = 50_000_000  # of a page: browsers on phones have trouble with more
 
 
-def page(text_model: TextModel, weights: Weights, title: str) -> str:
-    """Write the page of a model; ConfigError where it cannot be one."""
+def page(text_model: TextModel, weights: Weights, title: str, example: str = "") -> str:
+    """Write the page of a model, which opens with an example text; ConfigError where there can be no page."""
     refuse_unknown(text_model.config, "an HTML page")
     if text_model.config.source_symbols == "subwords":
         raise ConfigError("source_symbols=subwords: an HTML page cannot cut text into subwords; export to .onnx")
     index, content = packed(weights)
-    about = describe(text_model) | {"weights": index, "title": title, "summary": summary(text_model)}
+    about = describe(text_model) | {
+        "weights": index,
+        "title": title,
+        "summary": summary(text_model),
+        "example": example,
+    }
     text = Template((PAGE / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
         style=(PAGE / "page.css").read_text("utf-8"),
@@ -89,7 +94,8 @@ def read_page(text: str) -> TextModel:
         arrays[name] = np.frombuffer(content, kind, int(np.prod(shape)), entry["start"]).reshape(shape)
         if "scales" in entry:
             arrays[name] = arrays[name] * np.frombuffer(content, "<f4", shape[1], entry["scales"])
-    description = {name: value for name, value in about.items() if name not in ("weights", "title", "summary")}
+    of_page = ("weights", "title", "summary", "example")
+    description = {name: value for name, value in about.items() if name not in of_page}
     return described_model(description, arrays)
 
 

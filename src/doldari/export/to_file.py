@@ -32,31 +32,39 @@ def check_path(path: Path, overwrite: bool) -> None:
 
 
 def export(
-    model: Predictor, path: Path, *, title: str, int8: bool = False, progress: Progress = lambda compared: None
+    model: Predictor,
+    path: Path,
+    *,
+    title: str,
+    example: str = "",
+    int8: bool = False,
+    progress: Progress = lambda compared: None,
 ) -> Exported:
     """Write a model as a page, or as an ONNX file, as the path ends in .html or .onnx.
 
-    progress is told how many of the INPUTS are compared.  With int8 the matrices are quantized, and the file is
-    compared with the model that has these weights.  ExportError where the file would not answer as that; then nothing
-    is written.
+    A page opens with the example.  progress is told how many of the INPUTS are compared.  With int8 the matrices are
+    quantized, and the file is compared with the model that has these weights.  ExportError where the file would not
+    answer as that; then nothing is written.
     """
     weights = exported_weights(model.text_model, int8)
     exact = Predictor(with_weights(model.text_model, weights)) if int8 else model
     check = Check.of(exact, progress)
-    make = checked_page if path.suffix.lower() == ".html" else checked_onnx
-    content, checked = make(exact.text_model, weights, title, check)
+    if path.suffix.lower() == ".html":
+        content, checked = checked_page(exact.text_model, weights, title, example, check)
+    else:
+        content, checked = checked_onnx(exact.text_model, weights, title, check)
     write_whole(path, content)
     texts = [answer.text for answer in check.expected]
     before = model.predict(check.texts, unknown="unknown") if int8 else texts
     return Exported(len(content), checked, sum(map(eq, texts, before)))
 
 
-def checked_page(model: TextModel, weights: Weights, title: str, check: Check) -> tuple[bytes, str]:
+def checked_page(model: TextModel, weights: Weights, title: str, example: str, check: Check) -> tuple[bytes, str]:
     """Make a page, and check it: its bytes, and how it was checked."""
     from doldari.export.html import page, read_page
     from doldari.export.node import ask_page, node
 
-    text = page(model, weights, title)
+    text = page(model, weights, title, example)
     if node() is not None:
         check.compare("the page", [best for best, *_ in ask_page(text, check.texts, check.progress)])
         return text.encode(), f"the page's JavaScript, run by node, answers {INPUTS} inputs as the model does"

@@ -4,6 +4,7 @@
 
 const $ = (id) => document.getElementById(id);
 const model = openModel(JSON.parse($("about").textContent), $("weights").textContent);
+const FEW = 60; // symbols that are listed below the text
 const page = { language: navigator.language.startsWith("ko") ? "ko" : "en", forced: [], chosen: 0 };
 
 /** Put what is typed together as the model reads it. */
@@ -96,11 +97,14 @@ function write() {
   document.documentElement.lang = page.language;
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = words[element.dataset.words];
   $("language").lang = page.language === "ko" ? "en" : "ko";
+  const symbols = model.about.source.map((symbol) => shown({ symbol }, words));
+  $("symbols-known").textContent = symbols.length <= FEW ? words.symbolsKnown(symbols.join(" ")) : "";
   $("known").textContent = words.known(model.about.source_features.join(", "));
   update();
 }
 
 $("features-field").hidden = model.about.source_features.length === 0;
+[$("text").value, $("features").value = ""] = model.about.example.split("\t");
 $("ask").addEventListener("submit", (event) => event.preventDefault());
 $("text").addEventListener("input", () => start());
 $("features").addEventListener("input", () => start());
