@@ -24,6 +24,7 @@ ORDER = [
         "report",
         "display",
         "api",
+        "web",
         "cli",
         "__main__",
     )

@@ -22,6 +22,7 @@ from doldari.cli.export import export
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
 from doldari.cli.predict import attend, predict, score
+from doldari.cli.serve import serve
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
@@ -61,7 +62,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, calibrate, predict, score, attend, show, compare, join, export, stats, generate):
+for command in (
+    *(train, evaluate, calibrate, predict, score, attend),
+    *(show, serve, compare, join, export, stats, generate),
+):
     app.command(cls=Command)(with_common(command))
 
 

@@ -150,12 +150,15 @@ def find_runs(directory: Path) -> list[Path]:
     return [path for path in sorted(directory.iterdir()) if path.is_dir() and is_run(path)]
 
 
-def read_run(path: Path) -> RunFiles:
-    """Read a run's directory, or a model file, with what lies beside it if it is a run's; or raise ModelFileError."""
+def read_run(path: Path, with_model: bool = True) -> RunFiles:
+    """Read a run's directory, or a model file, with what lies beside it if it is a run's; or raise ModelFileError.
+
+    Without the model only the small files are read.
+    """
     directory = path if path.is_dir() else path.parent
     whole_run = path.is_dir() or path.name == MODEL_FILE
     text_model, problem = None, None
-    if path.is_file() or (path / MODEL_FILE).exists():
+    if with_model and (path.is_file() or (path / MODEL_FILE).exists()):
         try:
             text_model = load(path).text_model
         except ModelFileError as error:

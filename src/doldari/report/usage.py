@@ -34,16 +34,22 @@ def quote(text: str) -> str:
 
 def example_source(run: "RunFiles") -> str | None:
     """Find a source that the model of a run knows, in its validation pairs or else those it was trained on."""
-    if run.text_model is None:
-        return None
-    for use in ("validation", "training"):
+    return next(iter(example_sources(run, 1)), None)
+
+
+def example_sources(run: "RunFiles", most: int) -> list[str]:
+    """Find different sources that the model of a run knows, in its validation pairs or else those of its training."""
+    found: dict[str, None] = {}
+    for use in ("validation", "training") if run.text_model is not None else ():
         data = run.data(use)
         path, name = data.text("path"), data.text("name")
         for line in task_sources(name) if path is None else lines(Path(path)):
-            source = known_source(line, run.text_model.source)
+            source = known_source(line, run.text_model.source) if run.text_model is not None else None
             if source is not None:
-                return source
-    return None
+                found[source] = None
+            if len(found) == most:
+                return list(found)
+    return list(found)
 
 
 def task_sources(name: str | None) -> list[str]:
@@ -52,7 +58,7 @@ def task_sources(name: str | None) -> list[str]:
     from doldari.errors import DoldariError
 
     try:
-        return [pair.source for pair in task_pairs(name, count=5)] if name in TASKS else []
+        return [pair.source for pair in task_pairs(name, count=10)] if name in TASKS else []
     except DoldariError:  # it needs a package that is not there
         return []
 
