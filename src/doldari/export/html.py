@@ -1,11 +1,13 @@
 """One HTML file that runs a model in the browser, offline: weights, vocabularies, and an engine in JavaScript.
 
-The engine is the files in page/, put into the page as they are; page/layers.js says what each computes.
+The engine is in page/, as it stands in the page; page/layers.js says what it computes.  What is drawn, and how, is
+the served page's, web/static: page/api.js answers in the place of the server.
 """
 
 import base64
 import json
 import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -19,8 +21,11 @@ from doldari.export.weights import Quantized, Weights
 from doldari.models.model_file import TextModel, describe, described_model, summary
 
 PAGE = Path(__file__).with_name("page")
-ENGINE = ("layers.js", "models.js", "vocabulary.js", "search.js")
-VIEW = ("words.js", "explain.js", "pictures.js", "view.js")
+SERVED = Path(__file__).parents[1] / "web" / "static"  # the served page, whose figures are these
+STYLE = (SERVED / "base.css", SERVED / "figures.css", PAGE / "page.css")
+ENGINE = ("layers.js", "models.js", "vocabulary.js", "search.js", "explanation.js")
+# In this order: each imports only those before it.  Those that are not here are of the served page.
+VIEW = ("dom.js", "strings.js", "state.js", "words.js", "api.js", "figures.js", "charts.js", "predict.js", "app.js")
 MOST_BYTES = 50_000_000  # of a page: browsers on phones have trouble with more
 
 
@@ -38,12 +43,11 @@ def page(text_model: TextModel, weights: Weights, title: str, example: str = "")
     }
     text = Template((PAGE / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
-        style=(PAGE / "page.css").read_text("utf-8"),
-        summary=escape(about["summary"]),
+        style="\n".join(path.read_text("utf-8") for path in STYLE),
         about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
         weights=base64.b64encode(content).decode(),
-        engine=scripts(ENGINE),
-        view=scripts(VIEW),
+        engine="\n".join((PAGE / name).read_text("utf-8") for name in ENGINE),
+        view=bundled(VIEW),
     )
     if len(text) > MOST_BYTES:
         remedy = "export to .onnx" if has_int8(weights) else "use --int8 for a quarter of that, or export to .onnx"
@@ -54,9 +58,24 @@ def page(text_model: TextModel, weights: Weights, title: str, example: str = "")
     return text
 
 
-def scripts(names: tuple[str, ...]) -> str:
-    """Join JavaScript files into one; each says "use strict" for itself, and only the first may."""
-    return "\n".join((PAGE / name).read_text("utf-8") for name in names)
+def bundled(names: Sequence[str]) -> str:
+    """Join JavaScript modules into one, each a function that returns what it exports."""
+    return "\n".join(["const modules = {};", *map(as_function, names)])
+
+
+def as_function(name: str) -> str:
+    """Write a module as a function: its imports are taken from those before it, its exports are what it returns."""
+    own = PAGE / name
+    text = (own if own.exists() else SERVED / name).read_text("utf-8")
+    exported = re.findall(r"^export (?:async )?(?:function|const|class) (\w+)", text, re.MULTILINE)
+    text = re.sub(
+        r'^import \{(.*?)\} from "\./(\w+)\.js";',
+        lambda match: f"const {{{match[1].replace(' as ', ': ')}}} = modules.{match[2]};",
+        re.sub(r"^export ", "", text, flags=re.MULTILINE),
+        flags=re.MULTILINE,
+    )
+    assert not re.search(r"^(import|export)\b", text, re.MULTILINE), name
+    return f"modules.{Path(name).stem} = (() => {{\n{text}\nreturn {{ {', '.join(exported)} }};\n}})();"
 
 
 def has_int8(weights: Weights) -> bool:

@@ -79,11 +79,11 @@ class GatedLayer {
     return addProduct(product, x, this.Wx, this.Wx.shape[0] - x.length);
   }
 
-  /** Run over vectors xs from an empty state: the hidden state at every position, and the last one. */
+  /** Run over vectors xs from an empty state: the hidden states, the last one, and each direction's gates. */
   run(xs) {
     let state = this.state(new Float64Array(this.H));
-    const hs = xs.map((x) => (state = this.step(x, state, null)).h);
-    return { hs, last: state.h };
+    const states = xs.map((x) => (state = this.step(x, state, null)));
+    return { hs: states.map(({ h }) => h), last: state.h, gates: [states.map(({ gates }) => gates)] };
   }
 }
 
@@ -140,8 +140,8 @@ class TimeBidirectional {
 
   run(xs) {
     const ahead = this.ahead.run(xs), back = this.back.run([...xs].reverse());
-    back.hs.reverse();
-    return { hs: ahead.hs.map((h, t) => concatenated(h, back.hs[t])), last: concatenated(ahead.last, back.last) };
+    const hs = ahead.hs.map((h, t) => concatenated(h, back.hs[xs.length - 1 - t]));
+    return { hs, last: concatenated(ahead.last, back.last), gates: [ahead.gates[0], back.gates[0].reverse()] };
   }
 }
 

@@ -11,16 +11,17 @@ class Encoder {
     this.layers = stackOf(make, config.layers, `${prefix}.${config.cell}`);
   }
 
-  /** Read ids: every layer's last hidden state, and the top's at every position. */
+  /** Read ids: every layer's last hidden state, the top's at every position, and every layer's gates. */
   forward(ids) {
     let hs = ids.map((id) => this.embed.look(id));
-    const lasts = [];
+    const lasts = [], gates = [];
     for (const layer of this.layers) {
       const run = layer.run(hs);
       hs = run.hs;
       lasts.push(run.last);
+      gates.push(run.gates);
     }
-    return { lasts, hs };
+    return { lasts, hs, gates };
   }
 }
 
