@@ -22,7 +22,6 @@ def opened(tab, tmp_path, model, int8=False, title="a model"):
     path = tmp_path / "page.html"
     path.write_text(page(model.text_model, weights, title), "utf-8")
     tab.goto(path.as_uri())
-    tab.evaluate("() => { window.model = openModel(JSON.parse(about.textContent), weights.textContent); }")
     return Predictor(with_weights(model.text_model, weights))
 
 

@@ -3,6 +3,7 @@ import { say } from "./words.js";
 
 const read = (id) => document.getElementById(id).textContent;
 export const local = openModel(JSON.parse(read("about")), read("weights"));
+globalThis.model = local; // for the browser's console: answersTo(model, "16+75")
 export const options = { letThrough: false };
 
 export async function explain({ text, beam, forced }) {

@@ -21,18 +21,21 @@ function show() {
   setLanguage(language);
   if (state.theme) document.documentElement.dataset.theme = state.theme;
   else delete document.documentElement.dataset.theme;
-  const next = { "": "light", light: "dark", dark: "" }[state.theme], scheme = t(state.theme || "auto");
-  const set = (values) => () => { change(values); show(); };
+  const other = language === "ko" ? "en" : "ko", scheme = t(state.theme || "auto");
+  const next = { "": "light", light: "dark", dark: "" }[state.theme];
+  const quiet = (attributes, values, text) =>
+    el("button", { type: "button", class: "quiet", ...attributes, click: () => { change(values); show(); } }, text);
   document.querySelector(".switches").replaceChildren(
-    el("button", { type: "button", class: "quiet", lang: language === "ko" ? "en" : "ko", click: set({ lang: language === "ko" ? "en" : "ko" }) }, t("language")),
-    el("button", { type: "button", class: "quiet", "aria-label": `${t("theme")}: ${scheme}`, click: set({ theme: next }) }, `◐ ${scheme}`));
-  const box = el("input", { type: "checkbox", id: "let-through", checked: options.letThrough, change: () => { options.letThrough = box.checked; show(); } });
-  const list = (symbols) => symbols.map(shown).join(" ");
+    quiet({ lang: other }, { lang: other }, t("language")),
+    quiet({ "aria-label": `${t("theme")}: ${scheme}` }, { theme: next }, `◐ ${scheme}`));
+  const letThrough = () => { options.letThrough = box.checked; show(); };
+  const box = el("input", { type: "checkbox", id: "let-through", checked: options.letThrough, change: letThrough });
+  const list = (symbols) => symbols.slice(0, FEW).map(shown).join(" ");
   main.replaceChildren(predictView([title], announce, show),
     el("div", { class: "about" },
       el("div", { class: "choice" }, box, el("label", { for: "let-through" }, say("letThrough"))),
       source.length <= FEW && el("p", { class: "note" }, say("known", { symbols: list(source) })),
-      features.length > 0 && el("p", { class: "note" }, say("knownFeatures", { symbols: list(features.slice(0, FEW)) })),
+      features.length > 0 && el("p", { class: "note" }, say("knownFeatures", { symbols: list(features) })),
       el("p", { class: "note" }, `${summary}. ${say("offline")}`)));
 }
 

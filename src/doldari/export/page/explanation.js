@@ -9,8 +9,8 @@ const GATES = { lstm: { f: 0, i: 2, o: 3 }, gru: { r: 0, z: 1 } }; // their plac
 /** Predict a text, by beam search or, after the ids of `forced`, greedily; Unreadable as in `answersTo`. */
 function explanationOf(model, text, { unknown = "error", beam = 1, forced = [] }) {
   const question = questionOf(model, text, unknown), { source, target, about } = model;
-  const found = forced.length > 0 ? [] : answersTo(model, text, { unknown, beam, nBest: beam });
-  const path = greedyPath(model, question, 1, forced.length > 0 ? forced : [...found[0].ids, PADDING]);
+  const found = forced.length > 0 ? [] : answersToQuestion(model, text, question, unknown, beam, beam);
+  const path = greedyPath(model, question, forced.length > 0 ? forced : [...found[0].ids, PADDING]);
   const copied = unknown === "copy" ? source.unknownSymbols(text) : [];
   if (found.length === 0) found.push({ ...path.answer, text: target.decode(path.answer.ids, copied) });
   const symbols = source.spell(text), reading = symbols.map((_, place) => place);
@@ -76,8 +76,9 @@ function insides(cell, order, first, hs, byLayer) {
     states: hs.map((h) => units.map((n) => h[n])),
     units: H,
     gates: byLayer.map(({ layer, gates }) => {
-      const means = Object.entries(GATES[cell]).map(([name, block]) => [name, gates.map((some) => meanOf(some, block, cell))]);
-      return { layer, ...Object.fromEntries(means) };
+      const means = (block) => gates.map((some) => meanOf(some, block, cell));
+      const named = Object.entries(GATES[cell]).map(([name, block]) => [name, means(block)]);
+      return { layer, ...Object.fromEntries(named) };
     }),
   };
 }
@@ -90,16 +91,16 @@ function meanOf(gates, block, cell) {
 /** The beam search as a tree, nothing left out: every hypothesis that it kept, as doldari/inference/beam_tree.py. */
 function beamTree(model, question, width) {
   const longest = width > 1 ? question.usual : question.longest, nodes = [], ended = [];
-  let leaves = [{ index: -1, ids: [START], score: 0, state: model.net.encode(question.ids) }], slots = width;
+  let leaves = [{ index: -1, ids: [], score: 0 }], slots = width;
   for (let t = 0; leaves.length > 0 && slots > 0; t++) {
-    const ways = leaves.flatMap((leaf) => waysOn(model, leaf, longest - t, question.never, slots));
+    const ways = leaves.flatMap((leaf) => waysOn(model, question, leaf, longest - t, slots));
     const kept = ways.sort((a, b) => b.score - a.score).slice(0, slots);
     leaves = [];
-    for (const { parent, id, score, state } of kept) {
-      const index = nodes.length, probability = Math.exp(score - parent.score);
+    for (const way of kept) {
+      const { parent, id, score } = way, index = nodes.length, probability = Math.exp(score - parent.score);
       nodes.push({ parent: parent.index, id, probability, log_probability: score, rank: null });
       if (id === PADDING) ended.push({ index, normalized: score / (t + 1) });
-      else leaves.push({ index, ids: [id], score, state });
+      else leaves.push({ ...afterWay(way), index });
     }
     slots -= kept.length - leaves.length;
   }

@@ -22,12 +22,24 @@ function questionOf({ about, source }, text, unknown) {
     usual,
     longest: ROOM * usual,
     never: unknown === "copy" ? [START] : [START, UNKNOWN],
+    steps: new Map(),
   };
 }
 
-/** A step's log-probabilities, its temperature applied. */
-function logProbabilities({ about }, scores) {
-  return logSoftmax(about.temperature === 1 ? scores : scores.map((score) => score / about.temperature));
+/**
+ * Let the decoder read the start and then ids: the log-probabilities of what follows, the state, and where it looked.
+ * A question remembers its steps, for a search comes to many of them more than once.
+ */
+function stepAfter(model, question, ids) {
+  const key = ids.join();
+  if (!question.steps.has(key)) {
+    const isFirst = ids.length === 0, { temperature } = model.about;
+    const before = isFirst ? model.net.encode(question.ids) : stepAfter(model, question, ids.slice(0, -1)).state;
+    const { scores, state, weights } = model.net.step(isFirst ? START : ids[ids.length - 1], before);
+    const logs = logSoftmax(temperature === 1 ? scores : scores.map((score) => score / temperature));
+    question.steps.set(key, { logs, state, weights });
+  }
+  return question.steps.get(key);
 }
 
 /** List the `width` likeliest ids that may follow when `left` more symbols may come: { id, log }, the best first. */
@@ -51,23 +63,21 @@ function isCut(logs, left, never) {
 }
 
 /**
- * Write the likeliest id at every step, after those of `forced`.  Every step has the id that it read, the
- * log-probabilities of what follows, the `width` likeliest ways on, the id it took, and the model's state after it.
+ * Write the likeliest id at every step, after those of `forced`: the answer, and its steps, each with the id that it
+ * read, the log-probabilities of what follows, the id that it took, the model's state, and where it looked.
  */
-function greedyPath(model, question, width, forced = []) {
+function greedyPath(model, question, forced = []) {
   const steps = [], ids = [];
-  let state = model.net.encode(question.ids), read = START, score = 0;
+  let score = 0, cut = false, taken = START;
   do {
-    const t = steps.length, left = question.longest - t, step = model.net.step(read, state);
-    const logs = logProbabilities(model, step.scores), ways = likeliest(logs, left, question.never, width);
-    const taken = t < forced.length ? forced[t] : ways[0].id;
-    state = step.state;
-    steps.push({ read, logs, ways, taken, state, weights: step.weights, cut: isCut(logs, left, question.never) });
-    score += logs[taken];
-    read = taken;
+    const step = stepAfter(model, question, ids), t = steps.length, left = question.longest - t, read = taken;
+    taken = forced[t] ?? likeliest(step.logs, left, question.never, 1)[0].id;
+    cut = isCut(step.logs, left, question.never);
+    score += step.logs[taken];
+    steps.push({ ...step, read, taken });
     if (taken !== PADDING) ids.push(taken);
-  } while (read !== PADDING);
-  return { steps, answer: { ids, score, cut: steps[steps.length - 1].cut } };
+  } while (taken !== PADDING);
+  return { steps, answer: { ids, score, cut } };
 }
 
 /** The nBest answers found so far; to be among them, another must be above the threshold. */
@@ -90,50 +100,37 @@ class Found {
 
 /** Find up to nBest answers, the best log-probability a symbol first, as beam_search in doldari/inference/beam.py. */
 function beamSearch(model, question, width, nBest) {
-  const { steps, answer } = greedyPath(model, question, width);
-  const found = new Found(nBest), length = answer.ids.length;
+  const { steps, answer } = greedyPath(model, question), length = answer.ids.length;
+  const longest = length <= question.usual ? question.usual : question.longest, found = new Found(nBest);
   found.add(answer, answer.score / (length + 1));
-  const longest = length <= question.usual ? question.usual : question.longest;
-  let beside = [], onGreedy = width > 1, slots = width;
-  for (let t = 0; beside.length > 0 || onGreedy; t++) {
-    const ways = beside.flatMap((one) => waysOn(model, one, longest - t, question.never, width));
-    if (onGreedy) {
-      const { ways: greedy, cut, state } = steps[t], start = { ids: answer.ids.slice(0, t), score: before(steps, t) };
-      ways.push(...greedy.map(({ id, log }, rank) => ({
-        parent: start, id, score: start.score + log, cut, state, isGreedy: rank === 0,
-      })));
-    }
-    for (const way of ways) {
-      way.bound = way.score / ((way.id === PADDING ? t : longest) + 1);
-    }
+  let beside = [], greedy = width > 1 ? { ids: [], score: 0 } : null, slots = width;
+  for (let t = 0; beside.length > 0 || greedy; t++) {
+    const parents = greedy ? [...beside, greedy] : beside;
+    const ways = parents.flatMap((parent) => waysOn(model, question, parent, longest - t, width));
+    for (const way of ways) way.bound = way.score / ((way.id === PADDING ? t : longest) + 1);
+    const isGreedy = ({ parent, id }) => parent === greedy && id === steps[t].taken;
     const worth = ways.filter(({ bound, id }) => bound > found.threshold && (id === PADDING || t < longest));
     const chosen = worth.sort((a, b) => b.score - a.score).slice(0, slots);
     const ended = chosen.filter(({ id }) => id === PADDING);
-    for (const { parent, score, cut, bound, isGreedy } of ended) {
-      if (!isGreedy) found.add({ ids: parent.ids, score, cut }, bound);
-    }
+    for (const way of ended) if (!isGreedy(way)) found.add({ ...way, ids: way.parent.ids }, way.bound);
     slots -= ended.length;
     const going = chosen.filter(({ id, bound }) => id !== PADDING && bound > found.threshold);
-    onGreedy = going.some(({ isGreedy }) => isGreedy);
-    beside = going
-      .filter(({ isGreedy }) => !isGreedy)
-      .map(({ parent, id, score, state }) => ({ ids: [...parent.ids, id], score, state }));
+    beside = going.filter((way) => !isGreedy(way)).map(afterWay);
+    greedy = going.filter(isGreedy).map(afterWay)[0] ?? null;
   }
   return found.answers;
 }
 
-/** The greedy answer's log-probability before step t. */
-function before(steps, t) {
-  return steps.slice(0, t).reduce((sum, { logs, taken }) => sum + logs[taken], 0);
+/** How an unfinished answer, parent { ids, score }, can go on: the `width` likeliest ways. */
+function waysOn(model, question, parent, left, width) {
+  const { logs } = stepAfter(model, question, parent.ids), cut = isCut(logs, left, question.never);
+  const ways = likeliest(logs, left, question.never, width);
+  return ways.map(({ id, log }) => ({ parent, id, score: parent.score + log, cut }));
 }
 
-/** How an unfinished answer can go on. */
-function waysOn(model, parent, left, never, width) {
-  const { scores, state } = model.net.step(parent.ids[parent.ids.length - 1], parent.state);
-  const logs = logProbabilities(model, scores), cut = isCut(logs, left, never);
-  return likeliest(logs, left, never, width).map(({ id, log }) => ({
-    parent, id, score: parent.score + log, cut, state, isGreedy: false,
-  }));
+/** The unfinished answer that a way leads to. */
+function afterWay({ parent, id, score }) {
+  return { ids: [...parent.ids, id], score };
 }
 
 /**
@@ -143,7 +140,10 @@ function waysOn(model, parent, left, never, width) {
  */
 function answersTo(model, text, { unknown = "error", beam = 1, nBest = 1 } = {}) {
   if (model.source.isBlank(text)) return [{ text: "", ids: [], score: 0, cut: false }];
-  const question = questionOf(model, text, unknown), width = Math.max(beam, nBest);
+  return answersToQuestion(model, text, questionOf(model, text, unknown), unknown, Math.max(beam, nBest), nBest);
+}
+
+function answersToQuestion(model, text, question, unknown, width, nBest) {
   const searched = nBest > 1 && model.target.kind === "subwords" ? width : nBest;
   const found = beamSearch(model, question, width, searched).map((answer) => {
     const copied = unknown === "copy" ? model.source.unknownSymbols(text) : [];
