@@ -74,6 +74,9 @@ def prepared(tmp_path_factory):
     tsv = "".join(f"{source}\t{target}\n" for source, target in words)
     for name in ("words", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
         (folder / f"{name}.tsv").write_text(tsv, "utf-8")
+    (folder / "shards").mkdir()
+    for name in ("0", "1"):
+        (folder / "shards" / f"{name}.tsv").write_text(tsv, "utf-8")
     (folder / "words.csv").write_text("word,ipa\n" + tsv.replace("\t", ","), "utf-8")
     (folder / "sources.txt").write_text("".join(f"{source}\n" for source, _ in words), "utf-8")
     (folder / "list.txt").write_text("".join(f"{target}\n" for _, target in words), "utf-8")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
-    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
     from doldari.training.observer import Observer, Stop
     from doldari.training.trainer import Trainer
 
@@ -52,6 +52,7 @@ __all__ = [
     "ModelFileError",
     "Observer",
     "PeekySeq2seq",
+    "PointerSeq2seq",
     "Predictor",
     "ProcessLostError",
     "RunExistsError",
@@ -79,6 +80,7 @@ _HOMES = {
     "Observer": "training.observer",
     "Stop": "training.observer",
     "PeekySeq2seq": "models",
+    "PointerSeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",
     "Trainer": "training.trainer",

@@ -45,10 +45,10 @@ class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
     model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
-    decoder: Literal["plain", "peeky", "attention"] = setting(
+    decoder: Literal["plain", "peeky", "attention", "pointer"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
-        "attention: attends to all encoder states.",
+        "attention: attends to all encoder states; pointer: attends, and can copy source symbols.",
         "Model",
         basic=True,
     )
@@ -76,17 +76,20 @@ class ModelConfig:
     )
     shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder has attention."""
+        return self.decoder in ("attention", "pointer")
+
     def __post_init__(self) -> None:
         check(self)
         check_applies(self, OF_MODEL)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
-                names: dict[str, Any] = {source: None, target: None}
+                names: dict[str, Any] = {"shared_vocabulary": True, source: None, target: None}
                 raise ConfigError(
-                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same",
-                    shared_vocabulary=True,
-                    **names,
+                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same", **names
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
@@ -158,6 +161,12 @@ class TrainingConfig:
         "Skip pairs with more symbols in source or target. Without it, more than 5,000 symbols are an error.",
         "Data",
     )
+    stream: bool = setting(
+        False,
+        "Read DATA, any number of files (shards) or folders of them, as a stream: for data larger than memory.",
+        "Data",
+    )
+    shuffle_buffer: int = setting(100_000, "Pairs that are shuffled together in a stream, per process.", "Data")
     min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
     subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
@@ -200,6 +209,8 @@ class TrainingConfig:
             raise ConfigError("{precision}: needs {engine}", precision=self.precision, engine="torch")
         if self.engine == "numpy" and self.accumulate > 1:
             raise ConfigError("{accumulate}: needs {engine}", accumulate=self.accumulate, engine="torch")
+        if not self.stream and self.shuffle_buffer != TrainingConfig.shuffle_buffer:
+            raise ConfigError("{shuffle_buffer}: needs {stream}", shuffle_buffer=self.shuffle_buffer, stream=True)
         if self.epochs is not None and self.budget is not None:
             raise ConfigError("{epochs}, {budget}: give one of the two", epochs=self.epochs, budget=self.budget)
         if self.budget is not None:
@@ -239,12 +250,8 @@ class Config:
     def to_toml(self) -> str:
         """Write what `from_toml` reads."""
         tables = dataclasses.asdict(self)
-        return tomli_w.dumps(
-            {
-                name: {key: value for key, value in table.items() if value is not None}
-                for name, table in tables.items()
-            }
-        )
+        written = {name: {k: v for k, v in table.items() if v is not None} for name, table in tables.items()}
+        return tomli_w.dumps(written)
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""

@@ -17,6 +17,7 @@ from doldari import (
     DotAttentionSeq2seq,
     MissingPackageError,
     PeekySeq2seq,
+    PointerSeq2seq,
     Seq2seq,
     TrainingError,
 )
@@ -38,13 +39,16 @@ from doldari.engines.torch.processes import Processes, check_precision, choose_d
 from doldari.engines.torch.seq2seq import drawn_rows  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
-MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
 FLAGS = [
     (model, {"cell": cell, "layers": layers, "bidirectional": both, "tie": tie})
     for model, cell, layers, both, tie in itertools.product(
         MODELS, ("lstm", "gru"), (1, 2), (False, True), (False, True)
     )
     if not (tie and model is PeekySeq2seq)
+]
+FLAGS += [
+    (PointerSeq2seq, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2}) for cell in ("lstm", "gru")
 ]
 every_model = pytest.mark.parametrize(
     "model_class, flags",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from checks import ragged_ids
 
-from doldari import AttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari import AttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
 from doldari.inference.beam import beam_search
 from doldari.inference.search import Bounds, forced_scores, sample
 from doldari.models.ensemble import Ensemble, log_softmax
@@ -26,6 +26,7 @@ MODELS = {
     "plain": lambda **s: make(Seq2seq, 7, **s),
     "peeky": lambda **s: make(PeekySeq2seq, 34, layers=2, **s),
     "attention": lambda **s: make(AttentionSeq2seq, 22, bidirectional=True, **s),
+    "pointer": lambda **s: make(PointerSeq2seq, 22, bidirectional=True, **s),
     "ensemble": lambda **s: Ensemble([make(AttentionSeq2seq, seed, **s) for seed in (9, 10, 11)]),
 }
 

@@ -76,6 +76,7 @@ class Problem:
             self.real[0] = False
         self.looked = rng.integers(0, R, N + T).astype(np.int32)
         self.queries, self.dlooked = draw(N + T, H), draw(N + T, H + 2)
+        self.dweights = draw(N + T, T + 3)
         self.allowed = rng.random((N, R)) < 0.6 if masked else None
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
@@ -132,10 +133,10 @@ class Problem:
         k.attend(self.keys, self.found, self.real, self.queries, self.looked, weights, contexts)
         return weights, contexts
 
-    def attend_backward(self, k):
+    def attend_backward(self, k, pointed=False):
         inputs = self.keys, self.found, self.real, self.queries, self.looked, self.attend(reference)[0], self.dlooked
         gradients = tuple(np.full_like(array, np.nan) for array in (self.queries, self.keys, self.found))
-        k.attend_backward(*inputs, *gradients)
+        k.attend_backward(*inputs, self.dweights if pointed else None, *gradients)
         return gradients
 
     def likeliest(self, k, K=4):
@@ -170,7 +171,7 @@ class Problem:
             small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth,
             values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
             self.greedy(k, attends=True), self.greedy(k, pad_id=1, attends=True),
-            *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
+            *self.attend(k), *self.attend_backward(k), *self.attend_backward(k, pointed=True), *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -482,7 +483,7 @@ ARRAYS = {
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
     "attend": "keys values mask queries rows weights contexts",
-    "attend_backward": "keys values mask queries rows weights dcontexts dqueries dkeys dvalues",
+    "attend_backward": "keys values mask queries rows weights dcontexts dweights dqueries dkeys dvalues",
     "likeliest": "scores allowed ids logs",
     "add_product": "a b out",
     "affine": "a b bias out",

@@ -10,10 +10,10 @@ from checks import answers, assert_gradient, ragged_ids
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq, Trainer
+from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, Trainer
 
 pytestmark = pytest.mark.usefixtures("implementation")
-MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq]
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
 every_model = pytest.mark.parametrize("model_class", MODELS)
 PAD, START, V = 0, 1, 9
 
@@ -288,4 +288,5 @@ def test_first_weights(model_class):
             assert not value.any()
         else:
             expected = model_class.embedding_scale if name.endswith("embed.W") else value.shape[0] ** -0.5
-            assert value.std() == pytest.approx(expected, rel=0.03), name
+            few = value.size < 1000  # so that the deviation of the draw is itself uncertain
+            assert value.std() == pytest.approx(expected, rel=0.2 if few else 0.03), name

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import Predictor
 
 DATA = (
-    "File of pairs (TSV: source TAB target; CSV; JSON lines; may be compressed; - for stdin), two parallel files "
-    "(sources, targets), or a built-in task: addition, copy, dates, reverse, chapter."
+    "File of pairs (TSV: source TAB target; CSV; JSON lines; Parquet; may be compressed; - for stdin), two parallel "
+    "files (sources, targets), or a built-in task: addition, copy, dates, reverse, chapter."
 )
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA", help=DATA)]
 OptionalDataArgument = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=DATA)]
@@ -78,11 +78,11 @@ FeaturesColumnOption = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Literal["tsv", "csv", "jsonl", "chapter"] | None,
+    Literal["tsv", "csv", "jsonl", "chapter", "parquet", "arrow"] | None,
     typer.Option(
-        metavar="tsv|csv|jsonl|chapter",
+        metavar="tsv|csv|jsonl|chapter|parquet|arrow",
         help="Format of DATA. tsv: tab-separated; csv: comma-separated, quoted; jsonl: one JSON object per line; "
-        "chapter: fixed width, 16+75  _91  .",
+        "chapter: fixed width, 16+75  _91  ; parquet, arrow: tables with named columns.",
         show_default="from the file name",
         rich_help_panel="Data",
         hidden=True,

@@ -21,7 +21,7 @@ def describe(run: "Run") -> None:
     features = f", {len(source.features)} features" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
     tell(
-        f"{len(run.x):,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
+        f"{run.pairs:,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
         f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
     )
     for tip in tips(run):

@@ -113,6 +113,11 @@ class Source:
         except UnicodeError as error:
             raise DataError(f"{self.name}: begins as {encoding}, but is not: {error}; save it as UTF-8") from error
 
+    def skim(self) -> None:
+        """Read what is left, for its number of bytes and its hash."""
+        while self.raw.read(BLOCK):
+            pass
+
     def origin(self) -> Origin:
         """Say what has been read."""
         path = None if self.stdin or not self.path.is_file() else str(self.path.absolute())

@@ -91,6 +91,8 @@ def jsonl_rows(lines: Numbered, names: Sequence[str]) -> Rows:
         if wrong is not None:
             there = "is not a text" if wrong in fields else f"is not there, only {listed(fields)}"
             yield number, f"the field {quoted(wrong)} {there}"
+        elif any("\ud800" <= char <= "\udfff" for name in names for char in fields[name]):
+            yield number, "half a character in it (a lone surrogate)"
         else:
             yield number, [fields[name] for name in names]
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from doldari.data.subwords import cut_subwords, load_subwords, subword_symbols, train_subwords
 from doldari.data.symbols import cut, join, normalize, written_form
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
@@ -134,6 +137,14 @@ class Vocabulary:
                 f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was not seen in training"
             )
         return ids
+
+    def ids_of(self, source: "Vocabulary") -> NDArray[np.int32]:
+        """Say by which of its ids each of a source's ids is copied: that of the same text, or unknown.
+
+        A feature is no text.
+        """
+        symbols = [self.ids.get(symbol, UNKNOWN) for symbol in source.symbols]
+        return np.array([*range(SPECIALS), *symbols, *[UNKNOWN] * len(source.features)], np.int32)
 
     def is_blank(self, text: str) -> bool:
         """Say whether a text has, beside its features, nothing but white space: nothing that could be answered."""

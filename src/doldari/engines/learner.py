@@ -38,9 +38,13 @@ class Learner(Protocol):
     def values(self) -> Floats:
         """All weights as the flat vector of `model`, brought up to date."""
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Say which rows of a batch of N this process computes: all, if no others train with it."""
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
+        Of several processes each gives its rows of a batch of `whole`, and all take the same step.
         TrainingError where the loss or the gradient is no longer a number, or memory is out.
         """
 

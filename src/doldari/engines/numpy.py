@@ -73,7 +73,11 @@ class NumpyLearner:
         """All weights, as one flat vector that may be written."""
         return self.model.parameters.values
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Compute all rows: there is one process."""
+        return slice(N)
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
         TrainingError where the loss or the gradient is no longer a number.

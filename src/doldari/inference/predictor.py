@@ -204,9 +204,9 @@ class Predictor:
 
     def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
         """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
-        decoder = self.text_model.config.decoder
-        if decoder != "attention":
-            raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
+        config = self.text_model.config
+        if not config.attends:
+            raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
             raise DataError("the text is empty")

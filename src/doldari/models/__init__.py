@@ -3,7 +3,8 @@
 from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder
 from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari.models.pointer_decoder import PointerDecoder
+from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
 from doldari.models.transformer import Transformer
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Encoder",
     "PeekyDecoder",
     "PeekySeq2seq",
+    "PointerDecoder",
+    "PointerSeq2seq",
     "Seq2seq",
     "Transformer",
 ]

@@ -64,13 +64,15 @@ class AttentionDecoder(Decoder):
         np.tanh(features, out=features)
         return at_positions(features[:, 0], (N, T), mask), LookCache(attention_cache, combine_cache, features, mask)
 
-    def look_backward(self, dfeatures: Floats, cache: LookCache) -> tuple[Floats, Floats | None]:
+    def look_backward(
+        self, dfeatures: Floats, cache: LookCache, dweights: Floats | None
+    ) -> tuple[Floats, Floats | None]:
         """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states (N, S, H)."""
         attention_cache, combine_cache, features, mask = cache
         dcombined = real_positions(dfeatures, mask)[:, None] * (1.0 - features * features)
         dqueries, dcontexts = self.combine.backward(dcombined, combine_cache)
         assert dcontexts is not None
-        dlooked, dvalues = self.attention.backward(dcontexts, attention_cache)
+        dlooked, dvalues = self.attention.backward(dcontexts, attention_cache, dweights)
         dlooked += dqueries[:, 0]
         return at_positions(dlooked, dfeatures.shape[:2], mask), dvalues
 

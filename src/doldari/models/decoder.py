@@ -15,7 +15,6 @@ from numpy.typing import DTypeLike, NDArray
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM, TimeTiedAffine
-from doldari.layers.affine import AffineCache
 from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
@@ -26,8 +25,8 @@ from doldari.models.recurrent import check_settings, recurrent_stack
 class DecoderState(NamedTuple):
     """What a decoder carries from step to step.
 
-    Every layer's state; and, the same in every step, the h (N, H) that a peeky decoder looks at and the memory of
-    attention, None for the other decoders.
+    Every layer's state; and, the same in every step, what the recurrent layers see besides symbols, the h (N, H) that
+    a peeky decoder looks at or a source's features (N, D), and the memory of attention: None where there is none.
     """
 
     layers: tuple[Any, ...]
@@ -61,7 +60,7 @@ class DecoderCache(NamedTuple):
     stack: StackCache
     look: Any
     dropout: Floats | None
-    affine: AffineCache
+    score: Any
 
 
 LookOfKernel = tuple[Floats | None, Floats | None, Mask | None, Floats | None, Floats | None]
@@ -78,6 +77,7 @@ class Decoder:
         wordvec_size: int,
         hidden_size: int,
         *,
+        features: int = 0,
         cell: str = "lstm",
         layers: int = 1,
         dropout: float = 0.0,
@@ -89,14 +89,14 @@ class Decoder:
         sizes = {"vocab_size": vocab_size, "wordvec_size": wordvec_size, "hidden_size": hidden_size, "layers": layers}
         check_settings(type(self).__name__, sizes, cell, False, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
-        C = H if self.peeks else 0
+        C = H if self.peeks else D if features else 0
         self.cell = cell
         self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
         self.stack = recurrent_stack(
             cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
         )
         self.dropout = TimeDropout(dropout)
-        size = C + self.add_look(D, H, tie, rng, dtype)
+        size = self.add_look(D, H, tie, rng, dtype) + (H if self.peeks else 0)
         b = Parameter.zeros((V,), dtype)
         if not tie:
             self.affine = TimeAffine(Parameter.normal(rng, (size, V), size**-0.5, dtype), b)
@@ -120,7 +120,8 @@ class Decoder:
 
     def start(self, encoded: Encoded) -> DecoderState:
         """Cross the bridge: the state before the first step."""
-        return DecoderState(self.stack.first_states(encoded.last), encoded.last[-1] if self.peeks else None, None)
+        peeked = encoded.last[-1] if self.peeks else encoded.features
+        return DecoderState(self.stack.first_states(encoded.last), peeked, None)
 
     def forward(
         self, xs: Ids, state: DecoderState, mask: Mask | None = None, rng: np.random.Generator | None = None
@@ -134,23 +135,24 @@ class Decoder:
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
         features, look_cache = self.look(hs, state.memory, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
-        scores, affine_cache = self.affine.forward(features, state.peeked)
+        scores, score_cache = self.score(features, state.peeked if self.peeks else None, look_cache)
         if mask is not None:
             scores[~mask] = 0.0
-        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, affine_cache)
+        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, score_cache)
         return scores, state._replace(layers=lasts), cache
 
     def backward(self, dscores: Floats, cache: DecoderCache) -> EncodedGradient:
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
-        dfeatures, dpeeked = self.affine.backward(dscores, cache.affine)
+        dfeatures, dpeeked, dweights = self.score_backward(dscores, cache.score)
         dfeatures = self.dropout.backward(dfeatures, cache.dropout)
-        dhs, dmemory = self.look_backward(dfeatures, cache.look)
+        dhs, dmemory = self.look_backward(dfeatures, cache.look, dweights)
         dtable, dfirsts, dpeeked_below = self.stack.backward_table(dhs, cache.stack)
         self.embed.backward_table(dtable, cache.embed)
         dlast = tuple(dfirst.h for dfirst in dfirsts)
-        if dpeeked is not None and dpeeked_below is not None:
-            dlast[-1][...] += dpeeked + dpeeked_below
-        return EncodedGradient(dlast, dmemory)
+        if dpeeked is None or dpeeked_below is None:
+            return EncodedGradient(dlast, dmemory, dpeeked_below)
+        dlast[-1][...] += dpeeked + dpeeked_below
+        return EncodedGradient(dlast, dmemory, None)
 
     def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
         """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache.
@@ -159,9 +161,20 @@ class Decoder:
         """
         return hs, None
 
-    def look_backward(self, dfeatures: Floats, cache: Any) -> tuple[Floats, Floats | None]:
-        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
+    def look_backward(self, dfeatures: Floats, cache: Any, dweights: Floats | None) -> tuple[Floats, Floats | None]:
+        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None.
+
+        dweights is the gradient of what else `score` took from `look`'s cache: attention's weights, if it did.
+        """
         return dfeatures, None
+
+    def score(self, features: Floats, peeked: Floats | None, look: Any) -> tuple[Floats, Any]:
+        """Score features (N, T, F), and peeked (N, C): scores (N, T, V), cache; look is the cache of `look`."""
+        return self.affine.forward(features, peeked)
+
+    def score_backward(self, dscores: Floats, cache: Any) -> tuple[Floats, Floats | None, Floats | None]:
+        """Turn dscores (N, T, V) into the gradients of features, peeked, and attention's weights if it took them."""
+        return *self.affine.backward(dscores, cache), None
 
     def greedy(
         self, state: DecoderState, start_id: int, pad_id: int | None, steps: int, never: Sequence[int] = ()

@@ -23,14 +23,15 @@ from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+from doldari.models.pointer_decoder import PointerDecoder
+from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
 from doldari.models.tempered import Tempered
 from doldari.models.transformer import Transformer
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
 ROOM = 2  # an answer may have so many times the symbols that it would have in training
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq}
+MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
 
 
 class TextModel(NamedTuple):
@@ -124,12 +125,13 @@ def build_model(
     model_class = MODELS[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq
-    return model_class(
+    model = model_class(
         len(source),
         config.embedding_size,
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
+        features=len(source.features) if config.decoder == "pointer" else 0,
         cell=config.cell,
         layers=config.layers,
         bidirectional=config.bidirectional,
@@ -138,6 +140,9 @@ def build_model(
         label_smoothing=label_smoothing,
         rng=rng,
     )
+    if isinstance(model.decoder, PointerDecoder):
+        model.decoder.copies = target.ids_of(source)
+    return model
 
 
 def describe(text_model: TextModel) -> dict[str, Any]:

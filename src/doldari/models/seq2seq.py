@@ -8,13 +8,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
-from doldari.layers.arguments import check_flag, check_rate, check_size, described
+from doldari.layers.arguments import check_flag, check_rate, check_size
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
 from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder, LookCache
 from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
+from doldari.models.ids import check_id, check_ids
+from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.recurrent import check_settings
 
 
@@ -31,7 +33,8 @@ class Seq2seq:
 
     pad_id is the id of padding: the encoder passes over it at either end, the loss leaves it out where it is the
     decoder's input, and the first after an answer is the end signal.  None makes padding a symbol like any other,
-    as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.
+    as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.  The last
+    `features` ids of sources are features, of which the decoder sees the sum in every step.
 
     cell is "lstm" or "gru"; encoder and decoder have as many `layers` of it, of hidden_size units each, which a
     bidirectional encoder shares out between its two directions.  tie: what is read and what is written has one
@@ -40,6 +43,7 @@ class Seq2seq:
 
     decoder_class: type[Decoder] = Decoder
     batch_factor = 1  # of batches when it is asked
+    features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
 
     def __init__(
@@ -50,6 +54,7 @@ class Seq2seq:
         *,
         target_vocab_size: int | None = None,
         pad_id: int | None = None,
+        features: int = 0,
         cell: str = "lstm",
         layers: int = 1,
         bidirectional: bool = False,
@@ -67,10 +72,17 @@ class Seq2seq:
         check_settings(owner, sizes, cell, bidirectional, dropout, rng, dtype)
         check_rate(owner, "label_smoothing", label_smoothing)
         check_flag(owner, "tie", tie)
+        check_size(owner, "features", features, least=0)
+        if features and self.decoder_class.peeks:
+            raise ValueError(f"{owner}: features={features}: a peeky decoder has no place for them")
+        if features >= vocab_size:
+            raise ValueError(f"{owner}: features={features}: must be fewer than vocab_size={vocab_size}")
+        self.features = features
         encoder = Encoder(
             vocab_size,
             wordvec_size,
             hidden_size,
+            features=features,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -83,6 +95,7 @@ class Seq2seq:
             target_vocab_size,
             wordvec_size,
             hidden_size,
+            features=features,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -123,7 +136,7 @@ class Seq2seq:
             raise ValueError(f"{len(xs)} questions xs and {len(ts)} answers ts: must be as many")
         decoder_xs, targets = np.ascontiguousarray(ts[:, :-1]), np.ascontiguousarray(ts[:, 1:])
         mask = self._mask(decoder_xs)
-        encoded, encoder_cache = self.encoder.forward(xs, self._mask(xs), rng)
+        encoded, encoder_cache = self.encoder.forward(xs, self.read(xs), rng)
         scores, _, decoder_cache = self.decoder.forward(decoder_xs, self.decoder.start(encoded), mask, rng)
         loss, loss_cache = self.loss.forward(scores, targets, mask)
         self._cache = Seq2seqCache(encoder_cache, decoder_cache, loss_cache)
@@ -152,7 +165,7 @@ class Seq2seq:
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the decoder's state before its first step."""
         xs = check_ids("xs", xs, self.vocab_size)
-        encoded, _ = self.encoder.forward(xs, self._mask(xs))
+        encoded, _ = self.encoder.forward(xs, self.read(xs))
         return self.decoder.start(encoded)
 
     def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
@@ -200,32 +213,20 @@ class Seq2seq:
         """Name every parameter."""
         return dict(self.parameters.items())
 
+    def read(self, xs: Ids) -> Mask | None:
+        """Tell what of questions xs (N, S) is read in a row: False at padding and features; None if all is."""
+        mask = self._mask(xs)
+        if self.features:
+            symbols = xs < self.vocab_size - self.features
+            mask = symbols if mask is None else mask & symbols
+        return mask
+
     def _mask(self, ids: Ids) -> Mask | None:
         """Tell padding from symbols: False where ids (N, T) are padding; None if nothing is."""
         if self.pad_id is None:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
-
-
-def check_id(name: str, id: object, vocab_size: int) -> None:
-    """Refuse what is no id below vocab_size."""
-    if isinstance(id, bool) or not isinstance(id, int | np.integer):
-        raise TypeError(f"{name} must be the id of a symbol, got {described(id)}")
-    if not 0 <= id < vocab_size:
-        raise ValueError(f"{name}={id} is the id of no symbol: must be from 0 to {vocab_size - 1}")
-
-
-def check_ids(name: str, ids: ArrayLike, vocab_size: int) -> Ids:
-    """Take ids (N, T) from outside as int32 side by side; other shapes and types and ids of no symbol are refused."""
-    array = np.asarray(ids)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: must be whole numbers, ids, not {array.dtype}")
-    if array.ndim != 2:
-        raise ValueError(f"{name}: must have two dimensions, (N, T), not the shape {array.shape}")
-    if array.size > 0 and not 0 <= array.min() <= array.max() < vocab_size:
-        raise ValueError(f"{name}: ids from {array.min()} to {array.max()}, expected from 0 to {vocab_size - 1}")
-    return np.ascontiguousarray(array, np.int32)
 
 
 class PeekySeq2seq(Seq2seq):
@@ -245,3 +246,10 @@ class DotAttentionSeq2seq(AttentionSeq2seq):
     """An `AttentionSeq2seq` by the dot score."""
 
     decoder_class = DotAttentionDecoder
+
+
+class PointerSeq2seq(AttentionSeq2seq):
+    """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
+
+    decoder_class = PointerDecoder
+    embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)

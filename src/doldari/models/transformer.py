@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from doldari.arrays import Floats
 from doldari.layers.arguments import check_dtype, check_flag, check_rate, check_rng, check_size
-from doldari.models.seq2seq import Seq2seq, check_ids
+from doldari.models.ids import check_ids
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.transformer_decoder import TransformerDecoder
 from doldari.models.transformer_encoder import TransformerEncoder
 from doldari.models.transformer_layer import cross_weights

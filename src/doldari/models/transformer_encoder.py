@@ -95,7 +95,7 @@ class TransformerEncoder:
             vectors, _, cache = layer.forward(vectors, layout, rng=rng)
             caches.append(cache)
         vectors, norm_cache = self.norm.forward(vectors)
-        return Encoded((), layout.apart(vectors), mask), TransformerEncoderCache(
+        return Encoded((), layout.apart(vectors), mask, xs), TransformerEncoderCache(
             layout, embed_cache, caches, norm_cache
         )
 

@@ -59,10 +59,8 @@ def front_matter(run: RunFiles) -> Iterator[str]:
     yield "tags:"
     tags = ["doldari", "seq2seq", "text2text-generation"]
     if config is not None:
-        tags += [
-            config.cell if config.model == "recurrent" else config.model,
-            *["attention"] * (config.decoder == "attention"),
-        ]
+        kind = config.cell if config.model == "recurrent" else config.model
+        tags += [kind, *["attention"] * config.attends]
     yield from (f"- {tag}" for tag in tags)
     if not scores:
         return

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from doldari.data.leaks import find_leaks
 from doldari.data.opening import Origin
 from doldari.data.pairs import PYTHON, Pairs, split_pairs, text_hashes
 from doldari.data.rows import listed
+from doldari.data.shards import Shards
 from doldari.data.statistics import column_warnings
 from doldari.errors import ConfigError, DataError, DataWarning, brief, level_of_caller, quoted
 
@@ -27,7 +28,7 @@ Texts = File | Sequence[File] | Iterable[tuple[str, ...]] | Iterable[Mapping[str
 class TrainingData(NamedTuple):
     """Pairs to train on and to validate with, and what `read_training_data` read them by."""
 
-    training: Pairs
+    training: Pairs | Shards
     validation: Pairs
     reading: dict[str, Any]
     repeated: int = 0  # pairs to validate with that are trained on too
@@ -39,7 +40,8 @@ class TrainingData(NamedTuple):
 
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
-        split = "a tenth of the sources is held out" if self.reading["split"] else None
+        part = "a tenth" if isinstance(self.training, Pairs) else "a sample"
+        split = f"{part} of the sources is held out" if self.reading["split"] else None
         both = zip(("training", "validation"), self.origins, (self.training, self.validation), strict=True)
         return [{"use": use} | origin._asdict() | counts(pairs) | {"split": split} for use, origin, pairs in both]
 
@@ -85,7 +87,12 @@ def read_training_data(data: Texts, validation: Texts | None = None, reading: Re
     return TrainingData(pairs, held_out, record, len(find_leaks(pairs, held_out).pairs))
 
 
-def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | None) -> TrainingData:
+def read_again(
+    reading: dict[str, Any],
+    data: Texts | None,
+    validation: Texts | None,
+    read: Callable[[Texts, Texts | None, Reading], TrainingData] = read_training_data,
+) -> TrainingData:
     """Read what a run was trained on, from where it was; or, of pairs and pipes, as they are given again."""
     if validation is not None and reading["split"]:
         raise ConfigError("validation: the run held out a tenth of its own sources; go on without it")
@@ -98,7 +105,7 @@ def read_again(reading: dict[str, Any], data: Texts | None, validation: Texts | 
         raise ConfigError("the run was trained on pairs that were not in a file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
     as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
-    return read_training_data(texts, held_out, as_then)
+    return read(texts, held_out, as_then)
 
 
 def read_texts(texts: Texts, reading: Reading) -> Pairs:
@@ -170,7 +177,7 @@ def checked_pairs(pairs: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]
         yield "\t".join([source, *features]), target
 
 
-def origin_of(pairs: Pairs) -> Origin:
+def origin_of(pairs: Pairs | Shards) -> Origin:
     """Say where pairs came from; of two parallel files both names, all bytes, and the SHA-256 of both SHA-256s."""
     first, *others = pairs.origins
     for other in others:
@@ -179,8 +186,11 @@ def origin_of(pairs: Pairs) -> Origin:
     return first
 
 
-def counts(pairs: Pairs) -> dict[str, int]:
-    """Count pairs, their different sources, and the characters of the longest source and target."""
+def counts(pairs: Pairs | Shards) -> dict[str, int | None]:
+    """Count pairs, their different sources (None of shards), and the characters of the longest source and target."""
+    if isinstance(pairs, Shards):
+        source, target = pairs.longest
+        return {"pairs": len(pairs), "sources": None, "longest_source": source, "longest_target": target}
     longest = [0, 0]
 
     def sources() -> Iterator[str]:

@@ -5,9 +5,10 @@ Either it starts anew, from settings and data, or goes on with a run that was st
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from doldari.settings import from_table, with_todays_names
 from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
 from doldari.training.directory import RunDirectory, claim
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
+from doldari.training.read_shards import read_stream
 from doldari.training.record import FORMAT, read_record
 
 # Settings that a resumed run may be given anew: how long it goes on, and what computes it.
@@ -82,8 +84,13 @@ def new_plan(request: Request, data: Texts) -> Plan:
         base = load_base(Path(request.start_from))
         besides = settings_besides(base, settings)
         config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
-    read = read_training_data(data, request.validation, request.reading)
+    read = reader(config)(data, request.validation, request.reading)
     return Plan(config, read, request.command, base)
+
+
+def reader(config: Config) -> Callable[[Texts, Texts | None, Reading], TrainingData]:
+    """Choose what reads the data: all at once, or as a stream of shards."""
+    return partial(read_stream, config=config) if config.training.stream else read_training_data
 
 
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
@@ -136,7 +143,7 @@ def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
                 f"{directory.shown / CONFIG_FILE}: {what} is {now}, and was {before} when the run began; write that "
                 "again, or start a new run"
             )
-    read = read_again(record["reading"], request.data, request.validation)
+    read = read_again(record["reading"], request.data, request.validation, reader(config))
     read.check_unchanged(record["data"])
     base = base_of_record(record["from"])
     return Plan(config.replace(**request.settings), read, request.command, base, resume=True)

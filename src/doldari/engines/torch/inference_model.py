@@ -8,15 +8,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from doldari.arrays import Floats, Ids
-from doldari.engines.torch.batch import to_device, to_the_left
+from doldari.engines.torch.batch import Question, to_device, to_the_left
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
 from doldari.engines.torch.transformer import torch_model
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
+from doldari.models.ids import check_ids
 from doldari.models.inference_model import Rows
-from doldari.models.seq2seq import check_ids
 
 
 class TorchInferenceModel:
@@ -39,10 +39,15 @@ class TorchInferenceModel:
         """Bring numbers to the CPU, in the weights' format: NumPy has no bfloat16."""
         return tensor.to(self.torch_model.encoder["embed.W"].dtype).cpu().numpy()
 
+    def question(self, xs: ArrayLike) -> Question:
+        """Put what is read of questions xs (N, S) to the left."""
+        ids = check_ids("xs", xs, self.model.vocab_size)
+        return to_the_left(ids, self.model.read(ids))
+
     @torch.inference_mode()
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the state before the first step."""
-        question = to_the_left(check_ids("xs", xs, self.model.vocab_size), self.pad_id)
+        question = self.question(xs)
         lengths = None if question.lengths is None else to_device(question.lengths, self.device)
         with self.torch_model.in_precision():
             return self.torch_model.encode(to_device(question.ids, self.device), lengths)
@@ -91,7 +96,7 @@ class TorchInferenceModel:
         if not self.torch_model.attends:
             raise TypeError(f"{type(self.model.decoder).__name__} has no attention")
         ids = check_ids("read", read, self.model.target_vocab_size)
-        question = to_the_left(check_ids("xs", xs, self.model.vocab_size), self.pad_id)
+        question = self.question(xs)
         with self.torch_model.in_precision():
             weights = self.to_numpy(self.torch_model.attention(to_device(ids, self.device), self.encode(xs)))
         if question.order is not None:  # back to where the symbols stood

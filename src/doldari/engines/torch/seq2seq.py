@@ -10,29 +10,36 @@ from torch import Tensor
 from torch.nn import functional
 
 from doldari.arrays import Floats
-from doldari.engines.torch.batch import Batch
-from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, summed_loss
+from doldari.engines.torch.batch import Batch, to_device
+from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, point, summed_loss
 from doldari.engines.torch.parameters import Named
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
+from doldari.models.pointer_decoder import PointerDecoder
 
 
 class Memory(NamedTuple):
     """What attention looks at: values and keys (Q, S, H), mask (Q, S) or None; row p looks at memory rows[p].
 
-    rows None: each at its own.
+    rows None: each at its own.  ids (Q, S) are what a pointer copies from there, None without one.
     """
 
     values: Tensor
     keys: Tensor
     mask: Tensor | None
     rows: Tensor | None = None
+    ids: Tensor | None = None
 
     def looked_at(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Give keys, values and mask for every row."""
         if self.rows is None:
             return self.keys, self.values, self.mask
         return self.keys[self.rows], self.values[self.rows], None if self.mask is None else self.mask[self.rows]
+
+    def copied(self) -> Tensor:
+        """Give the ids that a pointer copies from, for every row."""
+        assert self.ids is not None
+        return self.ids if self.rows is None else self.ids[self.rows]
 
 
 class DecoderState(NamedTuple):
@@ -78,6 +85,8 @@ class TorchSeq2seq:
         self.smoothing, self.rate = model.loss.smoothing, model.encoder.stack.dropout.rate
         self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
         self.peeks, self.attends = model.decoder.peeks, "combine.W" in self.decoder
+        self.first_feature = model.vocab_size - model.features if model.features else None
+        self.copies = copied_ids(model, device) if isinstance(model.decoder, PointerDecoder) else None
         self.dtype = model.parameters.values.dtype
         cell, layers = model.encoder.cell, len(model.encoder.stack.layers)
         parts = [cell, *(f"{cell}.{number}" for number in range(2, layers + 1))]
@@ -103,25 +112,39 @@ class TorchSeq2seq:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
         layers = tuple(writer.state(last) for writer, last in zip(self.writers, lasts, strict=True))
-        return DecoderState(layers, lasts[-1] if self.peeks else None, self.remember(hs, lengths))
+        return DecoderState(layers, lasts[-1] if self.peeks else self.sum_features(x), self.remember(hs, x, lengths))
 
-    def remember(self, hs: Tensor, lengths: Tensor | None) -> Memory | None:
-        """Make attention's memory of the encoder's hidden states (N, S, H), if the decoder has attention."""
+    def sum_features(self, x: Tensor) -> Tensor | None:
+        """Sum up the vectors of the features of questions x (N, S): (N, D), if the model has any."""
+        if self.first_feature is None:
+            return None
+        vectors = functional.embedding(x, self.encoder["embed.W"])
+        return (vectors * (x >= self.first_feature)[:, :, None]).sum(dim=1)
+
+    def remember(self, hs: Tensor, x: Tensor, lengths: Tensor | None) -> Memory | None:
+        """Make attention's memory of the encoder's hs (N, S, H) of questions x, if the decoder has attention."""
         if not self.attends:
             return None
         mask = None if lengths is None else torch.arange(hs.shape[1], device=hs.device) < lengths[:, None]
-        return Memory(hs, hs @ self.decoder["attention.W"].t() if "attention.W" in self.decoder else hs, mask)
+        keys = hs @ self.decoder["attention.W"].t() if "attention.W" in self.decoder else hs
+        return Memory(hs, keys, mask, ids=None if self.copies is None else self.copies[x])
 
     def decode(
         self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
     ) -> tuple[Tensor, DecoderState]:
         """Read the ids before each position, (N, T) -> scores (N, T, V), state after the last."""
-        hs, state = self.write(ids, state, scales)
-        features = dropped(hs if state.memory is None else self.look(hs, state.memory)[0], scales)
-        if state.peeked is not None:
+        features, state = self.write(ids, state, scales)
+        if state.memory is not None:
+            features, weights = self.look(features, state.memory)
+        features = dropped(features, scales)
+        if self.peeks and state.peeked is not None:
             features = torch.cat([at_every_step(state.peeked, ids), features], dim=2)
         W = self.decoder["affine.W"] if "affine.W" in self.decoder else self.decoder["embed.W"].t()
-        return features @ W + self.decoder["affine.b"], state
+        scores = features @ W + self.decoder["affine.b"]
+        if state.memory is not None and state.memory.ids is not None:
+            gates = features @ self.decoder["gate.W"] + self.decoder["gate.b"]
+            scores = point(scores, gates, weights, state.memory.copied())
+        return scores, state
 
     def write(
         self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
@@ -157,6 +180,12 @@ class TorchSeq2seq:
         features = self.decoder["combine.W"].shape[1] if self.attends else H
         draws = [drawn_rows(N, size, rows, rng) for size in (*inputs, *inputs, features)]
         return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
+
+
+def copied_ids(model: Seq2seq, device: torch.device) -> Tensor:
+    """Bring what a pointer copies each of the source's ids as to the device."""
+    copies = model.decoder.copies if isinstance(model.decoder, PointerDecoder) else None
+    return to_device(np.arange(model.vocab_size) if copies is None else copies, device)
 
 
 def at_every_step(h: Tensor, ids: Tensor) -> Tensor:

@@ -122,6 +122,7 @@ struct AttendBackward {
     const int32_t* rows = call.ids("rows", "P", 'Q');
     const Real* weights = call.array<const Real>("weights", "P S");
     const Real* dcontexts = call.array<const Real>("dcontexts", "P M");
+    const Real* dweights = call.optional<const Real>("dweights", "P S");
     Real* dqueries = call.array<Real>("dqueries", "P H");
     Real* dkeys = call.array<Real>("dkeys", "Q S H");
     Real* dvalues = call.array<Real>("dvalues", "Q S M");

@@ -39,8 +39,8 @@ def attend_heads(
 
     queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side.  mask (Q, S) is False at
     padding, which gets a weight of exactly 0; asking (N, T) is False at queries that are padding, which see nothing;
-    causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n]; rows None: at its own.  Where nothing
-    is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
+    causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n]; rows None: at its own.  Where
+    nothing is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
     """
     if rows is not None:
         keys, values, mask = keys[rows], values[rows], None if mask is None else mask[rows]
