@@ -3,14 +3,10 @@
 import json
 
 import pytest
-
-import doldari
 from predictors import make_predictor
-
-pytest.importorskip("fastapi", reason="needs the extra web")
-
 from starlette.testclient import TestClient
 
+import doldari
 from doldari.web.app import make_app
 from doldari.web.guard import LOOPBACK, Guard
 from doldari.web.served import Served

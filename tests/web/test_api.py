@@ -5,6 +5,7 @@ import threading
 import warnings
 
 import pytest
+from predictors import SOURCES
 from starlette.testclient import TestClient
 
 import doldari
@@ -14,7 +15,6 @@ from doldari.web.app import make_app
 from doldari.web.guard import HEADERS
 from doldari.web.served import Served
 from doldari.web.worker import Worker
-from predictors import SOURCES
 
 
 def post(client, path, **body):

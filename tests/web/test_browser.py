@@ -11,27 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 
 import doldari
 from doldari.web.app import make_app
 from doldari.web.guard import LOOPBACK, Guard
 from doldari.web.served import Served
+from doldari.web.start import bound
 from doldari.web.worker import Worker
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
            "--disable-component-update", "--disable-sync"]  # fmt: skip
 VIEWS = ("predict&text=abba", "predict&text=abba&vs=gru", "batch", "training", "about")
-
-if os.environ.get("DOLDARI_BROWSER") != "required":
-    pytest.importorskip("playwright", reason="needs playwright")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("needs chromium", allow_module_level=True)
-
-import uvicorn
-from playwright.sync_api import sync_playwright
-
-from doldari.web.start import bound
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +41,12 @@ def address(folder):
 
 @pytest.fixture(scope="session")
 def browser():
+    if os.environ.get("DOLDARI_BROWSER") != "required":
+        pytest.importorskip("playwright", reason="needs playwright")
+        if not Path(CHROMIUM).exists():
+            pytest.skip("needs chromium")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser

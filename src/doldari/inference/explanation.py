@@ -4,7 +4,7 @@
 
     text              the source as it was given
     source            [symbol, ...]             the source's S symbols, features first, in the order of the text
-    reading           [index, ...]              the order in which the encoder reads them: reversed where the model does
+    reading           [index, ...]              the order in which the encoder reads them
     unknown           [index, ...]              which of them were never seen in training
     answer            Answer
     n_best            [Answer, ...]             up to `beam` answers, the best first; only this one if `forced`
@@ -20,14 +20,14 @@
               forced: bool,
               top: [Symbol, ...],               the most probable outputs, the best first
               attention: [weight, ...] or null} over `source`, in its order; sums to 1
-    Insides  {order: [symbol, ...],             what was read, position by position: S for the encoder, T for the decoder
+    Insides  {order: [symbol, ...],             what was read, a symbol for each position
               change: [number, ...],            norm of the top layer's h after it minus h before it
               states: [[value, ...], ...],      h of the top layer after it, K <= 64 of its units, each in [-1, 1]
               units: int,                       how many units the layer has in all
               gates: [{layer: "1" | "1 →" | "1 ←", f: [mean, ...], i: [...], o: [...]}]}
                                                 means over the units, by position; r and z for a GRU
     Node     {parent: index or -1, id, symbol, probability, log_probability, rank: int or null}
-                                                log_probability is that of the whole path; rank counts finished answers
+                                                log_probability of the whole path; rank of a finished answer
 """
 
 from collections.abc import Sequence

@@ -39,7 +39,7 @@ def decoder_insides(model: Seq2seq, xs: Ids, read: Sequence[int], order: Sequenc
 
 def insides(stack: TimeStack, cache: StackCache, hs: Floats, first: Floats, order: Sequence[str]) -> dict[str, Any]:
     """Tell of a stack how its top's state moved from first (H,) through hs (T, H), and every layer's mean gates."""
-    T, H = hs.shape
+    H = hs.shape[1]
     before = np.concatenate([first[None], hs[:-1]])
     shown = np.unique(np.linspace(0, H - 1, min(H, MOST_UNITS)).astype(int))
     return {

@@ -26,7 +26,7 @@ class NoSuchRunError(Exception):
 
 
 class Served:
-    """Runs by name.  read: loads a model's file; private: visitors are the user, who may see the data's first lines."""
+    """Runs by name.  read loads a model; private: visitors are the user, who may see the first lines of the data."""
 
     def __init__(self, path: Path, read: Callable[[Path], Predictor] = load, private: bool = True) -> None:
         self.root, self.single, self.read, self.private = path, path.is_file() or is_run(path), read, private
@@ -63,7 +63,7 @@ class Served:
         return read_run(self.path(name), with_model)
 
     def predictor(self, name: str) -> Predictor:
-        """Load a model, unless it is loaded; again where its file has changed, as it does while a training goes on."""
+        """Load a model, unless it is loaded; again where its file has changed, as while a training goes on."""
         path = self.path(name)
         if path.is_dir() and not (path / MODEL_FILE).exists():
             raise ModelFileError(f"{name}: no model yet; it is written after the first epoch")

@@ -19,7 +19,7 @@ IDLE = 10  # seconds after which an idle connection is closed
 
 
 def serve(path: Path, host: str, port: int, open_page: bool, tell: Callable[[str], None]) -> None:
-    """Serve until interrupted; tell is given the page's address once it answers there.  ConfigError of host or port."""
+    """Serve until interrupted; tell is given the page's address.  ConfigError where it cannot listen there."""
     private = is_loopback(host)
     with bound(host, port) as listening:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"

@@ -117,7 +117,7 @@ def tolerantly(predictor: Predictor, texts: Sequence[str], options: AnswerOption
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Put jobs of one key together, in the order of the first of each; those of clients that have gone are left out."""
+    """Put jobs of one key together, in the order of the first of each, without those of clients that have gone."""
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
         if job.future.set_running_or_notify_cancel():

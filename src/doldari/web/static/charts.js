@@ -4,6 +4,7 @@ import { t } from "./strings.js";
 
 // lines: [{name, values: [number or null], dashed, colour: 1..8}]; labels stand below the positions.
 export function lineChart({ lines, labels, low = 0, high = 1, ticks, format, title, width = 560, height = 190 }) {
+  width = Math.min(width, document.documentElement.clientWidth - 64);
   const left = 46, right = 12, top = 10, bottom = 26, count = Math.max(labels.length, 2);
   const x = (at) => left + ((width - left - right) * at) / (count - 1);
   const y = (value) => height - bottom - ((height - top - bottom) * (value - low)) / (high - low || 1);

@@ -50,7 +50,7 @@ export function unrolled(explanation, chosen, choose) {
       }, said(t("stepOf", { t: at + 1, n: steps.length })), el("span", { class: "in symbol" }, shown(step.input.symbol)),
       el("span", { class: "box decoder" }), el("span", { class: "out symbol" }, shown(step.output.symbol)))));
   return scroller(t("steps"),
-    el("div", { class: "unrolled" },
+    el("div", { class: `unrolled${source.length + steps.length > 20 ? " dense" : ""}` },
       el("div", {}, el("p", { class: "caption" }, t("encoder")), el("ol", { class: "cells", "aria-label": t("encoder") }, read)),
       el("div", { class: "bridge" }, el("span", {}, t("bridge"))),
       el("div", {}, el("p", { class: "caption" }, t("decoder")), el("ol", { class: "cells", "aria-label": t("decoder") }, write))));
@@ -63,16 +63,18 @@ function arrow(event, at, count, choose) {
   choose(to, `step-${to}`);
 }
 
-export function stepsPanel(explanation, chosen, choose, force) {
+export function unrolledPanel(explanation, chosen, choose) {
+  const note = explanation.steps[chosen].attention ? t("attended") : explanation.encoder ? t("moved") : "";
+  return section(t("steps"), `${t("stepsNote")} ${note}`, unrolled(explanation, chosen, choose));
+}
+
+export function stepPanel(explanation, chosen, choose, force) {
   const step = explanation.steps[chosen], count = explanation.steps.length;
-  const note = step.attention ? t("attended") : explanation.encoder ? t("moved") : "";
-  return section(t("steps"), `${t("stepsNote")} ${note}`,
-    unrolled(explanation, chosen, choose),
+  return section(t("next"), t("went", { input: named(step.input) }),
     el("div", { class: "walk" },
       el("button", { type: "button", class: "quiet", "data-key": "before", "aria-disabled": String(chosen === 0), click: () => chosen > 0 && choose(chosen - 1), "aria-label": t("before") }, "←"),
       el("strong", {}, t("stepOf", { t: chosen + 1, n: count })),
-      el("button", { type: "button", class: "quiet", "data-key": "after", "aria-disabled": String(chosen === count - 1), click: () => chosen < count - 1 && choose(chosen + 1), "aria-label": t("after") }, "→"),
-      el("span", { class: "note" }, t("went", { input: named(step.input) }))),
+      el("button", { type: "button", class: "quiet", "data-key": "after", "aria-disabled": String(chosen === count - 1), click: () => chosen < count - 1 && choose(chosen + 1), "aria-label": t("after") }, "→")),
     distribution(step, force),
     force && el("p", { class: "note" }, t("forceNote")));
 }
@@ -101,16 +103,23 @@ export function attentionPanel(explanation, chosen) {
     el("tbody", {}, rows))));
 }
 
+export function statesPanel(explanation) {
+  const sides = [["states", explanation.encoder], ["decoderStates", explanation.decoder]].filter(([, insides]) => insides);
+  if (!sides.length) return null;
+  const { states, units } = sides[0][1];
+  return section(t("state"), t("statesNote", { k: states[0].length, n: units }),
+    el("div", { class: "pair" }, sides.map(([title, insides]) => statesFigure(t(title), insides))));
+}
+
 // A layer's state, a column for each position and a row for each unit; above it, how far it moved.
-export function statesPanel(title, insides) {
-  if (!insides) return null;
-  const { order, states, change, units } = insides;
+function statesFigure(title, insides) {
+  const { order, states, change } = insides;
   const rows = states[0]?.length ?? 0, most = Math.max(...change, 1e-6);
   const moved = order.map((_, at) => el("span", { class: "moved" }, el("i", { "--w": change[at] / most })));
   const canvas = el("canvas", { class: "strip", width: order.length, height: rows, role: "img",
     "aria-label": `${title}: ${order.map((symbol, at) => `${shown(symbol)} ${t("change")} ${change[at].toFixed(2)}`).join(", ")}` });
   paint(canvas, states);
-  return section(title, t("statesNote", { k: rows, n: units }), scroller(title, el("div", { class: "states", "--n": order.length },
+  return el("figure", {}, el("figcaption", {}, title), scroller(title, el("div", { class: "states", "--n": order.length },
     el("div", { class: "columns", "aria-hidden": "true" }, moved), canvas,
     el("div", { class: "columns", "aria-hidden": "true" }, order.map((symbol) => el("span", { class: "symbol" }, shown(symbol)))))));
 }

@@ -1,12 +1,12 @@
 // The view that predicts as one types, by one model or by two side by side.
 import { el, percent, section } from "./dom.js";
 import { explain, model as modelPage } from "./api.js";
-import { attentionPanel, nBestPanel, outputSymbols, statesPanel, stepsPanel } from "./figures.js";
+import { attentionPanel, nBestPanel, outputSymbols, statesPanel, stepPanel, unrolledPanel } from "./figures.js";
 import { gatesPanel, treePanel } from "./charts.js";
 import { change, forcedIds, state } from "./state.js";
 import { t } from "./strings.js";
 
-const PAUSE = 12; // ms that typing must rest before the server is asked
+const PAUSE = 15, FAST = 60; // ms: keys that follow one another within FAST are asked about when typing rests for PAUSE
 const pages = new Map(); // model name -> promise of its description
 
 export const pageOf = (name) => {
@@ -22,10 +22,14 @@ export function predictView(names, say, again) {
   input.value = text;
   const columns = [new Column(state.model, say)];
   if (state.vs) columns.push(new Column(state.vs, say));
-  let timer;
+  let timer, last = 0;
   const ask = (composing = false) => {
+    const pause = performance.now() - last < FAST ? PAUSE : 0;
+    last = performance.now();
     clearTimeout(timer);
-    timer = setTimeout(() => columns.forEach((column) => column.ask(composing)), PAUSE);
+    const send = () => columns.forEach((column) => column.ask(composing));
+    if (pause) timer = setTimeout(send, pause);
+    else send();
   };
   const typed = (event) => {
     const all = featuresLine.hidden ? input.value : `${input.value}\t${features.value}`;
@@ -90,7 +94,9 @@ class Column {
   constructor(name, say) {
     this.name = name;
     this.say = say;
-    this.body = el("div", { class: "result" });
+    this.head = el("div", { class: "answer" });
+    this.panels = el("div", { class: "panels" });
+    this.body = el("div", { class: "result" }, this.head, this.panels);
     this.node = el("section", { class: "column", "aria-label": name }, state.vs && el("h2", { class: "model-name" }, name), this.body);
     this.show(null);
   }
@@ -107,7 +113,6 @@ class Column {
       const request = { text, model: this.name, beam: Number(state.beam), forced: this.isFirst() ? forcedIds() : [], tolerant: true };
       this.show(await explain(request, abort.signal));
       this.body.dataset.answered = text;
-      this.body.classList.remove("stale");
     } catch (problem) {
       if (problem.name !== "AbortError" && !abort.signal.aborted && !composing) this.fail(problem);
     }
@@ -119,19 +124,21 @@ class Column {
 
   fail(problem) {
     const message = problem.message === "offline" ? t("offline") : problem.message;
-    this.body.replaceChildren(el("p", { class: "problem" }, message));
-    this.body.dataset.failed = state.text;
+    clearTimeout(this.later);
+    this.head.replaceChildren(el("p", { class: "problem" }, message));
+    this.panels.replaceChildren();
     this.say(message);
   }
 
   // key: what has the focus afterwards, if it is not what had it before.
   show(explanation, key = this.body.contains(document.activeElement) ? document.activeElement.dataset.key : null) {
     if (explanation === null) {
+      clearTimeout(this.later);
       delete this.body.dataset.answered;
-      this.body.replaceChildren(el("p", { class: "note waiting" }, t("empty")));
+      this.head.replaceChildren(el("p", { class: "note waiting" }, t("empty")));
+      this.panels.replaceChildren();
       return;
     }
-    this.explanation = explanation;
     const { answer, steps, forced } = explanation;
     const chosen = Math.min(this.isFirst() ? Number(state.step) || 0 : this.step ?? 0, steps.length - 1);
     const choose = (at, key) => {
@@ -143,25 +150,34 @@ class Column {
       change({ forced: [...steps.slice(0, chosen).map((step) => step.output.id), id].join("."), step: String(chosen) }, true);
       this.ask();
     });
-    const scrolled = new Map([...this.body.querySelectorAll(".scroller")].map((one) => [one.ariaLabel, one.scrollLeft]));
-    this.body.replaceChildren(
-      el("div", { class: "answer" },
+    this.head.replaceChildren(...[
         el("p", { class: "answer-text symbol", "data-answer": answer.text }, answer.text || "—", el("span", { class: "answer-probability" }, percent(answer.probability))),
         outputSymbols(explanation, chosen, choose),
         this.notes(explanation),
-        forced.length > 0 && el("button", { type: "button", class: "chip", click: () => { change({ forced: "" }, true); this.ask(); } }, `↺ ${t("unforce")}`)),
-      el("div", { class: "panels" }, [
-        stepsPanel(explanation, chosen, choose, force),
+        forced.length > 0 && el("button", { type: "button", class: "chip", click: () => { change({ forced: "" }, true); this.ask(); } }, `↺ ${t("unforce")}`)].filter(Boolean));
+    this.say(`${this.name}: ${answer.text}, ${percent(answer.probability)}`);
+    // The answer first; the pictures when it stands, unless another has come by then.
+    clearTimeout(this.later);
+    const draw = () => {
+      const scrolled = new Map([...this.panels.querySelectorAll(".scroller")].map((one) => [one.ariaLabel, one.scrollLeft]));
+      this.panels.replaceChildren(...[
+        wide(unrolledPanel(explanation, chosen, choose)),
+        stepPanel(explanation, chosen, choose, force),
         nBestPanel(explanation),
         attentionPanel(explanation, chosen),
-        statesPanel(t("states"), explanation.encoder),
+        wide(statesPanel(explanation)),
         wide(treePanel(explanation)),
         wide(gatesPanel(explanation)),
-        !explanation.encoder && el("p", { class: "note" }, t("noInsides"))].filter(Boolean)));
-    this.body.querySelectorAll(".scroller").forEach((one) => { one.scrollLeft = scrolled.get(one.ariaLabel) ?? 0; });
+        !explanation.encoder && el("p", { class: "note" }, t("noInsides"))].filter(Boolean));
+      this.panels.querySelectorAll(".scroller").forEach((one) => { one.scrollLeft = scrolled.get(one.ariaLabel) ?? 0; });
+    };
+    if (key === null) {
+      this.later = setTimeout(draw);
+      return;
+    }
+    draw();
     if (key) this.body.querySelector(`[data-key="${key}"]`)?.focus();
-    if (key !== null) reveal(this.body.querySelector("[aria-current=step]"));
-    this.say(`${this.name}: ${answer.text}, ${percent(answer.probability)}`);
+    reveal(this.body.querySelector("[aria-current=step]"));
   }
 
   notes({ answer, source }) {

@@ -54,7 +54,7 @@ function tableOf(runs, chosen, choose) {
     el("td", { class: "number" }, run.epochs === null ? "—" : `${run.epochs}${run.epochs_planned ? ` / ${run.epochs_planned}` : ""}`),
     el("td", { class: "number" }, run.accuracy === null ? "—" : percent(run.accuracy))));
   const heads = ["", t("model"), t("status"), t("data"), t("kind"), t("epochs"), t("accuracy")];
-  return scroller(t("runs"), el("table", { class: "rows" },
+  return scroller(t("runs"), el("table", { class: "rows runs" },
     el("thead", {}, el("tr", {}, heads.map((head, at) => (head ? el("th", { scope: "col", class: at > 4 ? "number" : "" }, head) : el("td", {}))))), el("tbody", {}, rows)));
 }
 
