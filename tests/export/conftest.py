@@ -19,9 +19,9 @@ def without_browser(reason):
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A Chromium."""
+    """A Chromium; closed after the module, for Playwright runs once at a time."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from exported import ARCHITECTURES, SOME, make_model
@@ -171,6 +172,21 @@ def test_the_page_fits_360_pixels_in_both_languages(browser, tmp_path, language,
     before = tab.get_attribute("html", "lang")
     tab.locator(".switches button").first.click()
     assert {before, tab.get_attribute("html", "lang")} == {"en", "ko"}
+    context.close()
+
+
+@pytest.mark.parametrize("language, scheme", [("en-US", "light"), ("ko-KR", "dark")])
+def test_nobody_is_shut_out(browser, tmp_path, language, scheme):
+    axe_package = pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python")
+    axe = (Path(axe_package.__file__).parent / "axe.min.js").read_text("utf-8")
+    context = browser.new_context(locale=language, color_scheme=scheme, viewport={"width": 360, "height": 740})
+    tab = context.new_page()
+    opened(tab, tmp_path, make_model(features=["V", "N"]))
+    tab.fill("#features", "V")
+    tab.fill("#source", "abca")
+    tab.wait_for_selector(".answer-text")
+    found = tab.evaluate(f"async () => {{ {axe}\n return (await axe.run()).violations; }}")
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []
     context.close()
 
 
