@@ -24,9 +24,10 @@ from doldari.models.description import FORMAT, check_numbers, check_shape, check
 from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
 from doldari.models.pointer_decoder import PointerDecoder
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.tempered import Tempered
 from doldari.models.transformer import Transformer
+from doldari.models.variants import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 

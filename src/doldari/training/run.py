@@ -114,7 +114,7 @@ class Run:
         start.write_weights(model)
         spelled = spelled_pairs(source, target, validation)
         longest = start.longest(x.longest, t.longest - 1, most_longer(x, t))
-        copies = bool((t.ids == UNKNOWN).any())
+        copies = config.model.decoder == "pointer" or bool((t.ids == UNKNOWN).any())
         warn_of_slow_kernels()
         return cls(
             config,
