@@ -15,6 +15,7 @@ ORDER = [
     *(
         "kernels",
         "layers",
+        "gradients",
         "models",
         "chapter",
         "engines",
@@ -23,11 +24,24 @@ ORDER = [
         "report",
         "display",
         "api",
+        "web",
         "cli",
         "__main__",
     )
 ]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "run_files", "settings", "torchrun"}
+FOR_ALL = {
+    "arrays",
+    "config",
+    "data",
+    "errors",
+    "files",
+    "hub",
+    "percent",
+    "recipes",
+    "run_files",
+    "settings",
+    "torchrun",
+}
 
 
 def imports(path):

@@ -157,7 +157,7 @@ def test_standard_input_is_read_in_linear_time(cli, model):
     done = cli("predict model --unknown unknown", stdin=b"aa\n" + b"x" * 40_000_000 + b"\nbb")
     assert time.perf_counter() - start < 5
     assert done.code == 1
-    assert errors(done) == ["error: text 2: the line is longer than 4 MiB"]
+    assert errors(done) == ["error: line 2: the line is longer than 4 MiB"]
     assert done.out == cli("predict model aa").out + "\n" + cli("predict model bb").out
 
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_answered_costs_no_other_answer(cli, model, monkeypatch):
     many = b"aa\n" * 1000 + b"a" * 20_000 + b"\n" + b"bb\n" * 1000
     done = cli("predict model", stdin=many)
     assert done.out.splitlines() == [answers[0]] * 1000 + [""] + [answers[1]] * 1000
-    assert errors(done) == ["error: text 1001: a source of 20,000 symbols; at most 10,000 are accepted"]
+    assert errors(done) == ["error: line 1001: a source of 20,000 symbols; at most 10,000 are accepted"]
     answer = doldari.Predictor.answers
 
     def without_memory(self, texts, options):
@@ -178,7 +178,7 @@ def test_what_cannot_be_answered_costs_no_other_answer(cli, model, monkeypatch):
     monkeypatch.setattr(doldari.Predictor, "answers", without_memory)
     done = cli("predict model", stdin=b"aa\n" + b"a" * 100 + b"\nbb\n")
     assert done.out.splitlines() == [answers[0], "", answers[1]]
-    assert done.err.startswith(f"error: text 2: '{'a' * 80}' ... (100 characters): not enough memory")
+    assert done.err.startswith(f"error: line 2: '{'a' * 80}' ... (100 characters): not enough memory")
 
 
 def test_a_beam_over_a_very_long_text_is_refused_at_once(cli, model):
@@ -186,7 +186,7 @@ def test_a_beam_over_a_very_long_text_is_refused_at_once(cli, model):
     done = cli("predict model --beam 5", stdin=b"a" * 100_000)
     assert time.perf_counter() - start < 5
     assert (done.code, done.out) == (1, "\n")
-    assert done.err == "error: text 1: a source of 100,000 symbols; at most 2,000 are accepted with beam size 5\n"
+    assert done.err == "error: line 1: a source of 100,000 symbols; at most 2,000 are accepted with beam size 5\n"
     Path("long.tsv").write_text("a\ta\n" + "a" * 100_000 + "\ta\n")
     done = cli("evaluate model long.tsv --beam 5")
     assert done.err.startswith("error: long.tsv:2: a source of 100,000 symbols; at most 2,000")
@@ -334,15 +334,15 @@ def test_stats(cli):
         "x.tsv: 4 pairs, 1 of them duplicates",
         "sources targets",
         "different 2 3",
-        "with several targets, sources 1 (50.0%) 0 (0.0%)",
+        "with several counterparts 1 (50.0%) 0 (0.0%)",
         "characters 2 to 3, mean 2.2 1 to 4, mean 2.0",
         "words 1 to 1, mean 1.0 1 to 1, mean 1.0",
         "different symbols 4 6",
-        "blanks at an end 0 1, first in line 3",
-        "not in Unicode's NFC 0 1",
+        "leading or trailing blanks 0 1, first in line 3",
+        "not NFC-normalized 0 1",
         "source symbols: a c U+200B d; 3 occur only once",
         "target symbols: a b ␣ m ◌\u0301 s; 5 occur only once",
-        "odd: U+200B (ZERO WIDTH SPACE), 1 times, first at x.tsv:4",
+        "unusual: U+200B (ZERO WIDTH SPACE), 1 times, first at x.tsv:4",
         "",
         "dev.tsv: 2 pairs",
     ]

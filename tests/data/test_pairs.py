@@ -32,7 +32,7 @@ def test_chapter_lines(write):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more lines\)"),
+        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more line\)"),
         ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
@@ -115,7 +115,7 @@ def test_canonically_equal_sources_are_on_one_side():
 
 def test_chapter_lines_there_and_back(write):
     pairs = [Pair("16+75", "91"), Pair("628+521", "1149")]
-    lines = list(chapter_lines(pairs))
+    lines = list(chapter_lines(lambda: pairs))
     assert lines == ["16+75  _91  ", "628+521_1149"]
     assert read_pairs(write("\n".join(lines))) == pairs
 

@@ -1,4 +1,4 @@
-"""How the command line shows a training: what there is before it, a line an epoch, the picture, some answers."""
+"""The command line's display of a training: a summary first, a line per epoch, a plot, some predictions."""
 
 import signal
 from typing import Any
@@ -14,7 +14,7 @@ from doldari.training.run import Run
 
 
 class CommandLineDisplay(TrainingDisplay):
-    """Shows a training and, where nobody reads what it prints any more (`| head`), asks it to stop."""
+    """Shows a training, and stops it if the reader of its output is gone (`| head`)."""
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
@@ -22,7 +22,7 @@ class CommandLineDisplay(TrainingDisplay):
         self.has_begun = False
 
     def started(self, run: Run) -> None:
-        """Say what is about to be trained."""
+        """Describe what is about to be trained."""
         if run.member == 1:
             if self.repeated:
                 warn(f"{self.repeated:,} of the validation pairs are also training pairs")

@@ -8,14 +8,14 @@ from doldari.data.symbols import normalize
 
 
 class Leaks(NamedTuple):
-    """Held-out pairs that stand in training; and those whose source does, with another target, which comes beside."""
+    """Held-out pairs that are in the training data, and those whose source is there with another target."""
 
     pairs: list[Pair]
     sources: list[tuple[Pair, str]]
 
 
 def find_leaks(training: Iterable[Pair], held_out: Sequence[Pair]) -> Leaks:
-    """Look held-out pairs up among the training pairs; canonically equal texts are the same."""
+    """Look up held-out pairs in the training pairs; canonically equal texts are the same."""
     # Of the training pairs only those are kept whose source is held out too: there may be millions of others.
     seen: dict[str, dict[str, str]] = {normalize(pair.source, "NFC"): {} for pair in held_out}
     for source, target in training:

@@ -101,18 +101,18 @@ class Pairs(Sequence[Pair]):
         return f"<{len(self):,} pairs of {' and '.join(origin.name for origin in self.origins)}>"
 
     def place(self, index: int) -> str:
-        """Say where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
+        """Return where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
         name, _, size, _ = self.origins[0]
         if size is None:
             return f"{name}[{self.line(index) - 1}]" if name == PYTHON else name
         return f"{name}:{self.line(index)}"
 
     def line(self, index: int) -> int:
-        """Tell the number of a pair's line."""
+        """Return the number of a pair's line."""
         return int(self.lines[self.rows[index]])
 
     def longest_bytes(self) -> NDArray[np.int64]:
-        """Tell how many bytes the longer text of each pair has, a source's features included: (n,)."""
+        """Return how many bytes the longer text of each pair has, a source's features included: (n,)."""
         lengths: NDArray[np.int64] = np.diff(self.bounds).reshape(-1, 2).max(axis=1)[self.rows].astype(np.int64)
         return lengths
 
@@ -162,15 +162,16 @@ def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]:
     return pairs[rows] if isinstance(pairs, Pairs) else [pairs[int(row)] for row in rows]
 
 
-def have_features(pairs: Sequence[Pair]) -> bool:
-    """Say whether a tab in a source stands before its features: of pairs from Python if there is any."""
-    return pairs.has_features if isinstance(pairs, Pairs) else any("\t" in pair.source for pair in pairs)
+def have_features(pairs: Iterable[Pair]) -> bool:
+    """Return whether a tab in a source stands before its features: of pairs from Python if there is any."""
+    known: bool | None = getattr(pairs, "has_features", None)
+    return any("\t" in pair.source for pair in pairs) if known is None else known
 
 
 class Texts:
-    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
+    """The texts of some sides of pairs (0 sources, 1 targets), without features, decoded at each iteration."""
 
-    def __init__(self, pairs: Sequence[Pair], *sides: int) -> None:
+    def __init__(self, pairs: Iterable[Pair], *sides: int) -> None:
         self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)
 
     def __iter__(self) -> Iterator[str]:
@@ -221,5 +222,15 @@ def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     """
     hashes = bytearray()
     for text in texts:
-        hashes += hashlib.blake2b(normalize(text, "NFC").encode(), digest_size=8).digest()
+        hashes += text_digest(text)
     return np.frombuffer(bytes(hashes), np.uint64)
+
+
+def text_hash(text: str) -> int:
+    """Compute that number of one text."""
+    return int.from_bytes(text_digest(text), "little")
+
+
+def text_digest(text: str) -> bytes:
+    """Compute its 8 bytes."""
+    return hashlib.blake2b(normalize(text, "NFC").encode(), digest_size=8).digest()

@@ -26,7 +26,7 @@ class LookCache(NamedTuple):
 
 
 class AttentionDecoder(Decoder):
-    """A decoder that looks, in every step, at the encoder's hidden states, each as much as fits.
+    """A decoder that attends to all hidden states of the encoder in every step.
 
     Its scores are of the features tanh([context, h] W + b) (Luong et al. 2015, equation 5), as many as h has, or,
     tied, as many as the embedding has.  What fits is told by the "general" score.

@@ -1,4 +1,4 @@
-"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+"""Encoder, decoder and loss joined into one model (chapter 7.3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
-    batch_factor = 1  # of batches when it is asked
+    batch_factor = 1  # of batches in inference
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
     places = False  # whether a symbol's vector says where it stands
@@ -107,23 +107,17 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)
+        self.assemble(encoder, decoder, (vocab_size, target_vocab_size), pad_id, label_smoothing)
 
     def assemble(
-        self,
-        encoder: Encoder,
-        decoder: Decoder,
-        vocab_size: int,
-        target_vocab_size: int,
-        pad_id: int | None,
-        label_smoothing: float,
+        self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float
     ) -> None:
-        """Join the parts into the model, all of their parameters in one vector."""
+        """Join the parts, of vocabularies of these sizes, into the model, all of their parameters in one vector."""
         if pad_id is not None:
-            check_id(f"{type(self).__name__}: pad_id", pad_id, min(vocab_size, target_vocab_size))
+            check_id(f"{type(self).__name__}: pad_id", pad_id, min(sizes))
         self.encoder, self.decoder = encoder, decoder
-        self.vocab_size, self.target_vocab_size, self.pad_id = vocab_size, target_vocab_size, pad_id
-        self.loss = TimeSoftmaxWithLoss(label_smoothing)
+        (self.vocab_size, self.target_vocab_size), self.pad_id = sizes, pad_id
+        self.loss = TimeSoftmaxWithLoss(smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
         )
@@ -177,7 +171,7 @@ class Seq2seq:
         return scores[:, 0], state
 
     def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
-        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        """Select rows of a state, as `DecoderState.select`, with which a search continues."""
         return state.select(rows)
 
     def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
@@ -200,7 +194,7 @@ class Seq2seq:
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+        """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
         Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
         TypeError if the decoder has no attention.

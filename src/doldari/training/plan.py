@@ -1,13 +1,14 @@
-"""What a training starts from, the same for every door: a `Request` becomes a `Plan` and a claimed directory.
+"""The start of every training: a `Request` becomes a `Plan` and a claimed directory.
 
-Either it starts anew, from settings and data, or goes on with a run that was stopped, with that run's own.
+It is a new run, from settings and data, or a stopped run that is resumed with its own.
 """
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,15 +22,16 @@ from doldari.settings import from_table, with_todays_names
 from doldari.training.data import Texts, TrainingData, file_names, read_again, read_training_data
 from doldari.training.directory import RunDirectory, claim
 from doldari.training.finetune import Base, base_of_record, load_base, settings_besides, with_model_of
+from doldari.training.read_shards import read_stream
 from doldari.training.record import FORMAT, read_record
 
-# Settings that a resumed run may be given anew: how long it goes on, and what computes it.
+# Settings that can be changed when a run is resumed: its length, and what computes it.
 LONGER = ("epochs", "budget", "patience", "checkpoint_every", "engine", "device", "precision", "accumulate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked to be trained; None is what was not given.  Without `out` the run is kept nowhere."""
+    """A request to train; None is a value not given.  Without `out` nothing is saved."""
 
     command: list[str]
     data: Texts | None = None
@@ -45,7 +47,7 @@ class Request:
 
 
 class Plan(NamedTuple):
-    """Settings, data, the command that asked, the model to start from if any, and whether a run is gone on with."""
+    """Settings, data, the command, the model to start from if any, and whether a run is resumed."""
 
     config: Config
     data: TrainingData
@@ -56,7 +58,7 @@ class Plan(NamedTuple):
 
 @contextmanager
 def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
-    """Claim the directory, choose settings and read data; the directory is held as long as the `with` block runs."""
+    """Choose settings, claim the directory and read data; the directory is locked during the `with` block."""
     if request.resume is not None:
         refuse_besides_resume(request)
         with claim(Path(request.resume), resume=True) as directory:
@@ -64,30 +66,40 @@ def planned(request: Request) -> Iterator[tuple[Plan, RunDirectory]]:
     elif request.data is None:
         raise ConfigError("data: give pairs, a file of pairs, or a built-in task; or a run to resume")
     elif request.out is None:
+        chosen = chosen_settings(request, request.data)
         with tempfile.TemporaryDirectory() as scratch, claim(Path(scratch) / "run") as directory:
-            yield new_plan(request, request.data), directory
+            yield new_plan(request, request.data, *chosen), directory
     elif not str(request.out):
         raise ConfigError("out: must be the name of a directory, and is empty")
     else:
+        chosen = chosen_settings(request, request.data)
         with claim(Path(request.out), overwrite=request.overwrite) as directory:
-            yield new_plan(request, request.data), directory
+            yield new_plan(request, request.data, *chosen), directory
 
 
-def new_plan(request: Request, data: Texts) -> Plan:
-    """Choose settings and read data; with a model to start from, the model's own settings are that one's."""
+def chosen_settings(request: Request, data: Texts) -> tuple[Config, Base | None]:
+    """Choose the settings; with a model to start from, the model settings are those of that model."""
     settings = with_todays_names(request.settings, ModelConfig, TrainingConfig)
     if request.start_from is None:
-        base, config = None, choose_settings(data, request.recipe, request.config, settings)
-    else:
-        base = load_base(Path(request.start_from))
-        besides = settings_besides(base, settings)
-        config = with_model_of(base, choose_settings(data, request.recipe, request.config, besides))
-    read = read_training_data(data, request.validation, request.reading)
+        return choose_settings(data, request.recipe, request.config, settings), None
+    base = load_base(Path(request.start_from))
+    besides = settings_besides(base, settings)
+    return with_model_of(base, choose_settings(data, request.recipe, request.config, besides)), base
+
+
+def new_plan(request: Request, data: Texts, config: Config, base: Base | None) -> Plan:
+    """Read the data for settings that have been chosen."""
+    read = reader(config)(data, request.validation, request.reading)
     return Plan(config, read, request.command, base)
 
 
+def reader(config: Config) -> Callable[[Texts, Texts | None, Reading], TrainingData]:
+    """Choose what reads the data: all at once, or as a stream of shards."""
+    return partial(read_stream, config=config) if config.training.stream else read_training_data
+
+
 def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings: dict[str, Any]) -> Config:
-    """Take the settings of a recipe or a file, or those that suit the data, and change what is given."""
+    """Return the settings of a recipe or a file, or those that suit the data, with the given ones changed."""
     if recipe is not None and path is not None:
         raise ConfigError("{recipe}, {config}: give one of the two", recipe=recipe, config=path)
     if path is not None:
@@ -100,7 +112,7 @@ def choose_settings(data: Texts, recipe: str | None, path: Path | None, settings
 
 
 def refuse_besides_resume(request: Request) -> None:
-    """Refuse what a run that is gone on with has already."""
+    """Raise ConfigError for settings that a resumed run already has."""
     given = {
         "out": request.out,
         "overwrite": request.overwrite or None,
@@ -123,9 +135,9 @@ def refuse_besides_resume(request: Request) -> None:
 
 
 def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
-    """Take settings and data of a run that was stopped; the request's may make it longer, nothing else.
+    """Plan a resumed run from its own settings and data; the request can only make it longer.
 
-    The request's data are only needed where they were in no file, or are elsewhere now.  DataError where they have
+    The request's data are needed only if they were not in a file, or have moved.  DataError where they have
     changed since.
     """
     record = checked_record(directory)
@@ -133,10 +145,10 @@ def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
     for what, now, before in differences(config, record["settings"]):
         if what not in LONGER:
             raise ConfigError(
-                f"{directory.shown / CONFIG_FILE}: {what} is {now}, and was {before} when the run began; write that "
-                "again, or start a new run"
+                f"{directory.shown / CONFIG_FILE}: {what} is {now}, but was {before} when the run began; "
+                "restore that, or start a new run"
             )
-    read = read_again(record["reading"], request.data, request.validation)
+    read = read_again(record["reading"], request.data, request.validation, reader(config))
     read.check_unchanged(record["data"])
     base = base_of_record(record["from"])
     return Plan(config.replace(**request.settings), read, request.command, base, resume=True)

@@ -23,7 +23,7 @@ FORMAT = 1
 
 
 class Facts(NamedTuple):
-    """What a run does not know of itself: the command that trains it, its data, and the model it goes on from."""
+    """Facts about a run from outside: its command, its data, and the model it starts from."""
 
     command: list[str]
     data: TrainingData
@@ -33,7 +33,7 @@ class Facts(NamedTuple):
 
 
 class Record:
-    """The record of a run in its directory, begun now, or gone on with if the run is resumed."""
+    """The record of a run in its directory: a new one, or continued if the run is resumed."""
 
     def __init__(self, directory: RunDirectory, facts: Facts, *, resume: bool) -> None:
         self.directory, self.start = directory, time.monotonic()
@@ -53,7 +53,7 @@ class Record:
 
 
 def new_record(facts: Facts) -> dict[str, Any]:
-    """Say what a run that starts now is made of, and what it runs on."""
+    """Describe what a run that starts now is made of, and what it runs on."""
     return {
         "format": FORMAT,
         "status": "running",
@@ -103,7 +103,7 @@ def now() -> str:
 
 
 def run_facts(run: Run) -> dict[str, Any]:
-    """Say what a run knows of itself; the scores of its best epoch are computed here, once."""
+    """Return the facts a run knows itself; the scores of its best epoch are computed here, once."""
     text_model, best = run.predictor.text_model, run.best
     if run.best_evaluation is not None:
         measured = scores(run.best_evaluation)

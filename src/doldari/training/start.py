@@ -4,7 +4,7 @@ Usually the vocabularies are those of the training pairs, and the weights are dr
 from a trained model: its symbols keep their vectors, and symbols that are new get new rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,7 +69,7 @@ class Start:
                 value[...] = parameter.value
 
 
-def start_of(config: Config, training: Sequence[Pair], base: TextModel | None = None) -> Start:
+def start_of(config: Config, training: Iterable[Pair], base: TextModel | None = None) -> Start:
     """Start from the training pairs' own symbols, or from a model and the symbols that are new to it."""
     source, target = build_vocabularies(config, training)
     if base is None:

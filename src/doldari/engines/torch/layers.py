@@ -47,7 +47,7 @@ class TimeLSTM:
         """Run over time: xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state."""
         h, c = self.state(xs.new_zeros(len(xs), self.Wh.shape[0])) if first is None else first
         assert c is not None
-        weights = [pytorch_gates(self.Wx).t(), pytorch_gates(self.Wh).t(), pytorch_gates(self.b), self.second_bias]
+        weights = [*map(pytorch_gates, (self.Wx, self.Wh, self.b)), self.second_bias]
         training = torch.is_grad_enabled()
         hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
         return hs, State(h.squeeze(0), c.squeeze(0))
@@ -76,9 +76,9 @@ CELLS: dict[str, type[TimeLSTM] | type[TimeGRU]] = {"lstm": TimeLSTM, "gru": Tim
 
 
 def pytorch_gates(weights: Tensor) -> Tensor:
-    """Bring an LSTM's gates, along the last axis, from f, g, i, o into PyTorch's order, i, f, g, o."""
-    f, g, i, o = weights.chunk(4, dim=-1)
-    return torch.cat([i, f, g, o], dim=-1)
+    """Bring an LSTM's weights (..., 4H), gates f, g, i, o, into PyTorch's layout: (4H, ...), gates i, f, g, o."""
+    f, g, i, o = weights.t().chunk(4)
+    return torch.cat([i, f, g, o])
 
 
 def last_h(hs: Tensor, last: State, lengths: Tensor | None) -> Tensor:

@@ -82,7 +82,7 @@ class DecoderState(NamedTuple):
 
 
 def rows_of(memory: Memory) -> Tensor:
-    """Say which memory each row looks at."""
+    """Return which memory each row looks at."""
     return torch.arange(len(memory.values), device=memory.values.device) if memory.rows is None else memory.rows
 
 
@@ -115,7 +115,7 @@ class TorchSeq2seq:
         return batch.share * summed_loss(scores.to(batch.share.dtype), batch.targets, self.smoothing)
 
     def in_precision(self) -> AbstractContextManager[None]:
-        """Take products in bfloat16, if that was asked for."""
+        """Compute products in bfloat16, if so configured."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def encode(self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None) -> "DecoderState":
