@@ -31,3 +31,6 @@ class PointerSeq2seq(AttentionSeq2seq):
     decoder_class = PointerDecoder
     places = True  # without, what had been copied was copied again, or left out
     embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)
+
+
+BY_DECODER = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
