@@ -1,4 +1,4 @@
-"""Where in a sequence a symbol stands, added to its vector: what attention can follow a source by."""
+"""Places: where a symbol stands, as sines and cosines, added to its vector, and compared by attention."""
 
 import numpy as np
 from numpy.typing import DTypeLike
