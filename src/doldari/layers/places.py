@@ -48,7 +48,7 @@ class PlacedAttention(TimeAttention):
     places fit the better the nearer they are: it begins by following the source.
     """
 
-    SIZE, START = 32, 0.25  # of U, and of the numbers on its diagonal at first
+    SIZE, START = 32, 0.5  # of U, and of the numbers on its diagonal at first
 
     def __init__(self, W: Parameter, U: Parameter) -> None:
         super().__init__(W)

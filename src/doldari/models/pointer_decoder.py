@@ -16,6 +16,8 @@ from doldari.models.attention_decoder import AttentionDecoder, LookCache
 from doldari.models.decoder import DecoderState
 from doldari.models.encoder import Encoded
 
+START = -2.0  # of the gate's bias: at first seven of eight parts are copied
+
 
 class PointerScoreCache(NamedTuple):
     """What `PointerDecoder.score_backward` needs."""
@@ -41,7 +43,9 @@ class PointerDecoder(AttentionDecoder):
         size = super().add_look(D, H, tie, rng, dtype)
         assert self.attention.W is not None
         self.attention = PlacedAttention(self.attention.W, PlacedAttention.first_places(dtype))
-        self.gate = TimeAffine(Parameter.normal(rng, (size, 1), size**-0.5, dtype), Parameter.zeros((1,), dtype))
+        self.gate = TimeAffine(
+            Parameter.normal(rng, (size, 1), size**-0.5, dtype), Parameter(np.full((1,), START, dtype))
+        )
         self.pointer = TimePointer()
         return size
 
