@@ -77,6 +77,11 @@ class TorchSeq2seq(nn.Module):
     def tensor(self, name):
         return self.tensors[name.replace(".", "_")] if name in self.values else None
 
+    def places(self, length):
+        waves = torch.tensor([4 * 50 ** (k / 15) for k in range(16)], dtype=torch.float64)
+        angles = 2 * torch.pi * torch.arange(length, dtype=torch.float64)[:, None] / waves
+        return torch.cat([angles.sin(), angles.cos()], dim=1).to(self.dtype)
+
     def placed(self, xs):
         if "decoder.gate.W" not in self.values:
             return xs
@@ -127,6 +132,9 @@ class TorchSeq2seq(nn.Module):
         if "decoder.combine.W" in self.values:
             W = self.tensor("decoder.attention.W")
             scores = (hs if W is None else hs @ W) @ memory.transpose(1, 2)
+            U = self.tensor("decoder.attention.U")
+            if U is not None:
+                scores = scores + self.places(hs.shape[1]) @ U @ self.places(x.shape[1]).T
             if self.pad_id is not None:
                 scores = scores.masked_fill((x == self.pad_id)[:, None], -torch.inf)
             weights = scores.softmax(dim=2)

@@ -301,8 +301,12 @@ def test_first_weights(model_class):
     model = model_class(200, 100, 120, rng=np.random.default_rng(0))
     for name, parameter in model.parameters.items():
         value = parameter.value
-        if name.endswith(".b"):
+        if name.endswith("gate.b"):  # copies at first
+            assert value.tolist() == [-2.0]
+        elif name.endswith(".b"):
             assert not value.any()
+        elif name.endswith("attention.U"):  # what is near fits at first
+            np.testing.assert_array_equal(value, 0.5 * np.eye(32, dtype=np.float32))
         else:
             expected = model_class.embedding_scale if name.endswith("embed.W") else value.shape[0] ** -0.5
             few = value.size < 1000  # so that the deviation of the draw is itself uncertain

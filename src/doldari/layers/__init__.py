@@ -22,7 +22,7 @@ from doldari.layers.layer_norm import TimeLayerNorm
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.multi_head_attention import TimeMultiHeadAttention
 from doldari.layers.parameters import Optimizer, Parameter, Parameters
-from doldari.layers.places import PlacedEmbedding
+from doldari.layers.places import PlacedAttention, PlacedEmbedding
 from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
@@ -34,6 +34,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Parameters",
+    "PlacedAttention",
     "PlacedEmbedding",
     "TimeAffine",
     "TimeAttention",

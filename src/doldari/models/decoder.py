@@ -146,7 +146,7 @@ class Decoder:
         """
         table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
-        features, look_cache = self.look(hs, state.memory, mask)
+        features, look_cache = self.look(hs, state, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
         scores, score_cache = self.score(features, state.peeked if self.peeks else None, look_cache)
         if mask is not None:
@@ -168,7 +168,7 @@ class Decoder:
         dlast[-1][...] += dpeeked + dpeeked_below
         return EncodedGradient(dlast, dmemory, None)
 
-    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+    def look(self, hs: Floats, state: DecoderState, mask: Mask | None) -> tuple[Floats, Any]:
         """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache.
 
         Where mask (N, T) is False they do not matter.

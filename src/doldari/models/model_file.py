@@ -24,14 +24,14 @@ from doldari.models.description import FORMAT, check_numbers, check_shape, check
 from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
 from doldari.models.pointer_decoder import PointerDecoder
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.tempered import Tempered
 from doldari.models.transformer import Transformer
+from doldari.models.variants import BY_DECODER, AttentionSeq2seq, DotAttentionSeq2seq
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
 ROOM = 2  # the length limit is this multiple of the usual length
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
 
 
 class TextModel(NamedTuple):
@@ -122,7 +122,7 @@ def build_model(
             label_smoothing=label_smoothing,
             rng=rng,
         )
-    model_class = MODELS[config.decoder]
+    model_class = BY_DECODER[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq
     model = model_class(

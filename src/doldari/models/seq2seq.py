@@ -11,12 +11,11 @@ from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
 from doldari.layers.arguments import check_flag, check_rate, check_size
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder, LookCache
-from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
+from doldari.models.attention_decoder import LookCache
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
 from doldari.models.ids import check_id, check_ids
-from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.recurrent import check_settings
 
 
@@ -74,10 +73,11 @@ class Seq2seq:
         check_rate(owner, "label_smoothing", label_smoothing)
         check_flag(owner, "tie", tie)
         check_size(owner, "features", features, least=0)
-        if features and self.decoder_class.peeks:
-            raise ValueError(f"{owner}: features={features}: a peeky decoder has no place for them")
-        if features >= vocab_size:
-            raise ValueError(f"{owner}: features={features}: must be fewer than vocab_size={vocab_size}")
+        if features >= vocab_size or (features and self.decoder_class.peeks):
+            where = (
+                "a peeky decoder has no place for them" if self.decoder_class.peeks else f"{vocab_size} ids in all"
+            )
+            raise ValueError(f"{owner}: features={features}: {where}")
         self.features = features
         encoder = Encoder(
             vocab_size,
@@ -224,30 +224,3 @@ class Seq2seq:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
-
-
-class PeekySeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks at the encoder's h in every step."""
-
-    decoder_class = PeekyDecoder
-
-
-class AttentionSeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks, in every step, at the encoder's hidden states; by the general score."""
-
-    decoder_class = AttentionDecoder
-    embedding_scale = 0.1  # with 0.01 the first epochs of small data were lost: 0 % after four, against 50 %
-
-
-class DotAttentionSeq2seq(AttentionSeq2seq):
-    """An `AttentionSeq2seq` by the dot score."""
-
-    decoder_class = DotAttentionDecoder
-
-
-class PointerSeq2seq(AttentionSeq2seq):
-    """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
-
-    decoder_class = PointerDecoder
-    places = True  # without, what had been copied was copied again, or left out
-    embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from doldari.config import Config
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import SPECIALS, Vocabulary
+from doldari.errors import ConfigError
 from doldari.models import Seq2seq
 from doldari.models.model_file import TextModel
 from doldari.training.encoding import build_vocabularies
@@ -73,6 +74,8 @@ def start_of(config: Config, training: Iterable[Pair], base: TextModel | None = 
     source, target = build_vocabularies(config, training)
     if base is None:
         return Start(source, target)
+    if config.model.decoder == "pointer" and source.features and not base.source.features:
+        raise ConfigError("the pairs have features, and the model to start from knows none; train without it")
     return Start(extended(base.source, source), extended(base.target, target), base)
 
 

@@ -7,12 +7,13 @@ The recurrent kernels are PyTorch's own (cuDNN's on NVIDIA's GPUs).
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from doldari.engines.torch.parameters import Named
-from doldari.layers.places import SCALE
+from doldari.layers.places import LONGEST, SCALE, SHORTEST
 
 
 class State(NamedTuple):
@@ -138,6 +139,13 @@ def placed(places: Tensor, W: Tensor) -> Tensor:
     wavelengths = 1e4 ** (-torch.arange(0, D, 2, dtype=torch.float64, device=W.device) / D)
     angles = places[..., None] * wavelengths
     return (SCALE * torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :D]).to(W.dtype)
+
+
+def place_vectors(places: Tensor, U: Tensor) -> Tensor:
+    """Make vectors (..., K) of places (...), as those that U (K, K) compares, and the NumPy function of that name."""
+    waves = torch.from_numpy(np.geomspace(SHORTEST, LONGEST, len(U) // 2)).to(U.device)
+    angles = places[..., None] * (2 * np.pi / waves)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).to(U.dtype)
 
 
 def point(scores: Tensor, gates: Tensor, weights: Tensor, ids: Tensor) -> Tensor:

@@ -11,7 +11,17 @@ from torch.nn import functional
 
 from doldari.arrays import Floats
 from doldari.engines.torch.batch import Batch, to_device
-from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, placed, point, summed_loss
+from doldari.engines.torch.layers import (
+    CELLS,
+    State,
+    TimeReader,
+    attend,
+    dropped,
+    place_vectors,
+    placed,
+    point,
+    summed_loss,
+)
 from doldari.engines.torch.parameters import Named
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
@@ -141,6 +151,9 @@ class TorchSeq2seq:
             return None
         mask = None if lengths is None else torch.arange(hs.shape[1], device=hs.device) < lengths[:, None]
         keys = hs @ self.decoder["attention.W"].t() if "attention.W" in self.decoder else hs
+        if "attention.U" in self.decoder:
+            places = torch.arange(hs.shape[1], device=hs.device).expand(hs.shape[:2])
+            keys = torch.cat([keys, place_vectors(places, self.decoder["attention.U"])], dim=2)
         return Memory(hs, keys, mask, ids=None if self.copies is None else self.copies[x])
 
     def decode(
@@ -149,7 +162,7 @@ class TorchSeq2seq:
         """Read the ids before each position, (N, T) -> scores (N, T, V), state after the last."""
         features, state = self.write(ids, state, scales)
         if state.memory is not None:
-            features, weights = self.look(features, state.memory)
+            features, weights = self.look(features, state)
         features = dropped(features, scales)
         if self.peeks and state.peeked is not None:
             features = torch.cat([at_every_step(state.peeked, ids), features], dim=2)
@@ -173,9 +186,18 @@ class TorchSeq2seq:
             lasts.append(last)
         return hs, state._replace(layers=tuple(lasts), place=state.place + ids.shape[1])
 
-    def look(self, hs: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Attend to the memory: the features that are scored of hs (N, T, H), and the weights (N, T, S)."""
-        contexts, weights = attend(hs, *memory.looked_at())
+    def look(self, hs: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """Attend to the memory: the features that are scored of hs (N, T, H), and the weights (N, T, S).
+
+        state is the one after the last of hs.
+        """
+        assert state.memory is not None
+        queries = hs
+        if "attention.U" in self.decoder:
+            U, T = self.decoder["attention.U"], hs.shape[1]
+            places = state.place[:, None] - T + torch.arange(T, device=hs.device)
+            queries = torch.cat([hs, place_vectors(places, U) @ U], dim=2)
+        contexts, weights = attend(queries, *state.memory.looked_at())
         combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
         return torch.tanh(combined), weights
 
@@ -183,7 +205,7 @@ class TorchSeq2seq:
         """Tell where it looks while it reads ids (N, T): weights (N, T, S)."""
         hs, state = self.write(ids, state)
         assert state.memory is not None
-        return self.look(hs, state.memory)[1]
+        return self.look(hs, state)[1]
 
     def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
         """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
