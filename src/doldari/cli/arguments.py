@@ -26,7 +26,7 @@ CountOption = Annotated[
     typer.Option(
         metavar="N",
         help="Number of pairs of a built-in task.",
-        show_default="50,000; addition: 140,000",
+        show_default="50,000; addition: 200,000",
         rich_help_panel="Data",
     ),
 ]
@@ -37,6 +37,7 @@ DigitsOption = Annotated[
         help="Maximum digits of a number (task addition).",
         show_default="3",
         rich_help_panel="Data",
+        hidden=True,
     ),
 ]
 
