@@ -88,7 +88,8 @@ def explain(
             step["forced"] = t < len(forced)
         symbols = model.source.spell(text)
         reading = list(range(len(symbols)))[:: -1 if model.config.reverse else 1]
-        inner = model.model if isinstance(model.model, Seq2seq) else None
+        recurrent = model.config.model == "recurrent"
+        inner = model.model if recurrent and isinstance(model.model, Seq2seq) else None
         best = as_answer(model, text, answer if forced else found[0], unknown)
         answers = different([best, *(as_answer(model, text, one, unknown) for one in found)])
         return [

@@ -119,7 +119,8 @@ def run_line(run: RunFiles) -> dict[str, Any]:
         "status": run.status,
         "has_model": has_model(run),
         "data": run.data("training").text("name"),
-        "kind": None if config is None else f"{config.decoder} {config.cell.upper()}",
+        "kind": config
+        and (config.model if config.model != "recurrent" else f"{config.decoder} {config.cell.upper()}"),
         "epochs": run.epochs,
         "epochs_planned": run.record.count("epochs_planned"),
         "accuracy": None if accuracy is None else accuracy.value,
