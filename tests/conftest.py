@@ -26,11 +26,15 @@ def implementation(request, monkeypatch):
 
 @pytest.fixture
 def cli(monkeypatch, capfd, tmp_path):
-    """Run a command in an empty directory: its exit code, standard output and standard error."""
+    """Run a command in an empty directory: its exit code, standard output and standard error.
+
+    The line that says which recipe was chosen for the data is taken out of standard error, and stands by itself.
+    """
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "argv", ["doldari", *(word for part in arguments for word in part.split())])
+        words = [word for part in arguments for word in (part.split() if isinstance(part, str) else part)]
+        monkeypatch.setattr(sys, "argv", ["doldari", *words])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         code = 0
         with warnings.catch_warnings():  # main() shows warnings its own way
@@ -39,7 +43,10 @@ def cli(monkeypatch, capfd, tmp_path):
                 main()
             except SystemExit as exit:
                 code = exit.code or 0
-        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
+        out, err = capfd.readouterr()
+        lines = err.splitlines(keepends=True)
+        recipe = next((line for line in lines if line.startswith("recipe ")), "")
+        return SimpleNamespace(code=code, out=out, err=err.replace(recipe, "", 1), recipe=recipe)
 
     return run
 

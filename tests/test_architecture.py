@@ -21,6 +21,7 @@ ORDER = [
         "engines",
         "inference",
         "training",
+        "export",
         "report",
         "display",
         "api",

@@ -146,7 +146,9 @@ def test_pairs_that_are_trained_on_too_are_counted(cli, pairs):
 def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
     """As in `doldari train ... | head -2`: what was trained so far is kept, and said."""
     monkeypatch.chdir(tmp_path)
-    command = f"{sys.executable} -m doldari train {pairs} {QUICK} --epochs 400 --out runs/read".split()
+    command = (
+        f"{sys.executable} -m doldari train {pairs} {QUICK} --recipe general --epochs 400 --out runs/read".split()
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         process.stdout.close()
@@ -537,7 +539,19 @@ def test_text_is_shown_as_it_is(cli, tmp_path):
     tricky = ["\x1b[31mred", "[bold]a :smile:", "[/b]", "it's", "-1"]
     (tmp_path / "a[b] $x^.tsv").write_text("".join(f"{text * n}\t{text}\n" for text in tricky for n in (1, 2, 3, 4)))
     run = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    trained = run([sys.executable, "-m", "doldari", "train", "a[b] $x^.tsv", *QUICK.split(), "--out", "x[/v] y"])
+    trained = run(
+        [
+            sys.executable,
+            "-m",
+            "doldari",
+            "train",
+            "a[b] $x^.tsv",
+            *QUICK.split(),
+            "--recipe=general",
+            "-o",
+            "x[/v] y",
+        ]
+    )
     assert (trained.returncode, trained.stderr) == (0, "")
     assert "\x1b" not in trained.stdout
     hint = trained.stdout.splitlines()[-1]

@@ -2,45 +2,20 @@
 
 import bz2
 import gzip
-import io
 import json
 import os
 import subprocess
 import sys
 import time
 import unicodedata
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 import doldari
-from doldari.cli import main
 from doldari.inference.predictor import Answer
 
 QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd, tmp_path):
-    """Run a command in an empty directory: its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, stdin=b""):
-        words = [word for part in arguments for word in (part.split() if isinstance(part, str) else part)]
-        monkeypatch.setattr(sys, "argv", ["doldari", *words])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            try:
-                main()
-            except SystemExit as exit:
-                code = exit.code or 0
-        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
-
-    return run
 
 
 def letters(separator="\t", ends="\n"):
@@ -279,7 +254,7 @@ def test_answers_are_utf8_whatever_the_terminal_says(tmp_path, encoding):
 def test_a_file_whose_name_is_not_utf8(tmp_path):
     name = b"caf\xe9.tsv"
     (tmp_path / os.fsdecode(name)).write_text(letters())
-    trained = program("train", name, *QUICK.split(), cwd=tmp_path)
+    trained = program("train", name, "--recipe", "general", *QUICK.split(), cwd=tmp_path)
     assert (trained.returncode, trained.stderr) == (0, b"")
     run = tmp_path / os.fsdecode(b"runs/caf\xe9")
     assert (run / "accuracy.png").read_bytes().startswith(b"\x89PNG")
@@ -330,7 +305,7 @@ def test_stats(cli):
     done = cli("stats x.tsv --validation dev.tsv")
     assert (done.code, done.err) == (0, "")
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
-    assert lines[:14] == [
+    assert lines[:15] == [
         "x.tsv: 4 pairs, 1 of them duplicates",
         "sources targets",
         "different 2 3",
@@ -343,6 +318,7 @@ def test_stats(cli):
         "source symbols: a c U+200B d; 3 occur only once",
         "target symbols: a b ␣ m ◌\u0301 s; 5 occur only once",
         "unusual: U+200B (ZERO WIDTH SPACE), 1 times, first at x.tsv:4",
+        "train would choose recipe general, the defaults: 4 pairs are too few to tell what they are",
         "",
         "dev.tsv: 2 pairs",
     ]
@@ -369,3 +345,25 @@ def test_lines_that_end_with_carriage_returns_are_answered_one_by_one(cli, model
     expected = cli("predict model aa bb").out
     Path("cr.txt").write_bytes(b"aa\rbb\r")
     assert cli("predict model --input cr.txt").out == expected
+
+
+def test_splits_by_lemma_and_the_words_that_both_files_know(cli, tmp_path):
+    rows = [f"w{n % 20}\tw{n % 20}{'x' * (n // 20)}\tV;{n // 20}\n" for n in range(60)]
+    Path("all.tsv").write_text("".join(rows))
+    Path("some.tsv").write_text("".join([*rows[40:], "new\tnew\tV;0\n"]))
+    train = f"train all.tsv --features-column 3 --split-by lemma {QUICK}"
+    assert cli(f"{train} --out run").code == 0
+    assert "(a tenth of the lemmas is held out)" in cli("show run").out
+    known = "with a source (lemma) that all.tsv has with other features: 20 pairs"
+    assert known in cli("stats all.tsv --validation some.tsv --features-column 3").out.splitlines()
+    evaluated = cli("evaluate run some.tsv --training all.tsv --unknown unknown --json").out
+    assert json.loads(evaluated)["leaks"] == {"pairs": 20, "sources": 0, "lemmas": 20}
+    for option, message in (
+        ("--validation some.tsv", "--split-by lemma, --validation: cannot be combined; these pairs"),
+        ("--features-column 2 --target-column 3 --split-by source", ""),
+    ):
+        done = cli(f"{train} --out {len(message)} {option}")
+        assert (done.code != 0, message in done.err) == (bool(message), True)
+    Path("plain.tsv").write_text(letters())
+    refused = cli(f"train plain.tsv --split-by lemma {QUICK}")
+    assert refused.err.startswith("error: --split-by lemma: the lemma is the source without its features")

@@ -37,9 +37,12 @@ NOT_RUN = {
     "[ -e $run": "needs a cluster",
     "what=": "needs a cluster",
     "doldari train words.tsv --engine torch --device cuda:1": "needs two GPUs",
+    "doldari compare words.tsv": "trains twelve models; tests/test_compare.py compares on few pairs",
     "hf auth login": "needs an account",
     "doldari push": "publishes a model; tests/test_hub.py does, on a small server",
     "doldari predict hf://": "needs the Hub; tests/test_hub.py loads a model from a small server",
+    "doldari serve": "serves pages until it is stopped; tests/web does",
+    "curl -d": "asks such a server",
     "tensorboard --logdir": "serves pages until it is stopped",
     "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
 }

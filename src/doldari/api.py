@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from doldari.data.formats import Format, Reading, choose_columns
+from doldari.data.pairs import SplitBy
 from doldari.display import draw_run, run_curves
 from doldari.errors import level_of_caller
 from doldari.inference.metrics import Evaluation
@@ -34,6 +35,7 @@ def train(
     source_column: int | str | None = None,
     target_column: int | str | None = None,
     features_column: int | str | None = None,
+    split_by: SplitBy | None = None,
     format: Format | None = None,
     count: int | None = None,
     digits: int | None = None,
@@ -46,11 +48,13 @@ def train(
     """Train a model on text pairs and return it, as `doldari.load` would.
 
     data: (source, target) pairs, or triples with the source's features; or a file, two parallel files, or the name of
-        a built-in task.  validation likewise; without it, a tenth of the sources is held out.
+        a built-in task.  validation likewise; without it, a tenth of the sources is held out, or
+        with split_by="lemma" of the sources without their features: no validation word is trained on in another form.
     source_column, target_column, features_column, format, count, digits: how to read a file or generate a task, as on
         the command line; columns are numbers from 1, or names.
     settings: those of the command line, with underscores, such as `hidden_size=512` or `budget="5m"`.  recipe: the
-        settings to start from.  start_from: a trained model to fine-tune.
+        settings to start from; without it those of the task, or those that suit the pairs, which is printed with the
+        reason.  start_from: a trained model to fine-tune.
     out: the run directory; without it nothing is saved.  overwrite: replace the run in it.
     resume: the directory of a stopped run.  It continues on its own data, which must be given again if they were not
         in a file, with the same result to the bit as without the stop, unless it has a time budget.
@@ -68,6 +72,7 @@ def train(
         data=data,
         validation=validation,
         reading=Reading(choose_columns(source_column, target_column, features_column), format, count, digits),
+        split_by=split_by,
         settings=settings,
         recipe=recipe,
         start_from=start_from,
@@ -80,6 +85,8 @@ def train(
     if track is not None and rank() == 0:
         observer = Observers(Tracking(track, lambda text: print(text, file=sys.stderr)), observer)
     with planned(request) as (plan, directory):
+        if isinstance(observer, LiveCurve) and plan.recipe is not None and plan.recipe.why is not None:
+            print(plan.recipe, file=sys.stderr)
         trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:
             for run in trained.runs:

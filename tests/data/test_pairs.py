@@ -5,8 +5,8 @@ import pytest
 from doldari import DataError
 from doldari.data import load_pairs
 from doldari.data.formats import Columns, chapter_lines, read_pairs
-from doldari.data.leaks import find_leaks
-from doldari.data.pairs import Pair, split_pairs
+from doldari.data.leaks import find_leaks, known_lemmas
+from doldari.data.pairs import Pair, Pairs, split_pairs
 
 
 @pytest.fixture
@@ -125,3 +125,15 @@ def test_the_split_is_what_it_always_was():
     training, held_out = split_pairs(pairs)
     assert [int(pair.target) for pair in held_out] == [49, 27, 39, 43, 46]
     assert [int(pair.target) for pair in training[:12]] == [62, 64, 19, 1, 59, 14, 53, 6, 8, 28, 54, 56]
+
+
+def test_a_split_by_lemma_leaves_no_form_of_a_held_out_word_in_training():
+    pairs = Pairs.of([(f"word{n % 30}\tV;{n // 30}", f"form{n}") for n in range(120)])
+    training, held_out = split_pairs(pairs, by="lemma")
+    lemmas = [{pair.source.partition("\t")[0] for pair in side} for side in (training, held_out)]
+    assert (len(held_out), len(lemmas[1])) == (12, 3)
+    assert not lemmas[0] & lemmas[1]
+    assert sorted([*training, *held_out]) == sorted(pairs)
+    assert known_lemmas(training, held_out) == []
+    training, held_out = split_pairs(pairs)
+    assert list(known_lemmas(training, held_out)) == list(held_out)

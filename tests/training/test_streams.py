@@ -7,7 +7,6 @@ from itertools import chain
 import numpy as np
 import pyarrow
 import pytest
-from doldari.data.copying import reverse_pairs
 from pyarrow import parquet
 
 import doldari

@@ -19,6 +19,8 @@ def folder(tmp_path_factory):
     for name, settings in (
         ("attention", {"reverse": True}),
         ("gru", {"decoder": "peeky", "cell": "gru", "layers": 2, "bidirectional": True}),
+        ("pointer", {"decoder": "pointer"}),
+        ("transformer", {"model": "transformer", "heads": 2, "embedding_size": 8}),
     ):
         (folder / name).mkdir()
         make_predictor(**settings).save(folder / name / "model.safetensors")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import warnings
 
 import pytest
@@ -35,7 +36,7 @@ def test_predictions_are_those_of_python(client, folder, name, beam):
     assert answer["model"] == name and answer["errors"] == [None] * 7
 
 
-@pytest.mark.parametrize("name", ["attention", "gru"])
+@pytest.mark.parametrize("name", ["attention", "gru", "pointer", "transformer"])
 @pytest.mark.parametrize("beam", [1, 4])
 def test_explanations_have_the_answers_of_python(client, folder, name, beam):
     model = doldari.load(folder / name)
@@ -134,7 +135,7 @@ def test_links_out_of_the_folder_are_not_followed(folder, tmp_path):
 
 def test_runs_models_and_histories(client):
     runs = {run["name"]: run for run in client.get("/runs").json()["runs"]}
-    assert runs.keys() == {"attention", "gru", "trained", "begun"}
+    assert runs.keys() == {"attention", "gru", "pointer", "transformer", "trained", "begun"}
     assert runs["trained"]["status"] == "finished" and runs["trained"]["epochs"] == 2
     assert not runs["begun"]["has_model"] and runs["begun"]["status"] == "interrupted"
     (history,) = client.get("/history", params={"run": "trained"}).json()["histories"]
@@ -210,12 +211,12 @@ def test_requests_that_wait_are_predicted_together(folder):
         threads = [threading.Thread(target=ask, args=(0, ["a"]))]
         threads[0].start()
         while not slow.calls:
-            pass
+            time.sleep(0.001)
         for number, texts in enumerate([["ab"], ["q"], ["ba", "c"], ["abba"]], start=1):
             threads.append(threading.Thread(target=ask, args=(number, texts)))
             threads[-1].start()
             while worker.queue.qsize() < number:
-                pass
+                time.sleep(0.001)
         assert client.get("/healthz").json()["waiting"] == 4  # it answers while the worker works
         slow.go.set()
         for thread in threads:

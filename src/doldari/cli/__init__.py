@@ -18,6 +18,7 @@ from doldari.cli.calibrate import calibrate
 from doldari.cli.compare import compare
 from doldari.cli.console import UsageError, fail, quieten, stderr, warn
 from doldari.cli.evaluation import evaluate
+from doldari.cli.export import export
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
 from doldari.cli.predict import attend, predict, score
@@ -64,20 +65,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    train,
-    evaluate,
-    calibrate,
-    predict,
-    score,
-    attend,
-    show,
-    report,
-    serve,
-    compare,
-    join,
-    stats,
-    generate,
-    push,
+    *(train, evaluate, calibrate, predict, score, attend),
+    *(show, report, serve, compare, join, export, push, stats, generate),
 ):
     app.command(cls=Command)(with_common(command))
 

@@ -84,7 +84,7 @@ def evaluate(
     DATA is one example; each of the targets is correct.  For a built-in task, new pairs are generated that were used
     neither for training nor for validation, a tenth as many; --count and --digits are those of the run by default.
     """
-    from doldari.data.leaks import find_leaks
+    from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.opening import printable_name
     from doldari.data.statistics import blank_ends_warning
     from doldari.display import SAMPLES, samples, score_table
@@ -120,7 +120,11 @@ def evaluate(
     measured = scores(evaluation)
     bins = reliability_bins(evaluation.probabilities, evaluation.right)
     read_alike = dataclasses.replace(reading, count=None, digits=None)
-    leaks = None if training is None else find_leaks(read_shown(training, read_alike), pairs)
+    leaks, lemmas = None, None
+    if training is not None:
+        trained_on = read_shown(training, read_alike)
+        leaks = find_leaks(trained_on, pairs)
+        lemmas = len(known_lemmas(trained_on, pairs)) if pairs.has_features else None
     if report is not None:
         page = evaluation_report(
             printable_name(f"{model} on {' and '.join(data)}"), predictor, evaluation, measured, leaks, beam
@@ -132,7 +136,7 @@ def evaluate(
     if reliability is not None:
         draw_reliability(reliability, bins, printable_name(f"{model} on {' and '.join(data)}"))
     if as_json:
-        print(json.dumps(as_object(evaluation, measured, bins, leaks)))
+        print(json.dumps(as_object(evaluation, measured, bins, leaks, lemmas)))
         return
     stdout.print(score_table(evaluation, measured))
     print_calibration(bins)
@@ -140,6 +144,8 @@ def evaluate(
     if leaks is not None:
         others = f"{len(leaks.sources):,} sources with another target"
         stdout.print(f"also in {' and '.join(training or [])}: {len(leaks.pairs):,} pairs; and {others}")
+    if lemmas is not None:
+        stdout.print(f"with a source (lemma) known from training with other features: {lemmas:,} pairs")
     wrong = [index for index, right in enumerate(evaluation.right) if not right]
     if wrong:
         stdout.print("errors:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} errors:")
@@ -147,7 +153,11 @@ def evaluate(
 
 
 def as_object(
-    evaluation: "Evaluation", measured: "Mapping[str, Score]", bins: "Sequence[Bin]", leaks: "Leaks | None"
+    evaluation: "Evaluation",
+    measured: "Mapping[str, Score]",
+    bins: "Sequence[Bin]",
+    leaks: "Leaks | None",
+    lemmas: int | None = None,
 ) -> dict[str, Any]:
     """Collect all metrics in one object, for JSON."""
     from doldari.inference.calibration import calibration_error
@@ -164,6 +174,8 @@ def as_object(
     }
     if leaks is not None:
         result["leaks"] = {"pairs": len(leaks.pairs), "sources": len(leaks.sources)}
+    if lemmas is not None:
+        result["leaks"]["lemmas"] = lemmas
     return result
 
 

@@ -49,14 +49,19 @@ def stats(
     Lengths are in characters (code points) and in words (separated by white space).  Duplicates, leaks, leading or
     trailing blanks and swapped columns are reported.
     """
-    from doldari.data.leaks import find_leaks
+    from doldari.data import TASKS
+    from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.statistics import column_warnings, statistics
+    from doldari.data.traits import traits
+    from doldari.recipes.choice import choose
 
     reading = reading_of(source_column, target_column, features_column, format)
     pairs = read_shown(data, reading)
     with working("counting"):
         counted = statistics(pairs)
     stdout.print(report(pairs, counted))
+    if data[0] not in TASKS:
+        stdout.print(f"train would choose {choose(traits(pairs))}")
     for warning in column_warnings(pairs):
         warn(warning)
     if validation is not None:
@@ -68,6 +73,9 @@ def stats(
             leaks = find_leaks(pairs, others)
         with_other = f"{len(leaks.sources):,} sources with another target"
         stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} pairs; and {with_other}")
+        if others.has_features:
+            known = len(known_lemmas(pairs, others))
+            stdout.print(f"with a source (lemma) that {name_of(pairs)} has with other features: {known:,} pairs")
         for side in ("source", "target"):
             new = sorted(getattr(other, side).symbols.keys() - getattr(counted, side).symbols.keys())
             stdout.print(f"{side} symbols not in {name_of(pairs)}: {alphabet(new) or 'none'}")

@@ -56,6 +56,16 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    split_by: Annotated[
+        Literal["source", "lemma"] | None,
+        typer.Option(
+            metavar="source|lemma",
+            help="What training and validation pairs must not share. source: source and features; lemma: the source "
+            "alone, so that no validation word is seen in training in another form. (default: source)",
+            rich_help_panel="Data",
+            hidden=True,
+        ),
+    ] = None,
     format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
@@ -64,7 +74,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help=f"Proven settings for a kind of task: {', '.join(RECIPES)}.",
-            show_default="that of the built-in task, or general",
+            show_default="chosen by the data",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -130,6 +140,7 @@ def train(
         data=data or None,
         validation=validation,
         reading=reading_of(source_column, target_column, features_column, format, count, digits),
+        split_by=split_by,
         settings={name: value for name, value in settings.items() if value is not None},
         recipe=recipe,
         config=config,

@@ -19,6 +19,7 @@ class CommandLineDisplay(TrainingDisplay):
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
         self.members, self.repeated, self.stop = plan.config.model.ensemble, plan.data.repeated, stop
+        self.recipe = plan.recipe
         self.has_begun = False
 
     def started(self, run: Run) -> None:
@@ -26,6 +27,8 @@ class CommandLineDisplay(TrainingDisplay):
         if run.member == 1:
             if self.repeated:
                 warn(f"{self.repeated:,} of the validation pairs are also training pairs")
+            if self.recipe is not None and self.recipe.why is not None:
+                stderr.print(str(self.recipe))
             describe(run)
         if self.members > 1:
             self.say(Text(f"model {run.member} of {self.members}", "bold"))

@@ -34,6 +34,8 @@ def describe(run: "Run") -> None:
 
 def tips(run: "Run") -> Iterator[str]:
     """Yield options that are likely to give better results on these pairs."""
+    from doldari.data.traits import look_like_phones
+
     if run.config.model.shared_vocabulary:
         return
     source = run.predictor.text_model.source
@@ -42,13 +44,6 @@ def tips(run: "Run") -> Iterator[str]:
         yield f"--source-normalization NFD decomposes the source symbols into {apart}, so that fewer are rare"
     if run.config.model.target_symbols == "characters" and look_like_phones([pair.target for pair in run.validation]):
         yield "--target-symbols whitespace tokenizes targets at spaces; see also --recipe g2p"
-
-
-def look_like_phones(targets: "Sequence[str]") -> bool:
-    """Return whether space-separated symbols look like phones, `k a̠ː ɡ e̞`, not words: short, few, and frequent."""
-    symbols = " ".join(targets).split()
-    short = sum(len(symbol) <= 3 for symbol in symbols) > 0.9 * len(symbols)
-    return short and len(symbols) > 2 * len(targets) and len(symbols) > 4 * len(set(symbols))
 
 
 def example_command(out: Path, pairs: "Sequence[Pair]") -> str:

@@ -23,6 +23,7 @@ ALSO_CALLED = {
     "attend": ("align", "attention", "visualize"),
     "show": ("card", "info", "list", "ls", "summary"),
     "compare": ("plot",),
+    "export": ("convert", "html", "onnx", "publish"),
     "join": ("average", "ensemble", "merge"),
     "stats": ("analyze", "count", "inspect"),
     "generate": ("data", "sample"),

@@ -4,7 +4,7 @@ import hashlib
 import random
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from doldari.errors import DataError
 PYTHON = "pairs"  # how pairs are called that come from Python
 CHUNK = 4096  # pairs whose places are looked up at a time
 
+SplitBy = Literal["source", "lemma"]  # what the pairs of one side share with none of the other's
 Rows = NDArray[Any]  # whole numbers, or of a selection also booleans
 
 
@@ -189,26 +190,29 @@ def digest(pairs: Iterable[Pair]) -> str:
 
 
 @overload
-def split_pairs(pairs: Pairs, seed: int = 1984) -> tuple[Pairs, Pairs]: ...
+def split_pairs(pairs: Pairs, seed: int = 1984, by: SplitBy = "source") -> tuple[Pairs, Pairs]: ...
 
 
 @overload
-def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]: ...
+def split_pairs(
+    pairs: Sequence[Pair], seed: int = 1984, by: SplitBy = "source"
+) -> tuple[Sequence[Pair], Sequence[Pair]]: ...
 
 
-def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]:
+def split_pairs(
+    pairs: Sequence[Pair], seed: int = 1984, by: SplitBy = "source"
+) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """Shuffle and split into pairs to train on and, a tenth of the different sources with all of their pairs, others
-    to validate with.  Canonically equal sources are the same.
+    to validate with.  Canonically equal sources are the same; by lemma also those that differ in features alone.
     """
     order = array("I", range(len(pairs)))
     random.Random(seed).shuffle(order)
     shuffled = np.frombuffer(order, np.uint32)
+    texts = Texts(pairs, 0) if by == "lemma" else (pair.source for pair in pairs)
     # Of each source its number in the order in which sources first come in the shuffled pairs.
-    _, first, source = np.unique(
-        text_hashes(pair.source for pair in pairs)[shuffled], return_index=True, return_inverse=True
-    )
+    _, first, source = np.unique(text_hashes(texts)[shuffled], return_index=True, return_inverse=True)
     if len(first) < 2:
-        raise DataError("only one source; at least two are needed, one for training and one for validation")
+        raise DataError(f"only one {by}; at least two are needed, one for training and one for validation")
     last = np.sort(first)[-max(1, len(first) // 10)]
     held_out = first[source] >= last
     return selected(pairs, shuffled[~held_out]), selected(pairs, shuffled[held_out])

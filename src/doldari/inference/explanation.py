@@ -152,7 +152,7 @@ def walked(
 
 def add_attention(model: TextModel, xs: Ids, read: Sequence[int], steps: list[dict[str, Any]]) -> None:
     """Add to each step where the model looked, if it has attention, in the order of the text."""
-    if model.config.decoder != "attention":
+    if not model.config.attends:
         return
     weights = model.model.attention(xs, pad([read], PADDING))[0]
     if model.config.reverse:

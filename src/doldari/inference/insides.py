@@ -24,7 +24,7 @@ MOST_UNITS = 64  # whose values are told; of more, so many at even distances
 
 def encoder_insides(model: Seq2seq, xs: Ids, order: Sequence[str]) -> dict[str, Any]:
     """Tell how the encoder reads one question xs (1, S), whose symbols are `order`, without padding."""
-    encoded, cache = model.encoder.forward(xs)
+    encoded, cache = model.encoder.forward(xs, model.read(xs))
     return insides(model.encoder.stack, cache.stack, encoded.hs[0], np.zeros_like(encoded.hs[0, 0]), order)
 
 

@@ -4,9 +4,10 @@ import dataclasses
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from doldari.data import TASKS, load_pairs
 from doldari.data.formats import Columns, Reading, field_names
 from doldari.data.leaks import find_leaks
 from doldari.data.opening import Origin
-from doldari.data.pairs import PYTHON, Pairs, split_pairs, text_hashes
+from doldari.data.pairs import PYTHON, Pairs, SplitBy, split_pairs, text_hashes
 from doldari.data.rows import listed
 from doldari.data.shards import Shards
 from doldari.data.statistics import column_warnings
@@ -41,7 +42,9 @@ class TrainingData(NamedTuple):
     def described(self) -> list[dict[str, Any]]:
         """Say for a run's record what the data are."""
         part = "a tenth" if isinstance(self.training, Pairs) else "a sample"
-        split = f"{part} of the sources is held out" if self.reading["split"] else None
+        split = (
+            f"{part} of the {self.reading.get('split_by', 'source')}s is held out" if self.reading["split"] else None
+        )
         both = zip(("training", "validation"), self.origins, (self.training, self.validation), strict=True)
         return [{"use": use} | origin._asdict() | counts(pairs) | {"split": split} for use, origin, pairs in both]
 
@@ -64,10 +67,17 @@ class TrainingData(NamedTuple):
                 )
 
 
-def read_training_data(data: Texts, validation: Texts | None = None, reading: Reading | None = None) -> TrainingData:
+def read_training_data(
+    data: Texts,
+    validation: Texts | None = None,
+    reading: Reading | None = None,
+    split_by: SplitBy | None = None,
+) -> TrainingData:
     """Read pairs, and those to validate with; without any, hold out a tenth of the sources, with all of their pairs.
 
-    Both may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
+    By lemma it is a tenth of the sources without their features, so that no held-out word is trained on in another
+    form: the honest figure for words that are new (Goldman et al. 2022).  Both data
+    may be a file, two parallel ones, a built-in task's name, or pairs of texts.  DataError and ConfigError as in
     `load_pairs`; a DataWarning where columns look swapped, or a first line like a header.
     """
     if "-" in (file_names(data) or ()) and validation is not None and "-" in (file_names(validation) or ()):
@@ -78,10 +88,12 @@ def read_training_data(data: Texts, validation: Texts | None = None, reading: Re
         "data": place_of(data),
         "validation": None if validation is None else place_of(validation),
         "split": validation is None,
+        "split_by": split_by or "source",
     } | dataclasses.asdict(reading)
+    check_split(split_by, validation, pairs)
     if validation is None:
         try:
-            training, held_out = split_pairs(pairs)
+            training, held_out = split_pairs(pairs, by=split_by or "source")
         except DataError as error:
             raise DataError(f"{origin_of(pairs).name}: {error}") from error
         return TrainingData(training, held_out, record)
@@ -93,7 +105,7 @@ def read_again(
     reading: dict[str, Any],
     data: Texts | None,
     validation: Texts | None,
-    read: Callable[[Texts, Texts | None, Reading], TrainingData] = read_training_data,
+    read: Callable[[Texts, Texts | None, Reading], TrainingData] | None = None,
 ) -> TrainingData:
     """Read what a run was trained on, from where it was; or, of pairs and pipes, as they are given again."""
     if validation is not None and reading["split"]:
@@ -107,7 +119,34 @@ def read_again(
         raise ConfigError("the run was trained on pairs that were not in a file; give the same pairs again")
     columns = None if reading["columns"] is None else Columns(*reading["columns"])
     as_then = Reading(columns, reading.get("format"), reading["count"], reading["digits"])
+    read = read or partial(read_training_data, split_by=split_of(reading))
     return read(texts, held_out, as_then)
+
+
+def split_of(reading: dict[str, Any]) -> SplitBy | None:
+    """Tell what a run's own validation pairs were held out by, if that is not the usual."""
+    return "lemma" if reading.get("split_by") == "lemma" and reading["split"] else None
+
+
+def check_split(split_by: SplitBy | None, validation: Texts | None, pairs: Pairs) -> None:
+    """Refuse, as ConfigError, a kind of split where nothing is split, or where no source has features."""
+    if split_by is None:
+        return
+    if split_by not in get_args(SplitBy):
+        raise ConfigError(f"{{split_by}}: must be one of {', '.join(get_args(SplitBy))}", split_by=split_by)
+    if validation is not None:
+        raise ConfigError(
+            "{split_by}, {validation}: cannot be combined; these pairs are split already",
+            split_by=split_by,
+            validation=None,
+        )
+    if split_by == "lemma" and not pairs.has_features:
+        raise ConfigError(
+            "{split_by}: the lemma is the source without its features, and these pairs have none; give "
+            "{features_column}",
+            split_by=split_by,
+            features_column="COLUMN",
+        )
 
 
 def read_texts(texts: Texts, reading: Reading) -> Pairs:

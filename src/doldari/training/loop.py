@@ -14,6 +14,7 @@ from doldari.training.history import Epoch
 from doldari.training.observer import Observer, Stop
 from doldari.training.run import Position, Run
 from doldari.training.schedules import make_schedule
+from doldari.training.stuck import warn_if_stuck
 from doldari.training.validation import mean_loss
 
 HARDLY = 0.1  # a learning rate, or what weight decay takes in a step, above which it is the likely cause of ruin
@@ -41,6 +42,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
                 if run.best is run.history[-1]:
                     run.best_weights, run.best_evaluation = values.copy(), evaluation
                 files.epoch(run)
+                warn_if_stuck(run)
             if len(run.history) == 1:
                 files.checkpoint(run)
             warn_of_ruin(run)

@@ -14,6 +14,7 @@ import doldari
 from doldari import kernels
 from doldari.config import Config
 from doldari.inference.scores import scores
+from doldari.recipes.choice import Choice
 from doldari.run_files import RECORD_FILE
 from doldari.training.data import TrainingData
 from doldari.training.directory import RunDirectory
@@ -30,6 +31,7 @@ class Facts(NamedTuple):
     config: Config
     base: dict[str, str] | None = None  # its path, and the checksum of its weights and description
     members: int = 1
+    recipe: Choice | None = None
 
 
 class Record:
@@ -76,6 +78,7 @@ def new_record(facts: Facts) -> dict[str, Any]:
         "from": facts.base,
         "data": facts.data.described(),
         "reading": facts.data.reading,
+        "recipe": None if facts.recipe is None else {"name": facts.recipe.recipe, "why": facts.recipe.why},
         "settings": dataclasses.asdict(facts.config),
         "best": None,
     }
@@ -84,7 +87,9 @@ def new_record(facts: Facts) -> dict[str, Any]:
 def resumed_record(record: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Go on with the record of a run that was stopped: what it runs on may be another machine now."""
     data = [old | {"path": new["path"]} for old, new in zip(record["data"], facts.data.described(), strict=True)]
-    kept = {name: record[name] for name in ("started", "seconds", "command", "from", "best") if name in record}
+    kept = {
+        name: record[name] for name in ("started", "seconds", "command", "from", "recipe", "best") if name in record
+    }
     return new_record(facts) | kept | {"data": data, "resumes": record.get("resumes", 0) + 1}
 
 

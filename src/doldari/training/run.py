@@ -88,6 +88,7 @@ class Run:
     best_weights: Floats | None = None
     best_evaluation: Evaluation | None = None  # until its scores are computed
     best_scores: dict[str, Any] | None = None
+    looked_at: bool = False  # whether it has learned something by now
 
     @classmethod
     def prepare(

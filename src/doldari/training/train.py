@@ -47,7 +47,7 @@ def train(plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | 
     plan = plan._replace(data=suitable(plan.data, plan.config))
     configs = list(member_configs(plan.config))
     base = None if plan.base is None else plan.base.facts
-    facts = Facts(plan.command, plan.data, plan.config, base, len(configs))
+    facts = Facts(plan.command, plan.data, plan.config, base, len(configs), plan.recipe)
     ensemble = EnsembleFiles(directory, plan.config, facts, plan.resume) if len(configs) > 1 else None
     runs: list[Run] = []
     error = None

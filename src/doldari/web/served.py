@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from doldari.config import ModelConfig
 from doldari.errors import ModelFileError
 from doldari.inference.predictor import Predictor, load
 from doldari.models.model_file import model_file, summary
@@ -90,8 +91,8 @@ class Served:
         return {
             "name": name,
             "summary": summary(model),
-            "attention": model.config.decoder == "attention",
-            "recurrent": model.config.ensemble == 1,
+            "attention": model.config.attends,
+            "recurrent": model.config.model == "recurrent" and model.config.ensemble == 1,
             "features": list(model.source.features[:MOST_SYMBOLS]),
             "copies": model.copies,
             "symbols": list(model.source.symbols[:MOST_SYMBOLS]),
@@ -119,12 +120,16 @@ def run_line(run: RunFiles) -> dict[str, Any]:
         "status": run.status,
         "has_model": has_model(run),
         "data": run.data("training").text("name"),
-        "kind": config
-        and (config.model if config.model != "recurrent" else f"{config.decoder} {config.cell.upper()}"),
+        "kind": None if config is None else kind(config),
         "epochs": run.epochs,
         "epochs_planned": run.record.count("epochs_planned"),
         "accuracy": None if accuracy is None else accuracy.value,
     }
+
+
+def kind(config: ModelConfig) -> str:
+    """Name a kind of model."""
+    return config.model if config.model == "transformer" else f"{config.decoder} {config.cell.upper()}"
 
 
 def history(name: str, run: RunFiles) -> dict[str, Any]:

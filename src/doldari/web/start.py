@@ -1,5 +1,6 @@
 """From a path to a running server: the socket first, so that a port in use is a line; then uvicorn."""
 
+import errno
 import signal
 import socket
 import webbrowser
@@ -66,7 +67,7 @@ def bound(host: str, port: int) -> socket.socket:
         raise ConfigError("{port}: not permitted; choose one above 1023", port=port) from error
     except OSError as error:
         listening.close()
-        if error.errno != 98 and "in use" not in str(error):
+        if error.errno != errno.EADDRINUSE:
             raise ConfigError(f"{{host}}: {error.strerror or error}", host=host) from error
         raise ConfigError(
             f"{{port}}: already in use; choose another, such as --port {port + 1}", port=port

@@ -32,7 +32,7 @@ export function scroller(label, ...children) {
 export function percent(share) {
   if (share >= 0.9995 && share < 1) return "> 99.9 %";
   if (share > 0 && share < 0.0005) return "< 0.1 %";
-  return `${(share * 100).toFixed(share >= 0.0995 && share < 0.9995 ? 0 : 1).replace(/\.0$/, "")} %`;
+  return `${(share * 100).toFixed(share >= 0.0995 && share < 0.995 ? 0 : 1).replace(/\.0$/, "")} %`;
 }
 
 // A blank and other symbols that nobody would see.

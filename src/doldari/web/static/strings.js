@@ -25,9 +25,9 @@ const EN = {
   layer: "layer", f: "forget", i: "input", o: "output", r: "reset", z: "update",
   noInsides: "This model has no single recurrent state: hidden states and gates are not shown.",
   longSource: "Longer than any source in training ({n} symbols); less reliable.",
-  batchNote: "One source per line. Paste lines, or drop a text file.", lines: "Lines", file: "Text file", drop: "Drop a text file here",
+  batchNote: "One source per line. Paste lines, or drop a text file.", lines: "Lines", file: "Text file",
   run: "Predict all lines", stop: "Stop", download: "Download TSV", done: "{n} of {all} lines", failed: "Lines with an error: {n}",
-  error: "error", long: "longer than {n} characters", first: "The first {n} lines; the file has all.",
+  long: "longer than {n} characters", first: "The first {n} lines; the file has all.",
   runs: "Runs", status: "Status", data: "Data", kind: "Kind", epochs: "Epochs", epoch: "epoch", accuracy: "Accuracy",
   accuracyCurve: "Validation accuracy", lossCurve: "Loss", lossNote: "Solid: validation. Dashed: training.",
   running: "running", finished: "finished", stopped: "stopped", interrupted: "interrupted",
@@ -35,7 +35,7 @@ const EN = {
   noModel: "No run here has a model yet; it appears after the first epoch.",
   card: "Model card", symbols: "Source symbols", saveCard: "Download README.md",
   offline: "The server does not answer. It may have been stopped.", chosenRuns: "Show the curve of {name}",
-  training_loss: "training loss", validation_loss: "validation loss",
+  validation_loss: "validation loss",
 };
 
 const KO = {
@@ -63,9 +63,9 @@ const KO = {
   layer: "층", f: "망각", i: "입력", o: "출력", r: "리셋", z: "업데이트",
   noInsides: "이 모델에는 하나로 된 순환 상태가 없어 은닉 상태와 게이트를 보여 주지 않습니다.",
   longSource: "학습 데이터의 가장 긴 입력({n}개 기호)보다 길어 믿기 어렵습니다.",
-  batchNote: "한 줄에 입력 하나씩 붙여 넣거나 텍스트 파일을 끌어다 놓으세요.", lines: "입력 줄", file: "텍스트 파일", drop: "텍스트 파일을 여기에 놓으세요",
+  batchNote: "한 줄에 입력 하나씩 붙여 넣거나 텍스트 파일을 끌어다 놓으세요.", lines: "입력 줄", file: "텍스트 파일",
   run: "모두 예측", stop: "중지", download: "TSV 내려받기", done: "{all}줄 중 {n}줄", failed: "{n}줄에 오류가 있습니다",
-  error: "오류", long: "{n}자보다 깁니다", first: "처음 {n}줄입니다. 파일에는 모두 있습니다.",
+  long: "{n}자보다 깁니다", first: "처음 {n}줄입니다. 파일에는 모두 있습니다.",
   runs: "학습 목록", status: "상태", data: "데이터", kind: "종류", epochs: "에폭", epoch: "에폭", accuracy: "정확도",
   accuracyCurve: "검증 정확도", lossCurve: "손실", lossNote: "실선은 검증, 점선은 학습 손실입니다.",
   running: "학습 중", finished: "완료", stopped: "멈춤", interrupted: "중단됨",
@@ -73,7 +73,7 @@ const KO = {
   noModel: "아직 모델이 없습니다. 첫 에폭이 끝나면 나타납니다.",
   card: "모델 카드", symbols: "입력 기호", saveCard: "README.md 내려받기",
   offline: "서버가 응답하지 않습니다. 멈추었을 수 있습니다.", chosenRuns: "{name}의 곡선 보기",
-  training_loss: "학습 손실", validation_loss: "검증 손실",
+  validation_loss: "검증 손실",
 };
 
 let words = EN;
