@@ -1,6 +1,8 @@
 """Fixtures that many tests share."""
 
 import io
+import os
+import shutil
 import sys
 import warnings
 from importlib import import_module
@@ -57,3 +59,26 @@ def pairs(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("".join(f"{letter * n}\t{letter}\n" for letter in "abcdefghij" for n in range(1, 5)))
     return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, closed after the module: Playwright runs once at a time.
+
+    Where there is none the test is skipped, or, with DOLDARI_BROWSER=required, fails.
+    """
+    needed = "needs Chromium, and playwright: pip install '.[test]'"
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if os.environ.get("DOLDARI_BROWSER") != "required":
+        pytest.importorskip("playwright", reason=needed)
+        if chromium is None:
+            pytest.skip(needed)
+    from playwright.sync_api import sync_playwright
+
+    switches = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[f"--{switch}" for switch in switches.split()]
+        )
+        yield browser
+        browser.close()

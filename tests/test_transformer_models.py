@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 import doldari
 from doldari import ConfigError, ModelFileError
 from doldari.config import Config, ModelConfig
+from doldari.inference.explanation import explain
 from doldari.models.joining import join
 from doldari.models.model_file import summary
 from doldari.recipes import load_recipe
@@ -95,6 +96,10 @@ def test_it_is_asked_like_others():
     weights = predictor.attention("abba").weights
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-5)
     assert weights.shape[1] == 4
+    explanation = explain(predictor.text_model, "abba")
+    assert explanation["text"] == "abba"
+    assert explanation["encoder"] is explanation["decoder"] is None  # no states and gates to be drawn
+    assert all(len(step["attention"]) == 4 for step in explanation["steps"])
 
 
 def test_members_are_joined():

@@ -3,8 +3,6 @@
 Where Chromium or Playwright is missing these tests are skipped, unless DOLDARI_BROWSER=required.
 """
 
-import os
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -20,9 +18,6 @@ from doldari.web.served import Served
 from doldari.web.start import bound
 from doldari.web.worker import Worker
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync"]  # fmt: skip
 VIEWS = ("predict&text=abba", "predict&text=abba&vs=gru", "batch", "training", "about")
 
 
@@ -37,20 +32,6 @@ def address(folder):
     server.should_exit = True
     thread.join()
     listening.close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if os.environ.get("DOLDARI_BROWSER") != "required":
-        pytest.importorskip("playwright", reason="needs playwright")
-        if not Path(CHROMIUM).exists():
-            pytest.skip("needs chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
