@@ -72,7 +72,7 @@ def test_translations_features_and_empty_cells(tmp_path, name):
     assert pairs == [("walk\tV;PST", "walked")]
     assert pairs.has_features
     WRITERS[name](path, {"source": ["a", "b", "c"], "target": ["A", None, " "]})
-    with pytest.raises(DataError, match=r":2: the field 'target' is not a text \(and 1 more lines\)"):
+    with pytest.raises(DataError, match=r":2: the field 'target' is not a text \(and 1 more line\)"):
         read_pairs(path)
 
 
