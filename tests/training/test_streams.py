@@ -207,7 +207,7 @@ def test_long_and_damaged_pairs(shards):
     assert run.pairs + len(run.validation) == len(PAIRS) - long
     with (shards / "1.tsv").open("a") as file:
         file.write("no tab\nnor here\n")
-    with pytest.raises(DataError, match=r"1.tsv:41: no tab \(and 1 more lines\)"):
+    with pytest.raises(DataError, match=r"1.tsv:41: no tab \(and 1 more line\)"):
         prepared(shards)
     (shards / "1.tsv").write_text("a" * 5001 + "\tb\n")
     with pytest.raises(DataError, match=r"1.tsv:1: more than 5,000 symbols .*--max-length 5000"):
