@@ -15,19 +15,34 @@ ORDER = [
     *(
         "kernels",
         "layers",
+        "gradients",
         "models",
         "chapter",
         "engines",
         "inference",
         "training",
+        "export",
         "report",
         "display",
         "api",
+        "web",
         "cli",
         "__main__",
     )
 ]
-FOR_ALL = {"arrays", "config", "data", "errors", "files", "percent", "recipes", "run_files", "settings", "torchrun"}
+FOR_ALL = {
+    "arrays",
+    "config",
+    "data",
+    "errors",
+    "files",
+    "hub",
+    "percent",
+    "recipes",
+    "run_files",
+    "settings",
+    "torchrun",
+}
 
 
 def imports(path):

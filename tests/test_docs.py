@@ -37,6 +37,13 @@ NOT_RUN = {
     "[ -e $run": "needs a cluster",
     "what=": "needs a cluster",
     "doldari train words.tsv --engine torch --device cuda:1": "needs two GPUs",
+    "doldari compare words.tsv": "trains twelve models; tests/test_compare.py compares on few pairs",
+    "hf auth login": "needs an account",
+    "doldari push": "publishes a model; tests/test_hub.py does, on a small server",
+    "doldari predict hf://": "needs the Hub; tests/test_hub.py loads a model from a small server",
+    "doldari serve": "serves pages until it is stopped; tests/web does",
+    "curl -d": "asks such a server",
+    "tensorboard --logdir": "serves pages until it is stopped",
     "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
 }
 SMALL = "--epochs 1 --hidden-size 8 --embedding-size 8 --batch-size 16"
@@ -74,6 +81,9 @@ def prepared(tmp_path_factory):
     tsv = "".join(f"{source}\t{target}\n" for source, target in words)
     for name in ("words", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
         (folder / f"{name}.tsv").write_text(tsv, "utf-8")
+    (folder / "shards").mkdir()
+    for name in ("0", "1"):
+        (folder / "shards" / f"{name}.tsv").write_text(tsv, "utf-8")
     (folder / "words.csv").write_text("word,ipa\n" + tsv.replace("\t", ","), "utf-8")
     (folder / "sources.txt").write_text("".join(f"{source}\n" for source, _ in words), "utf-8")
     (folder / "list.txt").write_text("".join(f"{target}\n" for _, target in words), "utf-8")

@@ -33,13 +33,14 @@ class TorchSeq2seq(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.pad_id, self.peeky = model.pad_id, model.decoder.peeks
+        self.features = model.vocab_size - model.features if model.features else None  # the first of them
         self.rate, self.smoothing = model.encoder.stack.dropout.rate, model.loss.smoothing
         self.dtype = torch.from_numpy(model.parameters.values).dtype
         self.values = {name: parameter.value for name, parameter in model.parameters.items()}
         self.ours = {}
         self.tensors = nn.ParameterDict()
         for name in self.values:
-            if "embed" in name or "affine" in name or "attention" in name or "combine" in name:
+            if "embed" in name or "affine" in name or "attention" in name or "combine" in name or "gate" in name:
                 self.tensors[name.replace(".", "_")] = tensor = nn.Parameter(torch.empty(self.values[name].shape))
                 tensor.data = tensor.data.to(self.dtype)
                 self.ours[name] = (tensor, same, same)
@@ -76,6 +77,22 @@ class TorchSeq2seq(nn.Module):
     def tensor(self, name):
         return self.tensors[name.replace(".", "_")] if name in self.values else None
 
+    def places(self, length):
+        waves = torch.tensor([4 * 50 ** (k / 15) for k in range(16)], dtype=torch.float64)
+        angles = 2 * torch.pi * torch.arange(length, dtype=torch.float64)[:, None] / waves
+        return torch.cat([angles.sin(), angles.cos()], dim=1).to(self.dtype)
+
+    def placed(self, xs):
+        if "decoder.gate.W" not in self.values:
+            return xs
+        xs = xs.clone()
+        for t in range(xs.shape[1]):
+            for d in range(xs.shape[2]):
+                half = (xs.shape[2] + 1) // 2
+                angle = t / 1e4 ** (2 * (d % half) / xs.shape[2])
+                xs[:, t, d] += 2**0.5 * (np.sin(angle) if d < half else np.cos(angle))
+        return xs
+
     def drop(self, xs, rng):
         if rng is None or self.rate == 0.0:
             return xs
@@ -83,7 +100,7 @@ class TorchSeq2seq(nn.Module):
         return xs * torch.from_numpy(kept).to(self.dtype) / (1.0 - self.rate)
 
     def encode(self, x, rng):
-        hs, lasts = self.tensor("encoder.embed.W")[x], []
+        hs, lasts = self.placed(self.tensor("encoder.embed.W")[x]), []
         lengths = torch.full((len(x),), x.shape[1]) if self.pad_id is None else (x != self.pad_id).sum(dim=1)
         for layer in self.encoder_layers:
             packed = pack_padded_sequence(self.drop(hs, rng), lengths, batch_first=True, enforce_sorted=False)
@@ -95,28 +112,43 @@ class TorchSeq2seq(nn.Module):
 
     def forward(self, x, t, rng=None):
         x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
+        bag = None
+        if self.features:  # a set of its own; what is left of the source moves up
+            bag = torch.stack([self.tensor("encoder.embed.W")[row[row >= self.features]].sum(dim=0) for row in x])
+            rows = [row[(row < self.features) & (row != self.pad_id)] for row in x]
+            x = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
         decoder_x, target = t[:, :-1], t[:, 1:]
         memory, lasts = self.encode(x, rng)
-        hs = self.tensor("decoder.embed.W")[decoder_x]
+        hs = self.placed(self.tensor("decoder.embed.W")[decoder_x])
         everywhere = lasts[-1][:, None].expand(-1, hs.shape[1], -1)
         for number, (layer, h) in enumerate(zip(self.decoder_layers, lasts, strict=True)):
             hs = self.drop(hs, rng)
             if self.peeky and number == 0:
                 hs = torch.cat([everywhere, hs], dim=2)
+            if bag is not None and number == 0:
+                hs = torch.cat([bag[:, None].expand(-1, hs.shape[1], -1), hs], dim=2)
             h = h[None].contiguous()
             hs, _ = layer(hs, (h, torch.zeros_like(h)) if isinstance(layer, nn.LSTM) else h)
         if "decoder.combine.W" in self.values:
             W = self.tensor("decoder.attention.W")
             scores = (hs if W is None else hs @ W) @ memory.transpose(1, 2)
+            U = self.tensor("decoder.attention.U")
+            if U is not None:
+                scores = scores + self.places(hs.shape[1]) @ U @ self.places(x.shape[1]).T
             if self.pad_id is not None:
                 scores = scores.masked_fill((x == self.pad_id)[:, None], -torch.inf)
-            contexts = scores.softmax(dim=2) @ memory
+            weights = scores.softmax(dim=2)
+            contexts = weights @ memory
             combined = torch.cat([contexts, hs], dim=2) @ self.tensor("decoder.combine.W")
             hs = torch.tanh(combined + self.tensor("decoder.combine.b"))
         hs = self.drop(hs, rng)
         W = self.tensor("decoder.affine.W")
         W = self.tensor("decoder.embed.W").T if W is None else W
         scores = (torch.cat([everywhere, hs], dim=2) if self.peeky else hs) @ W + self.tensor("decoder.affine.b")
+        if "decoder.gate.W" in self.values:
+            p = torch.sigmoid(hs @ self.tensor("decoder.gate.W") + self.tensor("decoder.gate.b"))
+            copied = torch.einsum("nts,nsv->ntv", weights, nn.functional.one_hot(x, scores.shape[2]).to(self.dtype))
+            scores = torch.log(p * scores.softmax(dim=2) + (1 - p) * copied)
         counts = torch.ones_like(target, dtype=torch.bool) if self.pad_id is None else decoder_x != self.pad_id
         return nn.functional.cross_entropy(scores[counts], target[counts], label_smoothing=self.smoothing)
 

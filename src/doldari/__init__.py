@@ -18,6 +18,8 @@ from doldari.errors import (
     DataError,
     DataWarning,
     DoldariError,
+    GradientError,
+    HubError,
     MissingPackageError,
     ModelFileError,
     ProcessLostError,
@@ -30,10 +32,18 @@ from doldari.errors import (
 if TYPE_CHECKING:
     from doldari.api import train
     from doldari.engines.optimizers import SGD, Adam, AdamW
+    from doldari.gradients import check_gradients, check_layer
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
-    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, Seq2seq
+    from doldari.models import (
+        AttentionSeq2seq,
+        DotAttentionSeq2seq,
+        PeekySeq2seq,
+        PointerSeq2seq,
+        Seq2seq,
+        Transformer,
+    )
     from doldari.training.observer import Observer, Stop
     from doldari.training.trainer import Trainer
 
@@ -47,11 +57,14 @@ __all__ = [
     "DataWarning",
     "DoldariError",
     "DotAttentionSeq2seq",
+    "GradientError",
+    "HubError",
     "LongSourceWarning",
     "MissingPackageError",
     "ModelFileError",
     "Observer",
     "PeekySeq2seq",
+    "PointerSeq2seq",
     "Predictor",
     "ProcessLostError",
     "RunExistsError",
@@ -60,7 +73,10 @@ __all__ = [
     "Stop",
     "Trainer",
     "TrainingError",
+    "Transformer",
     "UnknownSymbolError",
+    "check_gradients",
+    "check_layer",
     "eval_seq2seq",
     "load",
     "set_num_threads",
@@ -68,7 +84,7 @@ __all__ = [
 ]
 __version__ = "0.2.0"
 
-# Imported when first asked for, so that `doldari --help` need not wait for NumPy.
+# Imported on first use, so that `doldari --help` need not wait for NumPy.
 _HOMES = {
     "SGD": "engines.optimizers",
     "Adam": "engines.optimizers",
@@ -79,9 +95,13 @@ _HOMES = {
     "Observer": "training.observer",
     "Stop": "training.observer",
     "PeekySeq2seq": "models",
+    "PointerSeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",
+    "Transformer": "models",
     "Trainer": "training.trainer",
+    "check_gradients": "gradients",
+    "check_layer": "gradients",
     "eval_seq2seq": "inference.metrics",
     "load": "inference.predictor",
     "set_num_threads": "kernels",

@@ -22,6 +22,7 @@ from doldari.errors import ConfigError
 from doldari.settings import (
     check,
     check_device,
+    check_model,
     from_table,
     read_toml,
     require_known,
@@ -40,10 +41,11 @@ Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
 class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
-    decoder: Literal["plain", "peeky", "attention"] = setting(
+    model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
+    decoder: Literal["plain", "peeky", "attention", "pointer"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
-        "attention: attends to all encoder states.",
+        "attention: attends to all encoder states; pointer: attends, and can copy source symbols.",
         "Model",
         basic=True,
     )
@@ -51,7 +53,8 @@ class ModelConfig:
         "general", "Attention score: general (bilinear, h W v) or dot (h v).", "Model"
     )
     cell: Literal["lstm", "gru"] = setting("lstm", "Recurrent cell.", "Model")
-    layers: int = setting(1, "Recurrent layers in encoder and decoder each.", "Model", basic=True, below=1_000)
+    heads: int = setting(4, "Attention heads of a transformer.", "Model", below=1_000)
+    layers: int = setting(1, "Layers in encoder and decoder each.", "Model", basic=True, below=1_000)
     bidirectional: bool = setting(
         True, "Bidirectional encoder; each direction has half of the hidden units.", "Model"
     )
@@ -59,7 +62,7 @@ class ModelConfig:
     reverse: bool = setting(False, "Reverse the source sequences.", "Model")
     embedding_size: int = setting(64, "Embedding size.", "Model", basic=True, former=("wordvec_size",))
     hidden_size: int = setting(
-        256, "Number of hidden units per recurrent layer.", "Model", basic=True, former=("hidden",)
+        256, "Number of hidden (transformer: feed-forward) units.", "Model", basic=True, former=("hidden",)
     )
     ensemble: int = setting(1, "Number of models in the ensemble (one seed each).", "Model", below=1_000)
     source_symbols: Symbols = setting("characters", "Source tokenization.", "Data")
@@ -70,20 +73,24 @@ class ModelConfig:
     )
     shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder has attention."""
+        return self.decoder in ("attention", "pointer")
+
     def __post_init__(self) -> None:
         check(self)
+        check_model(self)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
-                names: dict[str, Any] = {source: None, target: None}
+                names: dict[str, Any] = {"shared_vocabulary": True, source: None, target: None}
                 raise ConfigError(
-                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same",
-                    shared_vocabulary=True,
-                    **names,
+                    f"{{shared_vocabulary}}: needs {{{source}}} and {{{target}}} to be the same", **names
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.bidirectional and self.hidden_size % 2 != 0:
+        if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
                 hidden_size=self.hidden_size,
@@ -146,6 +153,12 @@ class TrainingConfig:
         "Skip pairs with more symbols in source or target. Without it, more than 5,000 symbols are an error.",
         "Data",
     )
+    stream: bool = setting(
+        False,
+        "Read DATA, any number of files (shards) or folders of them, as a stream: for data larger than memory.",
+        "Data",
+    )
+    shuffle_buffer: int = setting(100_000, "Pairs that are shuffled together in a stream, per process.", "Data")
     min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
     subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
@@ -188,6 +201,8 @@ class TrainingConfig:
             raise ConfigError("{precision}: needs {engine}", precision=self.precision, engine="torch")
         if self.engine == "numpy" and self.accumulate > 1:
             raise ConfigError("{accumulate}: needs {engine}", accumulate=self.accumulate, engine="torch")
+        if not self.stream and self.shuffle_buffer != TrainingConfig.shuffle_buffer:
+            raise ConfigError("{shuffle_buffer}: needs {stream}", shuffle_buffer=self.shuffle_buffer, stream=True)
         if self.epochs is not None and self.budget is not None:
             raise ConfigError("{epochs}, {budget}: give one of the two", epochs=self.epochs, budget=self.budget)
         if self.budget is not None:
@@ -227,12 +242,8 @@ class Config:
     def to_toml(self) -> str:
         """Write what `from_toml` reads."""
         tables = dataclasses.asdict(self)
-        return tomli_w.dumps(
-            {
-                name: {key: value for key, value in table.items() if value is not None}
-                for name, table in tables.items()
-            }
-        )
+        written = {name: {k: v for k, v in table.items() if v is not None} for name, table in tables.items()}
+        return tomli_w.dumps(written)
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""
@@ -240,11 +251,8 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        in_model = {item.name for item in dataclasses.fields(ModelConfig)}
-        in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
-        require_known(settings, (*in_model, *in_training), "setting")
-        return dataclasses.replace(
-            self,
-            model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
-            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
-        )
+        tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
+        require_known(settings, (*tables[0], *tables[1]), "setting")
+        model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
+        changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
+        return dataclasses.replace(self, model=changed[0], training=changed[1])

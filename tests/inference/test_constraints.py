@@ -61,7 +61,9 @@ def test_symbols_between_white_space():
 def test_a_list_allows_itself():
     listed = ["a", "ab", "ab-12", "21"]
     assert sorted(texts(one_of(listed, LETTERS), LETTERS, 5)) == sorted(listed)
-    with pytest.warns(UserWarning, match=r"of the 4 allowed outputs 'xyz' \(and 1 others\) .* symbol 'x' was in no"):
+    with pytest.warns(
+        UserWarning, match=r"of the 4 allowed outputs 'xyz' \(and 1 more output\) .* symbol 'x' was in no"
+    ):
         assert sorted(texts(one_of(["xyz", "a", "", "bx"], LETTERS), LETTERS, 5)) == ["", "a"]
 
 
@@ -165,7 +167,7 @@ def make_predictor(seed, decoder, longest, ensemble):
 @given(
     seed=st.integers(0, 10_000),
     pattern=st.sampled_from(["[ab]{2}-[12]", "a*1?", "(12|21)+", "b.*", "a|ab-12"]),
-    decoder=st.sampled_from(["plain", "attention"]),
+    decoder=st.sampled_from(["plain", "attention", "pointer"]),
     ensemble=st.booleans(),
     beam=st.integers(1, 6),
     longest=st.integers(4, 7),

@@ -11,19 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_checks import BAD, F4, F8, TOLERANCE, assert_close, native, needs_native, read_only
 
 from doldari import kernels
 from doldari.kernels import reference
 
-try:
-    from doldari.kernels import _native as native
-except ImportError:
-    native = None
-
-needs_native = pytest.mark.skipif(native is None, reason="built without a C++ compiler")
 IMPLEMENTATIONS = {"reference": reference} | ({"native": native} if native else {})
-TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
-F4, F8 = np.float32, np.float64
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -76,6 +69,7 @@ class Problem:
             self.real[0] = False
         self.looked = rng.integers(0, R, N + T).astype(np.int32)
         self.queries, self.dlooked = draw(N + T, H), draw(N + T, H + 2)
+        self.dweights = draw(N + T, T + 3)
         self.allowed = rng.random((N, R)) < 0.6 if masked else None
         self.values, self.gradients, self.m, self.v = draw(4, 5000 + H)
         self.v **= 2
@@ -132,10 +126,10 @@ class Problem:
         k.attend(self.keys, self.found, self.real, self.queries, self.looked, weights, contexts)
         return weights, contexts
 
-    def attend_backward(self, k):
+    def attend_backward(self, k, pointed=False):
         inputs = self.keys, self.found, self.real, self.queries, self.looked, self.attend(reference)[0], self.dlooked
         gradients = tuple(np.full_like(array, np.nan) for array in (self.queries, self.keys, self.found))
-        k.attend_backward(*inputs, *gradients)
+        k.attend_backward(*inputs, self.dweights if pointed else None, *gradients)
         return gradients
 
     def likeliest(self, k, K=4):
@@ -170,7 +164,7 @@ class Problem:
             small, big, scores, *states, *backward, dtable, np.array([loss, smooth_loss]), dscores, smooth,
             values, gradients, m, v, clipped, np.array(norms), self.greedy(k), self.greedy(k, pad_id=1),
             self.greedy(k, attends=True), self.greedy(k, pad_id=1, attends=True),
-            *self.attend(k), *self.attend_backward(k), *self.likeliest(k),
+            *self.attend(k), *self.attend_backward(k), *self.attend_backward(k, pointed=True), *self.likeliest(k),
         )  # fmt: skip
 
 
@@ -190,12 +184,6 @@ problems = st.builds(
     peeky=st.booleans(),
     first=st.booleans(),
 )
-
-
-def assert_close(results, expected, tolerance):
-    for index, (result, right) in enumerate(zip(results, expected, strict=True)):
-        scale = np.abs(right).max(initial=1.0)
-        np.testing.assert_allclose(result, right, rtol=0, atol=tolerance * scale, err_msg=f"result {index}")
 
 
 @needs_native
@@ -482,7 +470,7 @@ ARRAYS = {
     "gru_forward": "table rows context Wh mask h0 hs cache",
     "gru_backward": "dtable rows dcontext Wh mask h0 cache dhs dh dWh",
     "attend": "keys values mask queries rows weights contexts",
-    "attend_backward": "keys values mask queries rows weights dcontexts dqueries dkeys dvalues",
+    "attend_backward": "keys values mask queries rows weights dcontexts dweights dqueries dkeys dvalues",
     "likeliest": "scores allowed ids logs",
     "add_product": "a b out",
     "affine": "a b bias out",
@@ -539,16 +527,6 @@ def arguments_of(function):
     return {name: arrays[name] for name in ARRAYS[function].split()} | numbers.get(function, {})
 
 
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def swap_bytes(array):
-    return array.astype(array.dtype.newbyteorder("S"))
-
-
 ANY_LENGTH = {
     ("lstm_forward", "table"),
     ("lstm_backward", "dtable"),
@@ -572,15 +550,6 @@ LEADS |= {
     ("likeliest", "scores"),
     ("add_product", "a"),
     ("affine", "a"),
-}
-BAD = {
-    "integers": lambda array: np.zeros(array.shape, np.int64),
-    "swapped bytes": swap_bytes,
-    "one more row": lambda array: np.concatenate([array, array[:1]]),
-    "one more axis": lambda array: array[None],
-    "every second": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
-    "list": lambda array: array.tolist(),
-    "text": lambda array: "array",
 }
 
 

@@ -138,14 +138,17 @@ def test_confusions_are_counted():
     assert '<tr><td>z<td>·<td>deleted<td class="number">1' in page
 
 
-def test_bars_are_as_high_as_the_shares():
-    """Of sources of 2, 3 and 5 symbols one in two, none and none are right: the bar of a half ends at half height."""
+def test_shares_by_length_have_bars_and_intervals():
+    """Of sources of 2, 3 and 5 symbols one in two, none and none are right; Wilson's interval of 1 in 2."""
     page = make_page()
-    assert "<title>2: 1 of 2 predictions, 50.0%</title>" in page
-    assert "<title>3: 0 of 1 predictions, 0.0%</title>" in page
-    half = re.search(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title>2: 1 of 2', page)
-    assert [float(number) for number in half.groups()] == [115.0, 105.0]
-    assert re.search(r'<line x1="40" x2="900" y1="115" y2="115"/>', page)
+    rows = re.findall(r'<tr><th>(\d)<td class="bar">.*?width="([\d.]+)" y=.*?((?:<td class="number">[^<\n]+)+)', page)
+    shown = [(length, float(width), cells.split('<td class="number">')[1:]) for length, width, cells in rows]
+    assert shown[:3] == [
+        ("2", 50.0, ["50.0%", "9.5% to 90.5%", "2"]),
+        ("3", 0.0, ["0.0%", "0.0% to 79.3%", "1"]),
+        ("5", 0.0, ["0.0%", "0.0% to 79.3%", "1"]),
+    ]
+    assert 'aria-label="50 %, 95 % interval 9 to 91"' in page
 
 
 def test_leaks_are_named():
@@ -176,6 +179,9 @@ def test_no_answer_at_all():
         ("<", "&lt;"),
         ("\x1b", "U+001B"),
         (", ", ", "),
+        ("\u1161", "ㅏ"),
+        ("\u11ab", "ㄴ"),
+        ("\u1100\u1161", "\u1100\u1161"),
     ],
 )
 def test_symbols_are_seen(symbol, shown):

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from doldari import layers
 from doldari.arrays import Floats
 from doldari.layers import LSTMState, Parameter
-from doldari.models.seq2seq import check_ids
+from doldari.models.ids import check_ids
 
 
 class Layer:

@@ -2,8 +2,9 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -21,7 +22,7 @@ from doldari.cli.arguments import (
     reading_of,
     run_name,
 )
-from doldari.cli.console import UsageError, errors, stdout, tell
+from doldari.cli.console import UsageError, errors, stderr, stdout, tell, working
 from doldari.cli.settings import with_settings
 from doldari.cli.training_summary import example_command
 from doldari.errors import ConfigError, TrainingError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from doldari.training.observer import Stop
     from doldari.training.plan import Plan, Request
     from doldari.training.run import Run
+    from doldari.training.trackers import Tracking
     from doldari.training.train import Trained
 
 
@@ -54,6 +56,16 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    split_by: Annotated[
+        Literal["source", "lemma"] | None,
+        typer.Option(
+            metavar="source|lemma",
+            help="What training and validation pairs must not share. source: source and features; lemma: the source "
+            "alone, so that no validation word is seen in training in another form. (default: source)",
+            rich_help_panel="Data",
+            hidden=True,
+        ),
+    ] = None,
     format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
@@ -62,7 +74,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help=f"Proven settings for a kind of task: {', '.join(RECIPES)}.",
-            show_default="that of the built-in task, or general",
+            show_default="chosen by the data",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -98,11 +110,23 @@ def train(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    track: Annotated[
+        Literal["trackio", "wandb", "tensorboard", "mlflow"] | None,
+        typer.Option(
+            metavar="trackio|wandb|tensorboard|mlflow",
+            help="Experiment tracker for the settings and the numbers of each epoch; where they go is printed first.",
+            show_default="none: nothing leaves the machine",
+            rich_help_panel="Output",
+            hidden=True,
+        ),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Train a model on text pairs.
 
-    For example: doldari train pairs.tsv, or with a built-in task: doldari train addition.
+    \b
+    Examples: doldari train pairs.tsv
+              doldari train addition        (a built-in task)
 
     Each epoch prints the training loss, the validation loss and the validation accuracy (exact matches); * marks the
     best epoch, whose model is saved.  The output directory also holds the settings (config.toml), the record of the
@@ -116,6 +140,7 @@ def train(
         data=data or None,
         validation=validation,
         reading=reading_of(source_column, target_column, features_column, format, count, digits),
+        split_by=split_by,
         settings={name: value for name, value in settings.items() if value is not None},
         recipe=recipe,
         config=config,
@@ -131,11 +156,11 @@ def train(
         raise ConfigError(
             "--overwrite: not with torchrun --max-restarts; remove the older run, or choose another --out"
         )
-    train_and_tell(after_restart(request))
+    train_and_tell(after_restart(request), track)
 
 
 def after_restart(request: "Request") -> "Request":
-    """Go on with the run that the same command has begun, if torchrun restarted the processes."""
+    """Resume the run that the same command began, if torchrun has restarted the processes."""
     from doldari.training.directory import NoClaim, RunDirectory
     from doldari.training.plan import Request
     from doldari.training.record import read_record
@@ -147,34 +172,40 @@ def after_restart(request: "Request") -> "Request":
     return Request(command=request.command, resume=request.out) if begun else request
 
 
-def train_and_tell(request: "Request") -> None:
-    """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
+def train_and_tell(request: "Request", track: str | None) -> None:
+    """Train, show progress, and print how to use the model; exit with the status of a signal."""
     from doldari.training.observer import Stop
     from doldari.training.plan import planned
+    from doldari.training.trackers import Tracking
 
-    with planned(request) as (plan, directory):
-        trained = train_shown(plan, directory, Stop())
+    tracking = None if track is None or rank() > 0 else Tracking(track, stderr.print)
+    with ExitStack() as stack:
+        with working("reading data"):
+            plan, directory = stack.enter_context(planned(request))
+        trained = train_shown(plan, directory, Stop(), tracking)
         if rank() == 0:  # of several processes the first alone says how it ended
             conclude(trained, directory, plan.config.model.ensemble)
 
 
-def train_shown(plan: "Plan", directory: "RunDirectory", stop: "Stop") -> "Trained":
-    """Train with everything shown."""
+def train_shown(
+    plan: "Plan", directory: "RunDirectory", stop: "Stop", tracking: "Tracking | None" = None
+) -> "Trained":
+    """Train and show progress; with a tracker, send it the figures."""
     from doldari.cli.training_display import CommandLineDisplay
-    from doldari.training.observer import Observer
+    from doldari.training.observer import Observer, Observers
     from doldari.training.train import train
 
     if rank() > 0:
         return train(plan, directory, Observer(), stop)
     with CommandLineDisplay(plan, stop) as display:
-        trained = train(plan, directory, display, stop)
+        trained = train(plan, directory, display if tracking is None else Observers(tracking, display), stop)
     if not display.has_begun:
         tell(f"nothing left to train: {why_over(trained.last)}")
     return trained
 
 
 def why_over(run: "Run") -> str:
-    """Say what ended a run that is resumed, and how it can be made longer."""
+    """Return why a resumed run is already over, and the option that makes it longer."""
     settings = run.config.training
     if run.out_of_patience:
         return (
@@ -187,7 +218,7 @@ def why_over(run: "Run") -> str:
 
 
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
-    """Say which model was saved, and how to use it."""
+    """Print which model was saved, and how to use it."""
     run, out = trained.last, directory.shown
     best = run.best
     if trained.together is not None:
@@ -209,7 +240,7 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
 
 
 def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
-    """Say which model a training that was stopped, or failed, leaves in its directory."""
+    """Return which model a stopped or failed training leaves in its directory."""
     best = trained.last.best
     if directory.claim.beside_older:
         return "the earlier run, since no epoch was finished"

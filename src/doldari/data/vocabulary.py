@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from doldari.data.subwords import cut_subwords, load_subwords, subword_symbols, train_subwords
 from doldari.data.symbols import cut, join, normalize, written_form
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
@@ -135,8 +138,16 @@ class Vocabulary:
             )
         return ids
 
+    def ids_of(self, source: "Vocabulary") -> NDArray[np.int32]:
+        """Say by which of its ids each of a source's ids is copied: that of the same text, or unknown.
+
+        A feature is no text.
+        """
+        symbols = [self.ids.get(symbol, UNKNOWN) for symbol in source.symbols]
+        return np.array([*range(SPECIALS), *symbols, *[UNKNOWN] * len(source.features)], np.int32)
+
     def is_blank(self, text: str) -> bool:
-        """Say whether a text has, beside its features, nothing but white space: nothing that could be answered."""
+        """Return whether a text is blank: nothing but white space, features aside."""
         return not (text.partition("\t")[0] if self.features else text).strip()
 
     def spell(self, text: str) -> list[str]:
@@ -174,7 +185,7 @@ class Vocabulary:
 
 
 class Normalized:
-    """Texts in a normalisation form, made anew whenever they are gone through."""
+    """Texts in a normalisation form, computed at each iteration."""
 
     def __init__(self, texts: Iterable[str], form: str) -> None:
         self.texts, self.form = texts, form

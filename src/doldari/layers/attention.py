@@ -15,13 +15,14 @@ class Memory(NamedTuple):
     """What attention looks at: values (Q, S, M), the keys (Q, S, H) they are found by, and where they are padding.
 
     mask (Q, S) is False at padding, or None if there is none.  The p-th of the queries, of which there are as many as
-    rows (P,), looks at memory rows[p].
+    rows (P,), looks at memory rows[p].  ids (Q, S) are what a pointer copies from there, None without one.
     """
 
     values: Floats
     keys: Floats
     mask: Mask | None
     rows: Ids
+    ids: Ids | None = None
 
 
 class AttentionCache(NamedTuple):
@@ -30,6 +31,7 @@ class AttentionCache(NamedTuple):
     queries: Floats
     memory: Memory
     weights: Floats
+    places: Floats | None = None  # of `PlacedAttention`
 
 
 class TimeAttention:
@@ -58,16 +60,16 @@ class TimeAttention:
         keys = values if self.W is None else product_at_positions(values, self.W.value.T, mask)
         return Memory(values, keys, mask, np.arange(len(values), dtype=np.int32))
 
-    def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
+    def forward(self, queries: Floats, memory: Memory, places: Ids | None = None) -> tuple[Floats, AttentionCache]:
         """Look for queries (P, H) in the memory -> contexts (P, M), cache.
 
-        Where all of a memory is padding, the context is 0.
+        Where all of a memory is padding, the context is 0.  places are of `PlacedAttention`, and change nothing here.
         """
         if not isinstance(memory, Memory):
             raise TypeError(
                 f"TimeAttention.forward: memory must be a Memory, as `remember` makes, got {described(memory)}"
             )
-        values, keys, mask, rows = memory
+        values, keys, mask, rows, _ = memory
         sizes = {"P": len(rows), "H": keys.shape[2]}
         check_array("TimeAttention.forward", "queries", queries, "(P, H)", sizes, keys.dtype)
         weights = empty((len(queries), values.shape[1]), queries.dtype)
@@ -75,16 +77,24 @@ class TimeAttention:
         kernels.attend(keys, values, mask, queries, rows, weights, contexts)
         return contexts, AttentionCache(queries, memory, weights)
 
-    def backward(self, dcontexts: Floats, cache: AttentionCache) -> tuple[Floats, Floats]:
-        """Add to the gradient of W; dcontexts (P, M) -> dqueries (P, H), dvalues (Q, S, M)."""
-        queries, (values, keys, mask, rows), weights = cache
+    def backward(
+        self, dcontexts: Floats, cache: AttentionCache, dweights: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Add to the gradient of W; dcontexts (P, M) -> dqueries (P, H), dvalues (Q, S, M).
+
+        dweights (P, S) is the gradient of the weights, where something else than the contexts was made of them.
+        """
+        queries, (values, keys, mask, rows, _), weights, _ = cache
         dqueries, dkeys, dvalues = (empty(x.shape, x.dtype) for x in (queries, keys, values))
-        kernels.attend_backward(keys, values, mask, queries, rows, weights, dcontexts, dqueries, dkeys, dvalues)
+        kernels.attend_backward(
+            keys, values, mask, queries, rows, weights, dcontexts, dweights, dqueries, dkeys, dvalues
+        )
         if self.W is None:
             dvalues += dkeys
         else:
             real = real_positions(values, mask)
-            dreal = real_positions(dkeys, mask)
+            H = self.W.value.shape[0]  # behind that there may be places, which are not learnt
+            dreal = real_positions(np.ascontiguousarray(dkeys[:, :, :H]), mask)
             kernels.add_product(dreal.T, real, self.W.gradient)
             dvalues += at_positions(kernels.product(dreal, self.W.value), values.shape[:2], mask)
         return dqueries, dvalues

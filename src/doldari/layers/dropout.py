@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from doldari.arrays import Floats, empty
+from doldari.arrays import Floats, Ids, empty
 from doldari.layers.arguments import check_floats, check_rate, check_rng
 
 
@@ -28,6 +28,15 @@ class TimeDropout:
         scale = kept.astype(xs.dtype) / xs.dtype.type(1.0 - self.rate)
         return np.multiply(xs, scale, out=empty(xs.shape, xs.dtype)), scale
 
+    def forward_rows(
+        self, xs: Floats, rows: Ids, N: int, rng: np.random.Generator | None
+    ) -> tuple[Floats, Floats | None]:
+        """Drop, as `forward` does of N sequences, from vectors xs (P, D) that are each of the row rows[p]."""
+        if rng is None or self.rate == 0.0:
+            return xs, None
+        scale = self.forward(np.ones((N, 1, xs.shape[1]), xs.dtype), rng)[0][rows, 0]
+        return xs * scale, scale
+
     def backward(self, dys: Floats, cache: Floats | None) -> Floats:
-        """Turn dys (N, T, D) into dxs (N, T, D)."""
+        """Turn dys (N, T, D) into dxs (N, T, D), or those of `forward_rows`, (P, D)."""
         return dys if cache is None else np.multiply(dys, cache, out=empty(dys.shape, dys.dtype))

@@ -36,6 +36,12 @@ class Parameter:
         return cls((rng.standard_normal(shape) * scale).astype(dtype))
 
     @classmethod
+    def ones(cls, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Self:
+        """Start from ones."""
+        check_dtype("Parameter.ones", dtype)
+        return cls(np.ones(shape, dtype=dtype))
+
+    @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Self:
         """Start from zeros."""
         check_dtype("Parameter.zeros", dtype)

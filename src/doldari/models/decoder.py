@@ -14,8 +14,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameter, TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM, TimeTiedAffine
-from doldari.layers.affine import AffineCache
+from doldari.layers import (
+    Parameter,
+    PlacedEmbedding,
+    TimeAffine,
+    TimeDropout,
+    TimeEmbedding,
+    TimeLSTM,
+    TimeTiedAffine,
+)
 from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
@@ -26,19 +33,21 @@ from doldari.models.recurrent import check_settings, recurrent_stack
 class DecoderState(NamedTuple):
     """What a decoder carries from step to step.
 
-    Every layer's state; and, the same in every step, the h (N, H) that a peeky decoder looks at and the memory of
-    attention, None for the other decoders.
+    Every layer's state; and, the same in every step, what the recurrent layers see besides symbols, the h (N, H) that
+    a peeky decoder looks at or a source's features (N, D), and the memory of attention: None where there is none.
     """
 
     layers: tuple[Any, ...]
     peeked: Floats | None
     memory: Memory | None
+    place: Ids  # how many symbols each row (N,) has read
 
     def select(self, rows: NDArray[np.intp]) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
         layers = tuple(type(layer)(*(array[rows] for array in layer)) for layer in self.layers)
         memory = None if self.memory is None else self.memory._replace(rows=self.memory.rows[rows])
-        return DecoderState(layers, None if self.peeked is None else self.peeked[rows], memory)
+        peeked = None if self.peeked is None else self.peeked[rows]
+        return DecoderState(layers, peeked, memory, self.place[rows])
 
     def join(self, other: "DecoderState") -> "DecoderState":
         """Put the rows of another state, with the same memory, below its own."""
@@ -51,7 +60,7 @@ class DecoderState(NamedTuple):
             peeked = np.concatenate([peeked, other.peeked])
         if memory is not None and other.memory is not None:
             memory = memory._replace(rows=np.concatenate([memory.rows, other.memory.rows]))
-        return DecoderState(layers, peeked, memory)
+        return DecoderState(layers, peeked, memory, np.concatenate([self.place, other.place]))
 
 
 class DecoderCache(NamedTuple):
@@ -61,7 +70,7 @@ class DecoderCache(NamedTuple):
     stack: StackCache
     look: Any
     dropout: Floats | None
-    affine: AffineCache
+    score: Any
 
 
 LookOfKernel = tuple[Floats | None, Floats | None, Mask | None, Floats | None, Floats | None]
@@ -78,6 +87,8 @@ class Decoder:
         wordvec_size: int,
         hidden_size: int,
         *,
+        features: int = 0,
+        places: bool = False,
         cell: str = "lstm",
         layers: int = 1,
         dropout: float = 0.0,
@@ -89,14 +100,15 @@ class Decoder:
         sizes = {"vocab_size": vocab_size, "wordvec_size": wordvec_size, "hidden_size": hidden_size, "layers": layers}
         check_settings(type(self).__name__, sizes, cell, False, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
-        C = H if self.peeks else 0
+        C = H if self.peeks else D if features else 0
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
+        W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
+        self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
         self.stack = recurrent_stack(
             cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
         )
         self.dropout = TimeDropout(dropout)
-        size = C + self.add_look(D, H, tie, rng, dtype)
+        size = self.add_look(D, H, tie, rng, dtype) + (H if self.peeks else 0)
         b = Parameter.zeros((V,), dtype)
         if not tie:
             self.affine = TimeAffine(Parameter.normal(rng, (size, V), size**-0.5, dtype), b)
@@ -120,7 +132,9 @@ class Decoder:
 
     def start(self, encoded: Encoded) -> DecoderState:
         """Cross the bridge: the state before the first step."""
-        return DecoderState(self.stack.first_states(encoded.last), encoded.last[-1] if self.peeks else None, None)
+        peeked = encoded.last[-1] if self.peeks else encoded.features
+        place = np.zeros(len(encoded.hs), np.int32)
+        return DecoderState(self.stack.first_states(encoded.last), peeked, None, place)
 
     def forward(
         self, xs: Ids, state: DecoderState, mask: Mask | None = None, rng: np.random.Generator | None = None
@@ -130,38 +144,51 @@ class Decoder:
         Where mask (N, T) is False xs is padding: the state passes unchanged and the scores are exactly 0.  With rng
         there is dropout: of every recurrent layer's input and of the features that are scored.
         """
-        table, rows, embed_cache = self.embed.forward_table(xs)
+        table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
-        features, look_cache = self.look(hs, state.memory, mask)
+        features, look_cache = self.look(hs, state, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
-        scores, affine_cache = self.affine.forward(features, state.peeked)
+        scores, score_cache = self.score(features, state.peeked if self.peeks else None, look_cache)
         if mask is not None:
             scores[~mask] = 0.0
-        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, affine_cache)
-        return scores, state._replace(layers=lasts), cache
+        cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, score_cache)
+        read = xs.shape[1] if mask is None else mask.sum(axis=1, dtype=np.int32)
+        return scores, state._replace(layers=lasts, place=state.place + read), cache
 
     def backward(self, dscores: Floats, cache: DecoderCache) -> EncodedGradient:
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
-        dfeatures, dpeeked = self.affine.backward(dscores, cache.affine)
+        dfeatures, dpeeked, dweights = self.score_backward(dscores, cache.score)
         dfeatures = self.dropout.backward(dfeatures, cache.dropout)
-        dhs, dmemory = self.look_backward(dfeatures, cache.look)
+        dhs, dmemory = self.look_backward(dfeatures, cache.look, dweights)
         dtable, dfirsts, dpeeked_below = self.stack.backward_table(dhs, cache.stack)
         self.embed.backward_table(dtable, cache.embed)
         dlast = tuple(dfirst.h for dfirst in dfirsts)
-        if dpeeked is not None and dpeeked_below is not None:
-            dlast[-1][...] += dpeeked + dpeeked_below
-        return EncodedGradient(dlast, dmemory)
+        if dpeeked is None or dpeeked_below is None:
+            return EncodedGradient(dlast, dmemory, dpeeked_below)
+        dlast[-1][...] += dpeeked + dpeeked_below
+        return EncodedGradient(dlast, dmemory, None)
 
-    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+    def look(self, hs: Floats, state: DecoderState, mask: Mask | None) -> tuple[Floats, Any]:
         """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache.
 
         Where mask (N, T) is False they do not matter.
         """
         return hs, None
 
-    def look_backward(self, dfeatures: Floats, cache: Any) -> tuple[Floats, Floats | None]:
-        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None."""
+    def look_backward(self, dfeatures: Floats, cache: Any, dweights: Floats | None) -> tuple[Floats, Floats | None]:
+        """Turn the features' gradient into dhs (N, T, H) and that of the encoder's hidden states or None.
+
+        dweights is the gradient of what else `score` took from `look`'s cache: attention's weights, if it did.
+        """
         return dfeatures, None
+
+    def score(self, features: Floats, peeked: Floats | None, look: Any) -> tuple[Floats, Any]:
+        """Score features (N, T, F), and peeked (N, C): scores (N, T, V), cache; look is the cache of `look`."""
+        return self.affine.forward(features, peeked)
+
+    def score_backward(self, dscores: Floats, cache: Any) -> tuple[Floats, Floats | None, Floats | None]:
+        """Turn dscores (N, T, V) into the gradients of features, peeked, and attention's weights if it took them."""
+        return *self.affine.backward(dscores, cache), None
 
     def greedy(
         self, state: DecoderState, start_id: int, pad_id: int | None, steps: int, never: Sequence[int] = ()

@@ -4,7 +4,7 @@ A description is JSON: settings, both vocabularies, and the longest texts in tra
 ValueError, or ConfigError for the settings, where it is not what `describe` writes (model_file.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,7 +124,7 @@ def described_subwords(side: str, vocabulary: Vocabulary) -> None:
 
 
 def may_be_symbol(symbol: str, vocabulary: Vocabulary) -> bool:
-    """Tell whether cutting a text can give such a symbol; of words and graphemes, which follow Unicode, loosely."""
+    """Return whether cutting a text can give such a symbol; of words and graphemes, which follow Unicode, loosely."""
     if normalize(symbol, vocabulary.normalization) != symbol:
         return False
     if vocabulary.kind == "characters":
@@ -146,18 +146,31 @@ def checked_texts(what: str, texts: Any) -> tuple[str, ...]:
 
 def check_sizes(of: Described, weights: Mapping[str, NDArray[Any]]) -> None:
     """Refuse a configuration that its weights do not fit, before a model is made, which may be of any size."""
-    config = of.config
-    directions = 2 if config.bidirectional else 1
-    gates, D = CELLS[config.cell][1], config.embedding_size
-    matrices = [name for name in weights if name.endswith(".Wh")]
-    if len(matrices) != config.ensemble * config.layers * (directions + 1):
-        raise ValueError("the weights do not fit its configuration")
-    for name in matrices:
-        H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
-        check_shape(name, weights, (H, gates * H))
+    config, D = of.config, of.config.embedding_size
+    if config.model == "transformer":
+        check_matrices(weights, ".W1", 2 * config.layers * config.ensemble, lambda _: (D, config.hidden_size))
+    else:
+        gates, directions = CELLS[config.cell][1], 2 if config.bidirectional else 1
+
+        def shape(name: str) -> tuple[int, int]:
+            H = config.hidden_size // directions if ".encoder." in f".{name}" else config.hidden_size
+            return H, gates * H
+
+        check_matrices(weights, ".Wh", config.ensemble * config.layers * (directions + 1), shape)
     for prefix in [""] if config.ensemble == 1 else [f"{number}." for number in range(config.ensemble)]:
         check_shape(f"{prefix}encoder.embed.W", weights, (len(of.source), D))
         check_shape(f"{prefix}decoder.embed.W", weights, (len(of.target), D))
+
+
+def check_matrices(
+    weights: Mapping[str, NDArray[Any]], end: str, count: int, shape: Callable[[str], tuple[int, ...]]
+) -> None:
+    """Refuse others than so many weights whose names have this end, of the shapes that their names call for."""
+    matrices = [name for name in weights if name.endswith(end)]
+    if len(matrices) != count:
+        raise ValueError("the weights do not fit its configuration")
+    for name in matrices:
+        check_shape(name, weights, shape(name))
 
 
 def check_shape(name: str, weights: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:

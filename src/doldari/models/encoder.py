@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameter, TimeEmbedding
+from doldari.layers import EmbeddingBag, Parameter, PlacedEmbedding, TimeEmbedding
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
 from doldari.models.recurrent import check_settings, recurrent_stack
@@ -18,19 +18,23 @@ from doldari.models.recurrent import check_settings, recurrent_stack
 class Encoded(NamedTuple):
     """What a decoder is given: every layer's last hidden state, each (N, H), and the top's at every position.
 
-    hs is (N, S, H); mask (N, S) is False at padding, or None if there is none.
+    hs is (N, S, H); mask (N, S) is False where nothing was read, or None if there is no such place; xs (N, S) are the
+    ids that were read; features (N, D) is the sum of the features' vectors, None where there can be none.
     """
 
     last: tuple[Floats, ...]
     hs: Floats
     mask: Mask | None
+    xs: Ids
+    features: Floats | None = None
 
 
 class EncodedGradient(NamedTuple):
-    """The gradient of an `Encoded`: dlast of last, and dhs of hs or, where nobody looked at them, None."""
+    """The gradient of an `Encoded`: dlast of last, and of hs and features, where nobody looked at them, None."""
 
     dlast: tuple[Floats, ...]
     dhs: Floats | None
+    dfeatures: Floats | None = None
 
 
 class EncoderCache(NamedTuple):
@@ -38,10 +42,15 @@ class EncoderCache(NamedTuple):
 
     embed: Ids | None
     stack: StackCache
+    features: Floats | None
 
 
 class Encoder:
-    """Embedding and recurrent layers."""
+    """Embedding and recurrent layers.
+
+    The last `features` of the ids are a source's features: they are not read in a row, but summed up.  places: where
+    a symbol stands is added to its vector.
+    """
 
     def __init__(
         self,
@@ -49,6 +58,8 @@ class Encoder:
         wordvec_size: int,
         hidden_size: int,
         *,
+        features: int = 0,
+        places: bool = False,
         cell: str = "lstm",
         layers: int = 1,
         bidirectional: bool = False,
@@ -61,7 +72,9 @@ class Encoder:
         check_settings(type(self).__name__, sizes, cell, bidirectional, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
+        W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
+        self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
+        self.bag = EmbeddingBag(self.embed.W, V - features) if features else None
         self.stack = recurrent_stack(
             cell, D, H, layers=layers, bidirectional=bidirectional, dropout=dropout, rng=rng, dtype=dtype
         )
@@ -73,13 +86,17 @@ class Encoder:
     def forward(
         self, xs: Ids, mask: Mask | None = None, rng: np.random.Generator | None = None
     ) -> tuple[Encoded, EncoderCache]:
-        """Read ids xs (N, S), padding where mask (N, S) is False; with rng, with dropout."""
-        table, rows, embed_cache = self.embed.forward_table(xs)
+        """Read ids xs (N, S), padding or features where mask (N, S) is False; with rng, with dropout."""
+        features, bag_cache = (None, None) if self.bag is None else self.bag.forward(xs)
+        table, rows, embed_cache = self.embed.forward_table(xs, mask)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, mask=mask, rng=rng)
-        return Encoded(tuple(last.h for last in lasts), hs, mask), EncoderCache(embed_cache, stack_cache)
+        encoded = Encoded(tuple(last.h for last in lasts), hs, mask, xs, features)
+        return encoded, EncoderCache(embed_cache, stack_cache, bag_cache)
 
     def backward(self, gradient: EncodedGradient, cache: EncoderCache) -> None:
         """Add to the parameters' gradients."""
         dlasts = self.stack.first_states(gradient.dlast)
         dtable, _, _ = self.stack.backward_table(gradient.dhs, cache.stack, dlasts)
         self.embed.backward_table(dtable, cache.embed)
+        if self.bag is not None and cache.features is not None and gradient.dfeatures is not None:
+            self.bag.backward(gradient.dfeatures, cache.features)

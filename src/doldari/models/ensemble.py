@@ -50,11 +50,10 @@ class Ensemble:
 
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily, as `Seq2seq.generate` -> ids (N, sample_size)."""
-        states = self.encode(xs)
-        N = len(states[0].layers[0].h)
+        states, N = self.encode(xs), len(np.asarray(xs))
         return greedy(self.step, self.select, states, N, start_id, self.pad_id, sample_size, never)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
+        """Return where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
         weights = [member.attention(xs, read) for member in self.members]
         return sum(weights[1:], weights[0]) / len(weights)

@@ -1,4 +1,4 @@
-"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+"""Encoder, decoder and loss joined into one model (chapter 7.3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
-from doldari.layers.arguments import check_flag, check_rate, check_size, described
+from doldari.layers.arguments import check_flag, check_rate, check_size
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder, LookCache
-from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
+from doldari.models.attention_decoder import LookCache
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
+from doldari.models.ids import check_id, check_ids
 from doldari.models.recurrent import check_settings
 
 
@@ -31,7 +32,8 @@ class Seq2seq:
 
     pad_id is the id of padding: the encoder passes over it at either end, the loss leaves it out where it is the
     decoder's input, and the first after an answer is the end signal.  None makes padding a symbol like any other,
-    as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.
+    as in the book.  Source and target share the ids below vocab_size unless target_vocab_size is given.  The last
+    `features` ids of sources are features, of which the decoder sees the sum in every step.
 
     cell is "lstm" or "gru"; encoder and decoder have as many `layers` of it, of hidden_size units each, which a
     bidirectional encoder shares out between its two directions.  tie: what is read and what is written has one
@@ -39,8 +41,10 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
-    batch_factor = 1  # of batches when it is asked
+    batch_factor = 1  # of batches in inference
+    features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
+    places = False  # whether a symbol's vector says where it stands
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Seq2seq:
         *,
         target_vocab_size: int | None = None,
         pad_id: int | None = None,
+        features: int = 0,
         cell: str = "lstm",
         layers: int = 1,
         bidirectional: bool = False,
@@ -67,15 +72,19 @@ class Seq2seq:
         check_settings(owner, sizes, cell, bidirectional, dropout, rng, dtype)
         check_rate(owner, "label_smoothing", label_smoothing)
         check_flag(owner, "tie", tie)
-        if pad_id is not None:
-            check_id(f"{owner}: pad_id", pad_id, min(vocab_size, target_vocab_size))
-        self.pad_id = pad_id
-        self.vocab_size = vocab_size
-        self.target_vocab_size = target_vocab_size
-        self.encoder = Encoder(
+        check_size(owner, "features", features, least=0)
+        if features >= vocab_size or (features and self.decoder_class.peeks):
+            where = (
+                "a peeky decoder has no place for them" if self.decoder_class.peeks else f"{vocab_size} ids in all"
+            )
+            raise ValueError(f"{owner}: features={features}: {where}")
+        self.features = features
+        encoder = Encoder(
             vocab_size,
             wordvec_size,
             hidden_size,
+            features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -84,10 +93,12 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.decoder = self.decoder_class(
-            self.target_vocab_size,
+        decoder = self.decoder_class(
+            target_vocab_size,
             wordvec_size,
             hidden_size,
+            features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -96,7 +107,17 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.loss = TimeSoftmaxWithLoss(label_smoothing)
+        self.assemble(encoder, decoder, (vocab_size, target_vocab_size), pad_id, label_smoothing)
+
+    def assemble(
+        self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float
+    ) -> None:
+        """Join the parts, of vocabularies of these sizes, into the model, all of their parameters in one vector."""
+        if pad_id is not None:
+            check_id(f"{type(self).__name__}: pad_id", pad_id, min(sizes))
+        self.encoder, self.decoder = encoder, decoder
+        (self.vocab_size, self.target_vocab_size), self.pad_id = sizes, pad_id
+        self.loss = TimeSoftmaxWithLoss(smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
         )
@@ -112,7 +133,7 @@ class Seq2seq:
             raise ValueError(f"{len(xs)} questions xs and {len(ts)} answers ts: must be as many")
         decoder_xs, targets = np.ascontiguousarray(ts[:, :-1]), np.ascontiguousarray(ts[:, 1:])
         mask = self._mask(decoder_xs)
-        encoded, encoder_cache = self.encoder.forward(xs, self._mask(xs), rng)
+        encoded, encoder_cache = self.encoder.forward(xs, self.read(xs), rng)
         scores, _, decoder_cache = self.decoder.forward(decoder_xs, self.decoder.start(encoded), mask, rng)
         loss, loss_cache = self.loss.forward(scores, targets, mask)
         self._cache = Seq2seqCache(encoder_cache, decoder_cache, loss_cache)
@@ -141,7 +162,7 @@ class Seq2seq:
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the decoder's state before its first step."""
         xs = check_ids("xs", xs, self.vocab_size)
-        encoded, _ = self.encoder.forward(xs, self._mask(xs))
+        encoded, _ = self.encoder.forward(xs, self.read(xs))
         return self.decoder.start(encoded)
 
     def step(self, ids: Ids, state: DecoderState) -> tuple[Floats, DecoderState]:
@@ -150,7 +171,7 @@ class Seq2seq:
         return scores[:, 0], state
 
     def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
-        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        """Select rows of a state, as `DecoderState.select`, with which a search continues."""
         return state.select(rows)
 
     def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
@@ -168,12 +189,12 @@ class Seq2seq:
         state = self.encode(xs)
         answers = self.decoder.greedy(state, start_id, self.pad_id, sample_size, never)
         if answers is None:
-            N = len(state.layers[0].h)
+            N = len(np.asarray(xs))
             answers = greedy(self.step, self.select, state, N, start_id, self.pad_id, sample_size, never)
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+        """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
         Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
         TypeError if the decoder has no attention.
@@ -189,48 +210,17 @@ class Seq2seq:
         """Name every parameter."""
         return dict(self.parameters.items())
 
+    def read(self, xs: Ids) -> Mask | None:
+        """Tell what of questions xs (N, S) is read in a row: False at padding and features; None if all is."""
+        mask = self._mask(xs)
+        if self.features:
+            symbols = xs < self.vocab_size - self.features
+            mask = symbols if mask is None else mask & symbols
+        return mask
+
     def _mask(self, ids: Ids) -> Mask | None:
         """Tell padding from symbols: False where ids (N, T) are padding; None if nothing is."""
         if self.pad_id is None:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
-
-
-def check_id(name: str, id: object, vocab_size: int) -> None:
-    """Refuse what is no id below vocab_size."""
-    if isinstance(id, bool) or not isinstance(id, int | np.integer):
-        raise TypeError(f"{name} must be the id of a symbol, got {described(id)}")
-    if not 0 <= id < vocab_size:
-        raise ValueError(f"{name}={id} is the id of no symbol: must be from 0 to {vocab_size - 1}")
-
-
-def check_ids(name: str, ids: ArrayLike, vocab_size: int) -> Ids:
-    """Take ids (N, T) from outside as int32 side by side; other shapes and types and ids of no symbol are refused."""
-    array = np.asarray(ids)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: must be whole numbers, ids, not {array.dtype}")
-    if array.ndim != 2:
-        raise ValueError(f"{name}: must have two dimensions, (N, T), not the shape {array.shape}")
-    if array.size > 0 and not 0 <= array.min() <= array.max() < vocab_size:
-        raise ValueError(f"{name}: ids from {array.min()} to {array.max()}, expected from 0 to {vocab_size - 1}")
-    return np.ascontiguousarray(array, np.int32)
-
-
-class PeekySeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks at the encoder's h in every step."""
-
-    decoder_class = PeekyDecoder
-
-
-class AttentionSeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks, in every step, at the encoder's hidden states; by the general score."""
-
-    decoder_class = AttentionDecoder
-    embedding_scale = 0.1  # with 0.01 the first epochs of small data were lost: 0 % after four, against 50 %
-
-
-class DotAttentionSeq2seq(AttentionSeq2seq):
-    """An `AttentionSeq2seq` by the dot score."""
-
-    decoder_class = DotAttentionDecoder

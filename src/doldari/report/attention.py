@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from doldari.inference.predictor import Attention
+from doldari.report.letters import standing_alone
 from doldari.report.pictures import broken, installed_fonts, write_picture
 
 if TYPE_CHECKING:
@@ -54,5 +55,5 @@ def attention_figure(attention: Attention, title: str) -> "Figure":
 
 
 def visible(symbol: str) -> str:
-    """Write a blank so that it is seen."""
-    return "␣" if symbol == " " else symbol
+    """Write a blank so that it is seen, and a part of a Hangul syllable so that it is whole."""
+    return "␣" if symbol == " " else standing_alone(symbol)

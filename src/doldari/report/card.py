@@ -13,7 +13,7 @@ import doldari
 from doldari.errors import RunExistsError
 from doldari.files import write_whole
 from doldari.inference.scores import SAMPLES, Score
-from doldari.report.record import Facts, RunFiles
+from doldari.report.record import Facts, RunFiles, without_folders
 from doldari.report.summary import described_model, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
 from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
@@ -27,7 +27,7 @@ NAMES = {
 
 
 def write_card(run: RunFiles, overwrite: bool = False) -> Path:
-    """Write the card beside a run's model; a README.md by another hand is refused with RunExistsError."""
+    """Write the card beside a run's model; RunExistsError if a README.md is there that doldari did not write."""
     path = (run.path if run.path.is_dir() else run.path.parent) / CARD_FILE
     if path.exists() and not overwrite and CARD_MARK not in path.read_text("utf-8", "replace"):
         raise RunExistsError(f"{path}: not written by doldari; replace it with --overwrite")
@@ -35,14 +35,18 @@ def write_card(run: RunFiles, overwrite: bool = False) -> Path:
     return path
 
 
-def card(run: RunFiles) -> str:
-    """Write a model card; where the data lie on this machine is not in it."""
+def card(run: RunFiles, address: str | None = None) -> str:
+    """Write a model card; where the data lie on this machine is not in it.
+
+    address is by what others load the model, if not as the file that it is.
+    """
+    run = without_folders(run)
     title = one_line(run.name.removesuffix(".safetensors"))
     sections = [
         "\n".join(["---", *front_matter(run), "---", CARD_MARK]),
         f"# {code(title)}",
         description(run),
-        "## Usage\n\n" + usage(run),
+        "## Usage\n\n" + usage(run, address),
         "## Training data\n\n" + "\n".join(data_lines(run)),
         "## Training\n\n" + "\n".join(training_lines(run)),
         "## Evaluation\n\n" + evaluation(run),
@@ -59,7 +63,8 @@ def front_matter(run: RunFiles) -> Iterator[str]:
     yield "tags:"
     tags = ["doldari", "seq2seq", "text2text-generation"]
     if config is not None:
-        tags += [config.cell, *["attention"] * (config.decoder == "attention")]
+        kind = config.cell if config.model == "recurrent" else config.model
+        tags += [kind, *["attention"] * config.attends]
     yield from (f"- {tag}" for tag in tags)
     if not scores:
         return
@@ -93,7 +98,7 @@ def dataset_name(data: Facts) -> str:
 
 
 def description(run: RunFiles) -> str:
-    """Say what it is, in a paragraph."""
+    """Describe what it is, in a paragraph."""
     parts = ["A sequence-to-sequence model: text in, text out."]
     if run.model_config is not None:
         weights = "" if run.weights is None else f"; {run.weights:,} weights"
@@ -102,9 +107,9 @@ def description(run: RunFiles) -> str:
     return " ".join([*parts, f"Made with doldari {version}."])
 
 
-def usage(run: RunFiles) -> str:
+def usage(run: RunFiles, address: str | None) -> str:
     """Show how to ask it, from the command line and from Python."""
-    file = MODEL_FILE if run.path.is_dir() else run.path.name
+    file = address or (MODEL_FILE if run.path.is_dir() else run.path.name)
     source = example_source(run)
     shell = predict_command(file, source)
     python = f"import doldari\n\nmodel = doldari.load({file!r})\nmodel({'TEXT' if source is None else source!r})"
@@ -112,7 +117,7 @@ def usage(run: RunFiles) -> str:
 
 
 def data_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it learnt from, and what its scores are measured with."""
+    """Describe what it learnt from, and what its scores are measured with."""
     there = False
     for use, label in (("training", "Training"), ("validation", "Validation")):
         data = run.data(use)
@@ -128,7 +133,7 @@ def data_lines(run: RunFiles) -> Iterator[str]:
 
 
 def training_lines(run: RunFiles) -> Iterator[str]:
-    """Say how it was trained; the settings in full stand in config.toml."""
+    """Describe the training; all settings are in config.toml."""
     parts = [] if run.epochs is None else [f"{run.epochs:,} epochs"]
     parts += [] if run.seconds is None else [readable_seconds(run.seconds)]
     if parts:
@@ -166,7 +171,7 @@ def interval(score: Score) -> str:
 
 
 def limits(run: RunFiles) -> Iterator[str]:
-    """Say what is not to be expected of it."""
+    """Describe what is not to be expected of it."""
     yield "- It predicts an output for any text; for texts unlike its training pairs the output is probably wrong."
     selected = "The best epoch was selected on the validation pairs that the scores are from"
     yield f"- {selected}; expect slightly lower scores on new pairs."

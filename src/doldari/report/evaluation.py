@@ -1,10 +1,7 @@
-"""The report of an evaluation: one HTML file that needs nothing else, no script, no network."""
+"""The report of an evaluation: scores, accuracy by length and position, errors, attention, confusions."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
-from string import Template
 
 from doldari.data.leaks import Leaks
 from doldari.data.pairs import Pair
@@ -12,9 +9,7 @@ from doldari.inference.calibration import reliability
 from doldari.inference.metrics import Evaluation, compared
 from doldari.inference.predictor import Attention, Predictor
 from doldari.inference.scores import SAMPLES, Score
-from doldari.percent import percent
 from doldari.report.alignment import (
-    Share,
     Step,
     alignments,
     confusions,
@@ -22,9 +17,11 @@ from doldari.report.alignment import (
     right_by_length,
     right_by_position,
 )
+from doldari.report.charts import share_rows
+from doldari.report.letters import visible
+from doldari.report.page import Section, page, table
 from doldari.report.reliability import reliability_section
 
-TEMPLATE = Path(__file__).with_name("evaluation.html")
 GROUPS = 16  # bars in a picture
 ERRORS = 50  # rows in a table
 LOOKS = 9  # pictures of attention
@@ -47,30 +44,34 @@ def evaluation_report(
     beam: int = 1,
 ) -> str:
     """Write the report as HTML; leaks is None where the training pairs are not known, beam that of the evaluation."""
-    source = model.text_model.source
+    config, source = model.text_model.config, model.text_model.source
+    has_unknown = [bool(source.unknown_symbols(pair.source.partition("\t")[0])) for pair in evaluation.pairs]
+    lead = f"<p>{summary(evaluation, has_unknown)}</p>\n{score_table(scores)}"
+    settings = escape(", ".join(f"{name} {value}" for name, value in vars(config).items()))
+    rest = [("Leaks", leaks_section(leaks)), ("Model", f'<p class="faint">{settings}</p>')]
+    return page(title, lead, [*evaluation_sections(model, evaluation, beam), *rest])
+
+
+def evaluation_sections(model: Predictor, evaluation: Evaluation, beam: int = 1) -> list[Section]:
+    """Write what an evaluation shows beside its scores."""
     aligned = alignments(evaluation)
-    texts = [pair.source.partition("\t")[0] for pair in evaluation.pairs]
-    lengths = [len(compared(text, source.kind)) for text in texts]
-    config = model.text_model.config
-    right_of_detailed = evaluation.right if evaluation.detailed else ()
-    return Template(TEMPLATE.read_text("utf-8")).substitute(
-        title=escape(title),
-        summary=summary(evaluation, [bool(source.unknown_symbols(text)) for text in texts]),
-        samples=f"{SAMPLES:,}",
-        scores="\n".join(score_row(name, score) for name, score in scores.items()),
-        by_length=bars(in_groups(right_by_length(lengths, evaluation.right), GROUPS), "length", "predictions"),
-        by_position=bars(in_groups(right_by_position(aligned), GROUPS), "position", "symbols"),
-        errors=errors_table(evaluation, aligned),
-        attention=attention_section(model, evaluation, beam),
-        confusions=confusions_table(confusions(aligned)),
-        reliability=reliability_section(reliability(evaluation.probabilities, right_of_detailed)),
-        leaks=leaks_section(leaks),
-        settings=escape(", ".join(f"{name} {value}" for name, value in vars(config).items())),
-    )
+    kind = model.text_model.source.kind
+    lengths = [len(compared(pair.source.partition("\t")[0], kind)) for pair in evaluation.pairs]
+    by_length = in_groups(right_by_length(lengths, evaluation.right), GROUPS)
+    by_position = in_groups(right_by_position(aligned), GROUPS)
+    bins = reliability(evaluation.probabilities, evaluation.right if evaluation.detailed else ())
+    return [
+        ("Accuracy by source length", share_rows(by_length, "length", "sources")),
+        ("Symbol accuracy by target position", share_rows(by_position, "position", "symbols")),
+        ("Worst errors", errors_table(evaluation, aligned)),
+        ("Attention weights", attention_section(model, evaluation, beam)),
+        ("Confusions", confusions_table(confusions(aligned))),
+        ("Reliability", reliability_section(bins)),
+    ]
 
 
 def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
-    """Say how many sources there are, how many of them with symbols that the model has not seen in training."""
+    """Return how many sources there are, how many of them with symbols that the model has not seen in training."""
     text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} predicted correctly."
     several = sum(len(set(targets)) > 1 for targets in evaluation.targets)
     if several:
@@ -81,31 +82,15 @@ def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
     return text
 
 
-def score_row(name: str, score: Score) -> str:
-    """Make a measure's row."""
-    return f'<tr><th>{name}<td class="number">{score}<td class="number">{score.interval}<td>{MEANINGS[name]}'
-
-
-def bars(shares: Mapping[str, Share], label: str, what: str) -> str:
-    """Draw shares as bars, with the numbers behind them below their labels, which say what `label` does."""
-    width, height, left, top = 900, 220, 40, 10
-    step = (width - left) / max(len(shares), 1)
-    parts = [f'<svg viewBox="0 0 {width} {height + 50}" role="img" aria-label="share of correct {what}">']
-    for mark in (0, 50, 100):
-        y = top + (height - top) * (1 - mark / 100)
-        parts.append(f'<line x1="{left}" x2="{width}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{mark} %</text>')
-    for index, (name, (right, there)) in enumerate(shares.items()):
-        x, tall = left + step * index, (height - top) * right / there
-        box = f'x="{x + step * 0.12:.1f}" y="{height - tall:.1f}" width="{step * 0.76:.1f}" height="{tall:.1f}"'
-        parts.append(
-            f"<rect {box}><title>{name}: {right:,} of {there:,} {what}, {percent(right / there, 1)}</title></rect>"
-        )
-        for y, text in ((height + 16, name), (height + 32, f"{there:,}")):
-            parts.append(f'<text x="{x + step / 2:.1f}" y="{y}" text-anchor="middle">{text}</text>')
-    parts.append("</svg>")
-    caption = f"Below the bars: the {label} and the number of {what}."
-    return f'<figure>{"".join(parts)}<figcaption class="faint">{caption}</figcaption></figure>'
+def score_table(scores: Mapping[str, Score]) -> str:
+    """Lay out the measures with their intervals and what they mean."""
+    rows = [
+        f'<tr><th>{name}<td class="number">{score}<td class="number">{score.interval}'
+        f'<td class="meaning">{MEANINGS.get(name, "")}'
+        for name, score in scores.items()
+    ]
+    heads = ("metric", "value", "95 % interval", "")
+    return table("", heads, rows) + f'\n<p class="faint">95 % bootstrap intervals ({SAMPLES:,} samples).</p>'
 
 
 def errors_table(evaluation: Evaluation, aligned: Sequence[Sequence[Step]]) -> str:
@@ -130,7 +115,7 @@ def worst(evaluation: Evaluation) -> list[int]:
 
 def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> str:
     """Show where the model looked in the sources of its worst errors, or of the first if all is right."""
-    if model.text_model.config.decoder != "attention":
+    if not model.text_model.config.attends:
         return "<p>This model has no attention.</p>"
     wrong = worst(evaluation)
     pairs = [evaluation.pairs[index] for index in wrong or range(len(evaluation.pairs))]
@@ -188,7 +173,7 @@ def confusions_table(counts: Sequence[tuple[Step, int]]) -> str:
 
 
 def leaks_section(leaks: Leaks | None) -> str:
-    """Name the held-out pairs that stand in training, and their sources that do with another target."""
+    """List the held-out pairs that are in the training data, and sources that are there with another target."""
     if leaks is None:
         return "<p>Not checked: no training pairs given (<code>--training FILE</code>).</p>"
     if not leaks.pairs and not leaks.sources:
@@ -213,33 +198,12 @@ def leaks_section(leaks: Leaks | None) -> str:
 
 
 def counted(what: str, there: int, shown: int, order: str = "") -> str:
-    """Say how many there are, in which order they stand, and how many of them are shown, if not all."""
+    """Return how many there are, in which order they stand, and how many of them are shown, if not all."""
     some = f"{shown:,} shown" if shown < there else ""
     return ", ".join(part for part in (f"{what}: {there:,}", order, some) if part) + "."
-
-
-def table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
-    """Make a table that scrolls where it is too wide."""
-    head = "".join(f"<th>{name}" for name in heads)
-    body = "\n".join(rows)
-    return (
-        f'<p class="faint">{caption}</p>\n<div class="scroll"><table>\n<thead><tr>{head}</thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
 
 
 def source_cell(pair: Pair) -> str:
     """Write a source, and its features set apart."""
     text, tab, features = pair.source.partition("\t")
     return escape(text) + (f' <span class="features">{escape(features)}</span>' if tab else "")
-
-
-def visible(symbol: str) -> str:
-    """Write a symbol so that it is seen: a blank as ␣, a lone mark on a circle, a control character by its number."""
-    if symbol and not symbol.strip(" "):
-        return "␣" * len(symbol)
-    circle = "◌" if symbol and unicodedata.category(symbol[0]).startswith("M") else ""
-    shown = "".join(
-        f"U+{ord(char):04X}" if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in symbol
-    )
-    return circle + escape(shown)

@@ -44,7 +44,8 @@ def row(run: RunFiles) -> tuple[str, ...]:
     model = ""
     if config is not None:
         ensemble = f"{config.ensemble} x " if config.ensemble > 1 else ""
-        model = f"{ensemble}{config.decoder} {config.cell} {config.layers}x{config.hidden_size}"
+        kind = config.model if config.model == "transformer" else f"{config.decoder} {config.cell}"
+        model = f"{ensemble}{kind} {config.layers}x{config.hidden_size}"
     return (
         run.name,
         "unreadable" if run.problem else run.status or "",
@@ -67,7 +68,7 @@ def short_count(count: int) -> str:
 
 
 def fitted(text: str, width: int, right: bool) -> str:
-    """Cut a text or fill it with blanks so that it takes so many places of a terminal."""
+    """Cut or pad a text to a width in terminal columns."""
     if cell_len(text) > width:
         return set_cell_size(text, width - 1) + "…"
     blanks = " " * (width - cell_len(text))

@@ -20,7 +20,7 @@ class Observer:
     """
 
     def started(self, run: "Run") -> None:
-        """A model's training begins, or goes on."""
+        """A model's training begins or resumes."""
 
     def step(self, run: "Run", loss: float) -> None:
         """A step was taken on a batch of that mean loss."""
@@ -29,10 +29,42 @@ class Observer:
         """An epoch is over, the last of run.history; evaluation is of the pairs held out."""
 
     def stopped(self, run: "Run") -> None:
-        """The training ends before its time: it was asked to stop, or its loss is no longer a number."""
+        """The training ends early: it was stopped, or its loss became NaN."""
 
     def finished(self, run: "Run") -> None:
         """The training is over, and the run's model is that of its best epoch."""
+
+
+class Observers(Observer):
+    """Tells several observers, in their order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+    def started(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.started(run)
+
+    def step(self, run: "Run", loss: float) -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.step(run, loss)
+
+    def epoch(self, run: "Run", evaluation: Evaluation) -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.epoch(run, evaluation)
+
+    def stopped(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.stopped(run)
+
+    def finished(self, run: "Run") -> None:
+        """Tell all."""
+        for observer in self.observers:
+            observer.finished(run)
 
 
 class Stop:

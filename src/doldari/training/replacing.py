@@ -1,4 +1,4 @@
-"""How a run takes an older one's place: it grows beside it, and after its first epoch replaces it file by file.
+"""Replacing an older run: the new one is written beside it and, after its first epoch, replaces it file by file.
 
 Beside it is `.doldari-new` in the same directory.  A list there, `replace`, says that it is whole and which files are
 to be moved; what a crash leaves undone the next claim of the directory does.  Files that are not doldari's stay.
@@ -21,10 +21,13 @@ from doldari.run_files import (
     MODEL_FILE,
     PICTURE_FILE,
     RECORD_FILE,
+    REPORT_FILE,
+    REPORT_MARK,
 )
 
 FILES = (CONFIG_FILE, HISTORY_FILE, PICTURE_FILE, RECORD_FILE, CHECKPOINT_FILE, MODEL_FILE)
 KEPT = (MODEL_FILE, CHECKPOINT_FILE, HISTORY_FILE, PICTURE_FILE)  # what makes a directory hold a run
+MADE_LATER = {CARD_FILE: CARD_MARK, REPORT_FILE: REPORT_MARK}  # from a run; other files of these names are not ours
 NEW, REPLACE_FILE = ".doldari-new", "replace"
 
 
@@ -36,15 +39,15 @@ def places(root: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 
 def files_of_run(root: Path, parts: Sequence[str]) -> list[Path]:
-    """List what belongs to the run that is in a directory, its model card included."""
+    """List what belongs to the run that is in a directory, its model card and report included."""
     found = [place / name for place in places(root, parts) for name in FILES if (place / name).exists()]
-    return found + [place / CARD_FILE for place in places(root, parts) if is_card(place / CARD_FILE)]
+    return found + [place / name for place in places(root, parts) for name in MADE_LATER if is_ours(place / name)]
 
 
-def is_card(path: Path) -> bool:
-    """Tell whether a file is a model card that `doldari show --card` wrote."""
+def is_ours(path: Path) -> bool:
+    """Return whether a file is a model card or report that doldari wrote."""
     try:
-        return CARD_MARK.encode() in path.read_bytes()
+        return MADE_LATER[path.name].encode() in path.read_bytes()
     except OSError:
         return False
 
@@ -61,7 +64,7 @@ def held_run(root: Path, parts: Sequence[str]) -> Path | None:
 
 
 def replace_older(root: Path, parts: Sequence[str]) -> None:
-    """Put the files of `.doldari-new` in the place of the older run's."""
+    """Replace the older run's files by those of `.doldari-new`."""
     new = root / NEW
     names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
     write_whole(new / REPLACE_FILE, json.dumps(names).encode())

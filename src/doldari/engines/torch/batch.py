@@ -50,10 +50,9 @@ class Question(NamedTuple):
     order: NDArray[np.intp] | None
 
 
-def to_the_left(ids: Ids, pad_id: int | None) -> Question:
-    """Put the symbols of ids (N, S) in front of the padding, in their order."""
-    mask = ids != pad_id
-    if pad_id is None or mask.all():
+def to_the_left(ids: Ids, mask: Mask | None) -> Question:
+    """Put what is read of ids (N, S), where mask (N, S) is True, in front of the rest, in its order."""
+    if mask is None or mask.all():
         return Question(ids, None, None)
     if not (mask[:, 1:] & ~mask[:, :-1]).any():
         return Question(ids, mask.sum(axis=1), None)
@@ -62,15 +61,17 @@ def to_the_left(ids: Ids, pad_id: int | None) -> Question:
 
 
 def counted_positions(t: Ids, pad_id: int | None) -> Mask:
-    """Tell which positions of answers t (N, T + 1) count in the loss: where what is read is not padding; (N, T)."""
+    """Return which positions of answers t (N, T + 1) count in the loss: where what is read is not padding; (N, T)."""
     read = t[:, :-1]
     return np.ones(read.shape, np.bool_) if pad_id is None else read != pad_id
 
 
-def make_batch(x: Ids, t: Ids, pad_id: int | None, scales: list[Floats], share: Tensor) -> Batch:
+def make_batch(
+    x: Ids, read_of_x: Mask | None, t: Ids, pad_id: int | None, scales: list[Floats], share: Tensor
+) -> Batch:
     """Bring questions x (N, S), answers t (N, T + 1) and dropout's scales to the device where `share` is."""
     device = share.device
-    question = to_the_left(x, pad_id)
+    question = to_the_left(x, read_of_x)
     counted = counted_positions(t, pad_id)
     read, targets = t[:, :-1], np.where(counted, t[:, 1:], UNCOUNTED)
     if (counted[:, 1:] & ~counted[:, :-1]).any():

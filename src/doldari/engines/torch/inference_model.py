@@ -1,4 +1,4 @@
-"""A model on PyTorch as search asks it: NumPy in, NumPy out, its states kept on the device."""
+"""Inference on PyTorch: NumPy in, NumPy out, states stay on the device."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,19 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from doldari.arrays import Floats, Ids
-from doldari.engines.torch.batch import to_device, to_the_left
+from doldari.engines.torch.batch import Question, to_device, to_the_left
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
+from doldari.engines.torch.transformer import torch_model
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
+from doldari.models.ids import check_ids
 from doldari.models.inference_model import Rows
-from doldari.models.seq2seq import check_ids
 
 
 class TorchInferenceModel:
-    """Answers as `doldari.models.Seq2seq` does; `weights` are those of that model, whose file is saved."""
+    """Predicts as `doldari.models.Seq2seq` does; `weights` are those of that model, from which files are saved."""
 
     def __init__(self, model: Seq2seq, torch_model: TorchSeq2seq) -> None:
         self.model, self.torch_model, self.device = model, torch_model, torch_model.device
@@ -38,10 +39,15 @@ class TorchInferenceModel:
         """Bring numbers to the CPU, in the weights' format: NumPy has no bfloat16."""
         return tensor.to(self.torch_model.encoder["embed.W"].dtype).cpu().numpy()
 
+    def question(self, xs: ArrayLike) -> Question:
+        """Put what is read of questions xs (N, S) to the left."""
+        ids = check_ids("xs", xs, self.model.vocab_size)
+        return to_the_left(ids, self.model.read(ids))
+
     @torch.inference_mode()
     def encode(self, xs: ArrayLike) -> DecoderState:
         """Read questions xs (N, S) -> the state before the first step."""
-        question = to_the_left(check_ids("xs", xs, self.model.vocab_size), self.pad_id)
+        question = self.question(xs)
         lengths = None if question.lengths is None else to_device(question.lengths, self.device)
         with self.torch_model.in_precision():
             return self.torch_model.encode(to_device(question.ids, self.device), lengths)
@@ -66,8 +72,7 @@ class TorchInferenceModel:
     @torch.inference_mode()
     def generate(self, xs: ArrayLike, start_id: int, sample_size: int, never: Sequence[int] = ()) -> Ids:
         """Answer questions xs (N, S) greedily -> ids (N, sample_size), as `Seq2seq.generate`."""
-        state = self.encode(xs)
-        N = len(state.layers[0].h)
+        state, N = self.encode(xs), len(np.asarray(xs))
         ids = torch.full((N,), start_id, device=self.device)
         ended = torch.zeros(N, dtype=torch.bool, device=self.device)
         fill = 0 if self.pad_id is None else self.pad_id
@@ -87,15 +92,13 @@ class TorchInferenceModel:
 
     @torch.inference_mode()
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where it looks: weights (N, T, S), as `Seq2seq.attention`."""
+        """Attention weights (N, T, S), as `Seq2seq.attention`."""
         if not self.torch_model.attends:
             raise TypeError(f"{type(self.model.decoder).__name__} has no attention")
         ids = check_ids("read", read, self.model.target_vocab_size)
-        question = to_the_left(check_ids("xs", xs, self.model.vocab_size), self.pad_id)
+        question = self.question(xs)
         with self.torch_model.in_precision():
-            hs, state = self.torch_model.write(to_device(ids, self.device), self.encode(xs))
-            assert state.memory is not None
-            weights = self.to_numpy(self.torch_model.look(hs, state.memory)[1])
+            weights = self.to_numpy(self.torch_model.attention(to_device(ids, self.device), self.encode(xs)))
         if question.order is not None:  # back to where the symbols stood
             moved = weights.copy()
             np.put_along_axis(weights, np.broadcast_to(question.order[:, None], weights.shape), moved, axis=2)
@@ -103,6 +106,6 @@ class TorchInferenceModel:
 
 
 def model_on_device(model: Seq2seq, device: str) -> TorchInferenceModel:
-    """Bring a model to a device, to answer there."""
+    """Move a model to a device for inference."""
     place = choose_device(device, Processes())
-    return TorchInferenceModel(model, TorchSeq2seq(model, FlatTensors(model.parameters, place).named, place))
+    return TorchInferenceModel(model, torch_model(model, FlatTensors(model.parameters, place).named, place))

@@ -123,6 +123,8 @@ void attend_backward(const AttendBackward<Real>& p) {
                 queries[t] = p.queries + asked[t] * H;
                 dcontexts[t] = p.dcontexts + asked[t] * M;
                 fit(dcontexts[t], places.values + 0, count, M, dscores + 0);
+                if (p.dweights != nullptr)
+                    for (long i = 0; i < count; ++i) dscores[i] += p.dweights[asked[t] * S + places.at[i]];
                 Real mean = 0;
                 for (long i = 0; i < count; ++i) mean += weights[places.at[i]] * dscores[i];
                 for (long i = 0; i < count; ++i) {

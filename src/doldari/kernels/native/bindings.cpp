@@ -60,6 +60,13 @@ NB_MODULE(_native, module) {
     define<GruBackward>(module, "gru_backward", [](auto& kernels, auto& p) { kernels.gru_backward(p); });
     define<Attend>(module, "attend", [](auto& kernels, auto& p) { kernels.attend(p); });
     define<AttendBackward>(module, "attend_backward", [](auto& kernels, auto& p) { kernels.attend_backward(p); });
+    define<Rotate>(module, "rotate", [](auto& kernels, auto& p) { kernels.rotate(p); });
+    define<AttendHeads>(module, "attend_heads", [](auto& kernels, auto& p) { kernels.attend_heads(p); });
+    define<AttendHeadsBackward>(
+        module, "attend_heads_backward", [](auto& kernels, auto& p) { kernels.attend_heads_backward(p); });
+    define<LayerNorm>(module, "layer_norm", [](auto& kernels, auto& p) { kernels.layer_norm(p); });
+    define<LayerNormBackward>(
+        module, "layer_norm_backward", [](auto& kernels, auto& p) { kernels.layer_norm_backward(p); });
     define<AddProduct>(module, "add_product", [](auto& kernels, auto& p) { kernels.add_product(p); });
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });

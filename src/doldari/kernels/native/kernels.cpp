@@ -5,9 +5,11 @@
 #include "embedding.hpp"
 #include "greedy.hpp"
 #include "gru.hpp"
+#include "heads.hpp"
 #include "likeliest.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
+#include "norm.hpp"
 #include "product.hpp"
 
 namespace doldari::DOLDARI_ISA {
@@ -21,6 +23,11 @@ constexpr Kernels<Real> all{
     .gru_backward = gru_backward<Real>,
     .attend = attend<Real>,
     .attend_backward = attend_backward<Real>,
+    .rotate = rotate<Real>,
+    .attend_heads = attend_heads<Real>,
+    .attend_heads_backward = attend_heads_backward<Real>,
+    .layer_norm = layer_norm<Real>,
+    .layer_norm_backward = layer_norm_backward<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,

@@ -1,7 +1,8 @@
 // What the bindings and the kernels share: the arguments of every kernel, and a table of its versions.
 //
 // The names, shapes and semantics are those of reference/.  A struct's arrays are taken from Python's call in the
-// order in which they stand here, and checked then; the kernels trust them.
+// order in which they stand here, and checked then; the kernels trust them.  Those of a transformer's are in
+// transformer.hpp.
 
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <optional>
 
 #include "arguments.hpp"
+#include "transformer.hpp"
 
 namespace doldari {
 
@@ -122,6 +124,7 @@ struct AttendBackward {
     const int32_t* rows = call.ids("rows", "P", 'Q');
     const Real* weights = call.array<const Real>("weights", "P S");
     const Real* dcontexts = call.array<const Real>("dcontexts", "P M");
+    const Real* dweights = call.optional<const Real>("dweights", "P S");
     Real* dqueries = call.array<Real>("dqueries", "P H");
     Real* dkeys = call.array<Real>("dkeys", "Q S H");
     Real* dvalues = call.array<Real>("dvalues", "Q S M");
@@ -211,6 +214,11 @@ struct Kernels {
     void (*gru_backward)(const GruBackward<Real>&);
     void (*attend)(const Attend<Real>&);
     void (*attend_backward)(const AttendBackward<Real>&);
+    void (*rotate)(const Rotate<Real>&);
+    void (*attend_heads)(const AttendHeads<Real>&);
+    void (*attend_heads_backward)(const AttendHeadsBackward<Real>&);
+    void (*layer_norm)(const LayerNorm<Real>&);
+    void (*layer_norm_backward)(const LayerNormBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);

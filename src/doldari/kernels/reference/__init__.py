@@ -18,7 +18,9 @@ from doldari.kernels.reference.adam import adam, clip_gradients
 from doldari.kernels.reference.attention import attend, attend_backward
 from doldari.kernels.reference.greedy import lstm_greedy
 from doldari.kernels.reference.gru import gru_backward, gru_forward
+from doldari.kernels.reference.heads import attend_heads, attend_heads_backward, rotate
 from doldari.kernels.reference.lstm import lstm_backward, lstm_forward
+from doldari.kernels.reference.norm import layer_norm, layer_norm_backward
 from doldari.kernels.reference.products import add_product, affine, scatter_rows
 from doldari.kernels.reference.recurrent import cache_width as cache_width
 from doldari.kernels.reference.scores import likeliest, softmax_loss
@@ -29,14 +31,19 @@ __all__ = [
     "affine",
     "attend",
     "attend_backward",
+    "attend_heads",
+    "attend_heads_backward",
     "clip_gradients",
     "get_num_threads",
     "gru_backward",
     "gru_forward",
+    "layer_norm",
+    "layer_norm_backward",
     "likeliest",
     "lstm_backward",
     "lstm_forward",
     "lstm_greedy",
+    "rotate",
     "scatter_rows",
     "set_num_threads",
     "softmax_loss",

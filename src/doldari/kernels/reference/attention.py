@@ -40,17 +40,21 @@ def attend_backward(
     rows: Ids,
     weights: Floats,
     dcontexts: Floats,
+    dweights: Floats | None,
     dqueries: Floats,
     dkeys: Floats,
     dvalues: Floats,
 ) -> None:
     """Run `attend` backwards: weights (P, S) are those that it wrote, dcontexts (P, M).
 
+    dweights (P, S) is the gradient of the weights by what else was made of them than contexts, None if nothing was.
     Writes dqueries (P, H), dkeys (Q, S, H), and dvalues (Q, S, M), 0 at padding.
     """
-    dweights = np.einsum("pm,psm->ps", dcontexts, values[rows])
+    dall = np.einsum("pm,psm->ps", dcontexts, values[rows])
+    if dweights is not None:
+        dall += dweights
     # the softmax: dscores_s = weight_s (dweight_s - sum of all weight dweight)
-    dscores = weights * (dweights - (weights * dweights).sum(axis=1, keepdims=True))
+    dscores = weights * (dall - (weights * dall).sum(axis=1, keepdims=True))
     dqueries[...] = np.einsum("ps,psh->ph", dscores, keys[rows])
     dkeys[...], dvalues[...] = 0.0, 0.0
     for p, row in enumerate(rows):
