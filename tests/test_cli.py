@@ -397,7 +397,7 @@ def test_features_from_end_to_end(cli, inflections):
     assert asked.err.splitlines() == [
         "error: line 3: 'Va': no features; expected: text, tab, features separated by ;",
         "error: line 4: 'Va': the feature 'a' was not seen in training; let such symbols through with "
-        "--unknown unknown",
+        "--unknown unknown, or --unknown copy",
     ]
 
 

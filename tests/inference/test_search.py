@@ -37,7 +37,7 @@ MODELS = {
     "peeky": lambda **s: make(PeekySeq2seq, 34, layers=2, **s),
     "attention": lambda **s: make(AttentionSeq2seq, 22, bidirectional=True, **s),
     "transformer": make_transformer,
-    "pointer": lambda **s: make(PointerSeq2seq, 22, bidirectional=True, **s),
+    "pointer": lambda **s: make(PointerSeq2seq, 13, bidirectional=True, **s),
     "ensemble": lambda **s: Ensemble([make(AttentionSeq2seq, seed, **s) for seed in (9, 10, 11)]),
 }
 
