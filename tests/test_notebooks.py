@@ -1,0 +1,36 @@
+"""Every notebook of examples/ runs from top to bottom."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+# In a process of its own, for a notebook's kernel is another one, whose loop and sockets do not concern other tests.
+RUN = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"], outputs
+assert len(outputs) >= 2
+"""
+
+
+def test_there_are_notebooks():
+    assert [path.name for path in NOTEBOOKS] == [
+        "chapter.ipynb",
+        "chapter.ko.ipynb",
+        "own_layer.ipynb",
+        "own_pairs.ipynb",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook(path, tmp_path):
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    done = subprocess.run([sys.executable, "-c", RUN, path], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
