@@ -27,6 +27,7 @@ NOT_RUN = {
     "python examples/": "takes minutes; tests/test_chapter_script.py and tests/chapter run them",
     "DOLDARI_KERNELS=": "an exercise, in which the reader changes a line",
     "ruff": "CI does it",
+    "mkdocs": "CI does it",
     "pytest": "this is it",
     ".ci/run": "CI does it",
     ". .venv": "enters an environment",
