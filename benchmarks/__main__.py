@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, sections, words
+from benchmarks import report, sections, transformers, words
 from benchmarks.measure import machine
 from benchmarks.sides import NATIVE, TORCH
 
@@ -22,6 +22,7 @@ TITLES = {
     "share_of_peak": "Share of sgemm, on all cores, in turn with it, that such an epoch reaches in useful products",
     "scaling": "Training, seconds a step of the plain model, where one size differs from H 128, N 128, T 20, V 13",
     "models": "Training, seconds a step of 64 words (D 64, H 256, V 60), encoder in both directions, smoothed labels",
+    "transformers": "Transformers of 4 heads, seconds a step or a batch of answers, of such words",
     "beam": "Beam search, seconds, attention model of that size",
     "predicting": "Answering, seconds, models of the chapter's sizes (attention: bidirectional)",
     "memory": "Memory",
@@ -49,6 +50,8 @@ def main() -> None:
     for name in arguments.sections or list(TITLES):
         if name == "scaling":
             rows = report.with_ratios(sections.scaling(rounds, say, most=2 if arguments.quick else None))
+        elif name == "transformers":
+            rows = report.with_ratios(transformers.transformers(rounds, say, most=1 if arguments.quick else None))
         elif name == "beam":
             rows = report.with_ratios(words.beam(rounds, say, count=2_000 if arguments.quick else 10_000))
         else:

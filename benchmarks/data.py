@@ -2,17 +2,19 @@
 
 python -m benchmarks.data               10 million pairs like those of a pronunciation dictionary
 python -m benchmarks.data --pairs 100_000 --symbols 100_000
+python -m benchmarks.data --stream      as shards of 100,000 pairs, never all in memory; --parquet: of Parquet
 
 Each stage prints its seconds and the most memory that the process has had so far; the file is made beside it, in a
 directory that goes again.
 """
 
 import argparse
-import resource
+import math
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +24,7 @@ PHONES = ["p", "t", "k", "b", "d", "ɡ", "m", "n", "ŋ", "f", "v", "s", "z", "ʃ
 PHONES += ["iː", "ɪ", "ɛ", "æ", "ɑː", "ɔː", "ʊ", "uː", "ʌ", "ɜː", "ə", "eɪ", "aɪ", "ɔɪ", "oʊ", "aʊ", "tʃ", "dʒ"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STEPS = 100
+SHARD = 100_000  # pairs
 
 
 def write_pairs(path: Path, count: int, symbols: int | None) -> None:
@@ -39,21 +42,66 @@ def write_pairs(path: Path, count: int, symbols: int | None) -> None:
                 file.write(f"{''.join(word[:length])}\t{' '.join(sound[: length + more])}\n")
 
 
+def write_shards(directory: Path, count: int, symbols: int | None, parquet: bool) -> None:
+    """Write such pairs to files of SHARD pairs each."""
+    path = directory / "pairs.tsv"
+    write_pairs(path, count, symbols)
+    with path.open(encoding="utf-8") as file:
+        for number in range(math.ceil(count / SHARD)):
+            lines = list(islice(file, SHARD))
+            if not parquet:
+                (directory / f"{number:05}.tsv").write_text("".join(lines), "utf-8")
+                continue
+            import pyarrow.parquet
+
+            sources, targets = zip(*(line.rstrip("\n").split("\t") for line in lines), strict=True)
+            table = pyarrow.table({"source": sources, "target": targets})
+            pyarrow.parquet.write_table(table, directory / f"{number:05}.parquet")
+    path.unlink()
+
+
+def reporter() -> Callable[..., None]:
+    """Give what prints a stage, its seconds since the one before, and the most memory so far."""
+    start = time.perf_counter()
+
+    def report(what: str, more: str = "") -> None:
+        nonlocal start
+        now = time.perf_counter()
+        most = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / (1 << 10)
+        print(f"{what:<32} {now - start:8.1f} s   {most:8,.0f} MiB   {more}", flush=True)
+        start = now
+
+    return report
+
+
+def measure_stream(directory: Path) -> None:
+    """Train on shards, and go through all batches of an epoch, printing what each stage took."""
+    from doldari.config import Config
+    from doldari.data.formats import Reading
+    from doldari.training.read_shards import read_stream
+    from doldari.training.run import Run
+
+    report = reporter()
+    report("imports")
+    config = Config().replace(target_symbols="whitespace", hidden_size=128, stream=True)
+    data = read_stream(str(directory), None, Reading(), config=config)
+    report("read once", f"{len(data.training):,} pairs, and {len(data.validation):,} held out")
+    run = Run.prepare(config, data.training, data.validation)
+    report("vocabularies, lengths, model")
+    for x, t, whole in islice(run.batches(run.rng), STEPS):
+        run.learner.step(x, t, 5.0, whole)
+    report(f"{STEPS} steps")
+    pairs = sum(len(batch.x) for batch in run.batches(run.rng))
+    report("the batches of an epoch", f"{pairs:,} pairs")
+
+
 def measure(path: Path) -> None:
     """Read a file and train on it, printing what each stage took."""
     from doldari.config import Config
     from doldari.training.data import read_training_data
     from doldari.training.run import Run
 
-    start = time.perf_counter()
-
-    def report(what: str, more: str = "") -> None:
-        nonlocal start
-        now = time.perf_counter()
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10)
-        print(f"{what:<32} {now - start:8.1f} s   {most:8,.0f} MiB   {more}", flush=True)
-        start = now
-
+    report = reporter()
     report("imports")
     data = read_training_data(str(path))
     pairs = len(data.training) + len(data.validation)
@@ -71,8 +119,8 @@ def measure(path: Path) -> None:
         f"{ids / len(run.x):.1f} bytes of ids a pair, {ids / symbols:.2f} a symbol; "
         f"{len(run.predictor.text_model.source.symbols):,} source symbols",
     )
-    for x, t in islice(run.batches(run.rng), STEPS):
-        run.learner.step(x, t, 5.0)
+    for x, t, whole in islice(run.batches(run.rng), STEPS):
+        run.learner.step(x, t, 5.0, whole)
     report(f"{STEPS} steps")
 
 
@@ -81,14 +129,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=10_000_000)
     parser.add_argument("--symbols", type=int, help="different source symbols (26 letters)")
+    parser.add_argument("--stream", action="store_true", help="as shards, read as a stream")
+    parser.add_argument("--parquet", action="store_true", help="as shards of Parquet, read as a stream")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure is not None:
-        measure(arguments.measure)
+        (measure_stream if arguments.measure.is_dir() else measure)(arguments.measure)
         return
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "pairs.tsv"
-        write_pairs(path, arguments.pairs, arguments.symbols)
+        if arguments.stream or arguments.parquet:
+            path = Path(directory)
+            write_shards(path, arguments.pairs, arguments.symbols, arguments.parquet)
+        else:
+            path = Path(directory) / "pairs.tsv"
+            write_pairs(path, arguments.pairs, arguments.symbols)
         subprocess.run([sys.executable, "-m", "benchmarks.data", "--measure", str(path)], check=True)
 
 

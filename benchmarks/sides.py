@@ -83,7 +83,7 @@ def all_steps(V: int, D: int, H: int, peeky: bool, pad_id: int | None, slow: boo
 def chapter_batches(count: int, batch_size: int = 128) -> list[tuple[Ids, Ids]]:
     """Make batches of the chapter's data: fixed-width questions (N, 7) and answers (N, 5); the blank has id 0."""
     letters = " +_0123456789"
-    lines = list(chapter_lines(addition_pairs(count)))
+    lines = list(chapter_lines(lambda: addition_pairs(count)))
     ids = np.array([[letters.index(char) for char in line] for line in lines], np.int32)
     x, t = np.ascontiguousarray(ids[:, :7]), np.ascontiguousarray(ids[:, 7:])
     return [(x[at : at + batch_size], t[at : at + batch_size]) for at in range(0, count, batch_size)]

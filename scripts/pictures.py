@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 import doldari
 from doldari.data import sequence
 from doldari.data.addition import addition_pairs
-from doldari.data.vocabulary import START
+from doldari.data.vocabulary import PADDING, START
 from doldari.inference import metrics
 from doldari.inference.calibration import calibration_error, fitted_temperature, reliability
 from doldari.inference.predictor import Predictor
+from doldari.layers.pointer import log_sigmoid
 from doldari.layers.softmax_loss import log_softmax
 from doldari.report.attention import attention_figure
 
@@ -176,7 +177,46 @@ def calibration() -> Figure:
     return figure
 
 
+def pointer() -> Figure:
+    """Show which share of each symbol's probability was copied."""
+    pairs = [(verb, verb + ("ed" if verb[-1] != "e" else "d")) for verb in VERBS] * 4
+    settings = {"hidden_size": 64, "epochs": 40, "batch_size": 16, "label_smoothing": 0.0}
+    text_model = doldari.train(
+        pairs, validation=pairs, decoder="pointer", seed=1, progress=False, **settings
+    ).text_model
+    answer = Predictor(text_model)("lick")
+    model, ids = text_model.model, text_model.target.encode(answer)
+    read, written = np.array([[START, *ids]], np.int32), [*ids, PADDING]
+    _, _, cache = model.decoder.forward(read, model.encode([text_model.source.encode("lick")]))
+    parts = cache.score.pointer
+    shares = 1.0 - np.exp(log_sigmoid(parts.gates) + parts.written - parts.logs)
+    copied = shares[np.arange(len(written)), written]
+    figure = Figure(figsize=(5.2, 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.bar(range(len(written)), copied, color=BLUE, label="copied")
+    axes.bar(range(len(written)), 1.0 - copied, bottom=copied, color=GREY, label="written")
+    axes.set_xticks(range(len(written)), [*answer, "end"])
+    axes.set(xlabel="symbol of the answer", ylabel="share of its probability", ylim=(0, 1))
+    figure.legend(frameon=False, loc="outside right upper")
+    return figure
+
+
+def rotary() -> Figure:
+    """Show what the product of a vector with itself becomes, rotated, at each distance (Su et al. 2021, 3.4.3)."""
+    size = 64
+    frequencies = 10_000.0 ** (-np.arange(0, size, 2) / size)
+    distances = np.arange(0, 65)
+    figure = Figure(figsize=(5.6, 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(distances, np.cos(distances[:, None] * frequencies).mean(axis=1), color=BLUE)
+    axes.set(xlabel="distance between the two positions", ylabel="product, 1 at distance 0", xlim=(0, 64))
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    return figure
+
+
 PICTURES = {
+    "pointer": pointer,
+    "rotary": rotary,
     "padding": padding,
     "reversal": reversal,
     "attention": attention,

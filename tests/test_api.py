@@ -20,7 +20,8 @@ SMALL = {"hidden_size": 16, "wordvec_size": 8, "epochs": 2, "batch_size": 16}
 
 def test_a_model_from_pairs(capsys, tmp_path):
     pairs = [("ab" * n, "b" * n) for n in range(1, 4)] * 20 + [("c", "cc"), ("d", "dd")]
-    model = doldari.train(pairs, validation=[("c", "cc")], epochs=30, hidden_size=32, batch_size=8, dropout=0.0)
+    settings = {"epochs": 30, "hidden_size": 32, "batch_size": 8, "dropout": 0.0}
+    model = doldari.train(pairs, validation=[("c", "cc")], recipe="general", **settings)
     assert [model(source) for source in ("ab", "abab", "ababab")] == ["b", "bb", "bbb"]
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 30
@@ -47,10 +48,10 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch):
 def test_a_loss_that_becomes_infinite_keeps_the_best_so_far(monkeypatch):
     step = Learner.step
 
-    def diverging(learner, x, t, max_grad):
+    def diverging(learner, x, t, *rest):
         if learner.optimizer.steps == 3:  # an epoch has three
             raise doldari.TrainingError("the loss became inf")
-        return step(learner, x, t, max_grad)
+        return step(learner, x, t, *rest)
 
     monkeypatch.setattr(Learner, "step", diverging)
     with pytest.warns(UserWarning, match=r"the loss became inf.*the model of epoch 1 is returned"):

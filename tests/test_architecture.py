@@ -21,9 +21,11 @@ ORDER = [
         "engines",
         "inference",
         "training",
+        "export",
         "report",
         "display",
         "api",
+        "web",
         "cli",
         "__main__",
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from doldari import Adam, PeekySeq2seq, Seq2seq, Trainer
+from doldari.data.vocabulary import PADDING, START
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -14,6 +15,7 @@ from benchmarks import words
 from benchmarks.peers.textbook import TextbookSeq2seq
 from benchmarks.sections import all_steps_after_first, distinct_steps, useful_flops
 from benchmarks.sides import chapter_batches
+from benchmarks.transformers import torch_transformer, transformer
 from benchmarks.words import (
     BEAM,
     VOCABULARY,
@@ -84,6 +86,27 @@ def test_the_pytorch_peer_of_the_words_has_our_size_and_losses(settings):
     trainer = Trainer(ours, Adam())
     losses = [(trainer.step(x, t, 5.0), theirs.step(x, t)) for x, t in word_batches(640)]
     np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
+
+
+def test_the_pytorch_peer_of_the_transformer_has_our_size_losses_and_gradients():
+    torch = pytest.importorskip("torch")
+    ours, theirs = transformer(32, 48, 2, smoothing=0.1), torch_transformer(32, 48, 2, smoothing=0.1)
+    theirs.load({name: parameter.value for name, parameter in ours.parameters.items()})
+    unused = [parameter for layer in theirs.encoder for parameter in layer.norms[1].parameters()]
+    sizes = [sum(parameter.numel() for parameter in part) for part in (theirs.parameters(), unused)]
+    assert sizes[0] - sizes[1] == ours.parameters.values.size
+    trainer = Trainer(ours, Adam())
+    losses, norms = [], []
+    for x, t in word_batches(640):
+        losses.append((trainer.step(x, t, 5.0), theirs.step(x, t)))
+        gradients = [p.grad for p in theirs.parameters() if p.grad is not None]
+        norms.append((np.linalg.norm(ours.parameters.gradients), torch.nn.utils.get_total_norm(gradients).item()))
+    np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
+    np.testing.assert_allclose(*zip(*norms, strict=True), rtol=1e-3)
+    x, _ = word_batches(64, seed=1)[0]
+    theirs.load({name: parameter.value for name, parameter in ours.parameters.items()})
+    ours.parameters["decoder.affine.b"].value[PADDING] = theirs.affine.bias.data[PADDING] = -10.0
+    np.testing.assert_array_equal(ours.generate(x, START, 9), theirs.generate(x, START, 9).numpy())
 
 
 def test_drawn_words_have_the_lengths_of_g2p_data():

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[1] / "examples" / "chapter.py"
 
 def test_the_chapters_script_runs(tmp_path):
     """One epoch on little data, and with its own switches turned to reversed and peeky."""
-    (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(addition_pairs(600))))
+    (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(lambda: addition_pairs(600))))
     script = SCRIPT.read_text("utf-8")
     for old, new in (
         ("max_epoch = 50", "max_epoch = 1"),

@@ -146,7 +146,9 @@ def test_pairs_that_are_trained_on_too_are_counted(cli, pairs):
 def test_nobody_reads_the_epochs(monkeypatch, tmp_path, pairs):
     """As in `doldari train ... | head -2`: what was trained so far is kept, and said."""
     monkeypatch.chdir(tmp_path)
-    command = f"{sys.executable} -m doldari train {pairs} {QUICK} --epochs 400 --out runs/read".split()
+    command = (
+        f"{sys.executable} -m doldari train {pairs} {QUICK} --recipe general --epochs 400 --out runs/read".split()
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         process.stdout.close()
@@ -236,7 +238,7 @@ def test_compare(cli, pairs, tmp_path):
         ("train dates --digits 5", "--digits 5: the task dates has no digits"),
         ("train addition --count 500501", "--count 500501: must be from 1 to 500,500 with 3 digits"),
         ("train .", ".: is a directory"),
-        ("train bad.tsv", "bad.tsv:2: no tab (and 1 more lines)"),
+        ("train bad.tsv", "bad.tsv:2: no tab (and 1 more line)"),
         ("train empty.tsv", "empty.tsv: no pairs in it"),
         ("train latin.tsv", "latin.tsv:1: not UTF-8 (byte 0xe9 at 4)"),
         ("train pairs.tsv --hidden-size 0", "--hidden-size 0: must be at least 1"),
@@ -320,8 +322,8 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert with_sources[1] == "가\t\t"
     columns = cli("predict runs/pairs --unknown unknown", stdin=b"aa\tb\n")
     assert (columns.code, columns.out) == (1, "\n")
-    assert "text 1: 'aa\\tb': contains a tab, but the model has no features; give sources only" in columns.err
-    assert "text 2: '가': the symbol '가' (U+AC00) was not seen in training\n" in done.err  # nothing else is in it
+    assert "line 1: 'aa\\tb': contains a tab, but the model has no features; give sources only" in columns.err
+    assert "line 2: '가': the symbol '가' (U+AC00) was not seen in training\n" in done.err  # nothing else is in it
     hinted = cli("predict runs/pairs a가").err
     assert hinted.startswith("error: text 1: 'a가': the symbol '가' (U+AC00) was not seen in training; let such ")
     assert "with --unknown unknown\n" in hinted  # and not with copy: no target had an unknown symbol
@@ -330,7 +332,7 @@ def test_unknown_symbols_lose_nothing_else(cli, pairs):
     assert let_through.out.splitlines()[::2] == done.out.splitlines()[::2]
     not_text = cli("predict runs/pairs", stdin=b"\xef\xbb\xbfaa\n\xff\nbb")
     assert not_text.code == 1
-    assert not_text.err.startswith("error: text 2: not UTF-8\n")
+    assert not_text.err.startswith("error: line 2: not UTF-8\n")
     assert not_text.out.splitlines() == [done.out.splitlines()[0], "", done.out.splitlines()[2]]
 
 
@@ -393,9 +395,9 @@ def test_features_from_end_to_end(cli, inflections):
     asked = cli("predict runs/x", stdin=b"Va\tN;PST\n\nVa\nVa\tN;a\n")
     assert asked.out.splitlines() == [model("Va\tN;PST"), "", "", ""]
     assert asked.err.splitlines() == [
-        "error: text 3: 'Va': no features; expected: text, tab, features separated by ;",
-        "error: text 4: 'Va': the feature 'a' was not seen in training; let such symbols through with "
-        "--unknown unknown",
+        "error: line 3: 'Va': no features; expected: text, tab, features separated by ;",
+        "error: line 4: 'Va': the feature 'a' was not seen in training; let such symbols through with "
+        "--unknown unknown, or --unknown copy",
     ]
 
 
@@ -436,13 +438,15 @@ def test_sources_of_unknown_symbols_are_named(cli, pairs, tmp_path):
     )
     counted = cli("evaluate runs/pairs test.tsv --unknown copy --json")
     assert (counted.code, json.loads(counted.out)["examples"]) == (0, 4)
-    assert counted.err == (
-        "warning: test.tsv:4: '가': none of its symbols was seen in training (and 1 more sources); "
-        "counted as errors\n"
+    cannot = (
+        "warning: --unknown copy: no training target of this model had an unknown symbol, so nothing can be copied\n"
+    )
+    assert counted.err == cannot + (
+        "warning: test.tsv:4: '가': none of its symbols was seen in training (and 1 more source); counted as errors\n"
     )
     asked = cli("predict runs/pairs --unknown copy", stdin="가\naa".encode())
     assert (asked.code, asked.out.count("\n")) == (1, 2)
-    assert asked.err == "error: text 1: '가': none of its symbols was seen in training\n"
+    assert asked.err == cannot + "error: line 1: '가': none of its symbols was seen in training\n"
 
 
 def test_jamo_from_end_to_end(cli, tmp_path):
@@ -535,7 +539,19 @@ def test_text_is_shown_as_it_is(cli, tmp_path):
     tricky = ["\x1b[31mred", "[bold]a :smile:", "[/b]", "it's", "-1"]
     (tmp_path / "a[b] $x^.tsv").write_text("".join(f"{text * n}\t{text}\n" for text in tricky for n in (1, 2, 3, 4)))
     run = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    trained = run([sys.executable, "-m", "doldari", "train", "a[b] $x^.tsv", *QUICK.split(), "--out", "x[/v] y"])
+    trained = run(
+        [
+            sys.executable,
+            "-m",
+            "doldari",
+            "train",
+            "a[b] $x^.tsv",
+            *QUICK.split(),
+            "--recipe=general",
+            "-o",
+            "x[/v] y",
+        ]
+    )
     assert (trained.returncode, trained.stderr) == (0, "")
     assert "\x1b" not in trained.stdout
     hint = trained.stdout.splitlines()[-1]
@@ -645,11 +661,11 @@ def test_predict_within_what_is_allowed(cli, model, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("predict model abc --n-best 3 --beam 2", "error: beam=2, n_best=3"),
+        ("predict model abc --n-best 3 --beam 2", "error: --n-best 3: must be at most the beam size, --beam 2"),
         ("predict model abc --matching (", "error: '(': not a regular expression"),
         ("predict model abc --matching x+", "error: 'x+' allows nothing"),
         ("predict model --matching x+", "error: 'x+' allows nothing"),
-        ("predict model --beam 2 --n-best 3", "error: beam=2, n_best=3"),
+        ("predict model --beam 2 --n-best 3", "error: --n-best 3: must be at most the beam size, --beam 2"),
         ("predict model abc --one-of foreign.txt", "error: foreign.txt: the list allows nothing"),
         ("predict model abc --matching a --one-of list.txt", "error: --matching, --one-of: give one of the two"),
         ("predict model abc --one-of nothing.txt", "error: nothing.txt: cannot be read"),

@@ -2,45 +2,20 @@
 
 import bz2
 import gzip
-import io
 import json
 import os
 import subprocess
 import sys
 import time
 import unicodedata
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 import doldari
-from doldari.cli import main
 from doldari.inference.predictor import Answer
 
 QUICK = "--epochs 1 --hidden-size 8 --batch-size 16"
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd, tmp_path):
-    """Run a command in an empty directory: its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, stdin=b""):
-        words = [word for part in arguments for word in (part.split() if isinstance(part, str) else part)]
-        monkeypatch.setattr(sys, "argv", ["doldari", *words])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            try:
-                main()
-            except SystemExit as exit:
-                code = exit.code or 0
-        return SimpleNamespace(code=code, **dict(zip(("out", "err"), capfd.readouterr(), strict=True)))
-
-    return run
 
 
 def letters(separator="\t", ends="\n"):
@@ -157,7 +132,7 @@ def test_standard_input_is_read_in_linear_time(cli, model):
     done = cli("predict model --unknown unknown", stdin=b"aa\n" + b"x" * 40_000_000 + b"\nbb")
     assert time.perf_counter() - start < 5
     assert done.code == 1
-    assert errors(done) == ["error: text 2: the line is longer than 4 MiB"]
+    assert errors(done) == ["error: line 2: the line is longer than 4 MiB"]
     assert done.out == cli("predict model aa").out + "\n" + cli("predict model bb").out
 
 
@@ -167,7 +142,7 @@ def test_what_cannot_be_answered_costs_no_other_answer(cli, model, monkeypatch):
     many = b"aa\n" * 1000 + b"a" * 20_000 + b"\n" + b"bb\n" * 1000
     done = cli("predict model", stdin=many)
     assert done.out.splitlines() == [answers[0]] * 1000 + [""] + [answers[1]] * 1000
-    assert errors(done) == ["error: text 1001: a source of 20,000 symbols; at most 10,000 are accepted"]
+    assert errors(done) == ["error: line 1001: a source of 20,000 symbols; at most 10,000 are accepted"]
     answer = doldari.Predictor.answers
 
     def without_memory(self, texts, options):
@@ -178,7 +153,7 @@ def test_what_cannot_be_answered_costs_no_other_answer(cli, model, monkeypatch):
     monkeypatch.setattr(doldari.Predictor, "answers", without_memory)
     done = cli("predict model", stdin=b"aa\n" + b"a" * 100 + b"\nbb\n")
     assert done.out.splitlines() == [answers[0], "", answers[1]]
-    assert done.err.startswith(f"error: text 2: '{'a' * 80}' ... (100 characters): not enough memory")
+    assert done.err.startswith(f"error: line 2: '{'a' * 80}' ... (100 characters): not enough memory")
 
 
 def test_a_beam_over_a_very_long_text_is_refused_at_once(cli, model):
@@ -186,7 +161,7 @@ def test_a_beam_over_a_very_long_text_is_refused_at_once(cli, model):
     done = cli("predict model --beam 5", stdin=b"a" * 100_000)
     assert time.perf_counter() - start < 5
     assert (done.code, done.out) == (1, "\n")
-    assert done.err == "error: text 1: a source of 100,000 symbols; at most 2,000 are accepted with beam size 5\n"
+    assert done.err == "error: line 1: a source of 100,000 symbols; at most 2,000 are accepted with beam size 5\n"
     Path("long.tsv").write_text("a\ta\n" + "a" * 100_000 + "\ta\n")
     done = cli("evaluate model long.tsv --beam 5")
     assert done.err.startswith("error: long.tsv:2: a source of 100,000 symbols; at most 2,000")
@@ -279,7 +254,7 @@ def test_answers_are_utf8_whatever_the_terminal_says(tmp_path, encoding):
 def test_a_file_whose_name_is_not_utf8(tmp_path):
     name = b"caf\xe9.tsv"
     (tmp_path / os.fsdecode(name)).write_text(letters())
-    trained = program("train", name, *QUICK.split(), cwd=tmp_path)
+    trained = program("train", name, "--recipe", "general", *QUICK.split(), cwd=tmp_path)
     assert (trained.returncode, trained.stderr) == (0, b"")
     run = tmp_path / os.fsdecode(b"runs/caf\xe9")
     assert (run / "accuracy.png").read_bytes().startswith(b"\x89PNG")
@@ -330,19 +305,20 @@ def test_stats(cli):
     done = cli("stats x.tsv --validation dev.tsv")
     assert (done.code, done.err) == (0, "")
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
-    assert lines[:14] == [
+    assert lines[:15] == [
         "x.tsv: 4 pairs, 1 of them duplicates",
         "sources targets",
         "different 2 3",
-        "with several targets, sources 1 (50.0%) 0 (0.0%)",
+        "with several counterparts 1 (50.0%) 0 (0.0%)",
         "characters 2 to 3, mean 2.2 1 to 4, mean 2.0",
         "words 1 to 1, mean 1.0 1 to 1, mean 1.0",
         "different symbols 4 6",
-        "blanks at an end 0 1, first in line 3",
-        "not in Unicode's NFC 0 1",
+        "leading or trailing blanks 0 1, first in line 3",
+        "not NFC-normalized 0 1",
         "source symbols: a c U+200B d; 3 occur only once",
         "target symbols: a b ␣ m ◌\u0301 s; 5 occur only once",
-        "odd: U+200B (ZERO WIDTH SPACE), 1 times, first at x.tsv:4",
+        "unusual: U+200B (ZERO WIDTH SPACE), 1 times, first at x.tsv:4",
+        "train would choose recipe general, the defaults: 4 pairs are too few to tell what they are",
         "",
         "dev.tsv: 2 pairs",
     ]
@@ -369,3 +345,25 @@ def test_lines_that_end_with_carriage_returns_are_answered_one_by_one(cli, model
     expected = cli("predict model aa bb").out
     Path("cr.txt").write_bytes(b"aa\rbb\r")
     assert cli("predict model --input cr.txt").out == expected
+
+
+def test_splits_by_lemma_and_the_words_that_both_files_know(cli, tmp_path):
+    rows = [f"w{n % 20}\tw{n % 20}{'x' * (n // 20)}\tV;{n // 20}\n" for n in range(60)]
+    Path("all.tsv").write_text("".join(rows))
+    Path("some.tsv").write_text("".join([*rows[40:], "new\tnew\tV;0\n"]))
+    train = f"train all.tsv --features-column 3 --split-by lemma {QUICK}"
+    assert cli(f"{train} --out run").code == 0
+    assert "(a tenth of the lemmas is held out)" in cli("show run").out
+    known = "with a source (lemma) that all.tsv has with other features: 20 pairs"
+    assert known in cli("stats all.tsv --validation some.tsv --features-column 3").out.splitlines()
+    evaluated = cli("evaluate run some.tsv --training all.tsv --unknown unknown --json").out
+    assert json.loads(evaluated)["leaks"] == {"pairs": 20, "sources": 0, "lemmas": 20}
+    for option, message in (
+        ("--validation some.tsv", "--split-by lemma, --validation: cannot be combined; these pairs"),
+        ("--features-column 2 --target-column 3 --split-by source", ""),
+    ):
+        done = cli(f"{train} --out {len(message)} {option}")
+        assert (done.code != 0, message in done.err) == (bool(message), True)
+    Path("plain.tsv").write_text(letters())
+    refused = cli(f"train plain.tsv --split-by lemma {QUICK}")
+    assert refused.err.startswith("error: --split-by lemma: the lemma is the source without its features")

@@ -167,7 +167,10 @@ def run(cli, pairs):
             "Missing argument 'DATA', a file of pairs or a built-in task: doldari train pairs.tsv, or: ",
         ),
         ("train addtion", "did you mean addition?"),
-        ("train addition --recipe g2", "--recipe g2: no such recipe (known: addition, chapter, dates, g2p, general)"),
+        (
+            "train addition --recipe g2",
+            "--recipe g2: no such recipe (known: addition, chapter, dates, g2p, general, ",
+        ),
         ("test", "No such command 'test'. Did you mean 'evaluate'? See: doldari --help"),
         ("translate x", "No such command 'translate'. Did you mean 'predict'?"),
         ("addition", "No such command 'addition'. Did you mean 'train addition'?"),

@@ -128,7 +128,7 @@ def test_epochs_and_budget_replace_each_other(tmp_path):
         (b"[model]\x00", "cannot be read as TOML"),
         (b"\x00" * 100, "cannot be read as TOML"),
         (b"\xff\xfe[\x00", "cannot be read as TOML: not UTF-8"),
-        (b"# " + b"x" * 100_000, "more than 20,000 bytes: no file of settings"),
+        (b"# " + b"x" * 100_000, "more than 20,000 bytes: not a settings file"),
     ],
 )
 def test_files_that_are_no_settings(tmp_path, content, message):
@@ -154,7 +154,7 @@ def test_places_that_hold_no_settings(tmp_path):
     with pytest.raises(ConfigError, match="null byte"):
         Config.from_toml(tmp_path / "a\0b")
     if Path("/dev/zero").exists():
-        with pytest.raises(ConfigError, match="no file of settings"):
+        with pytest.raises(ConfigError, match="not a settings file"):
             Config.from_toml(Path("/dev/zero"))
         assert Config.from_toml(Path("/dev/null")) == Config()
 

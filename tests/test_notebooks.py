@@ -1,42 +1,36 @@
-"""The notebooks of examples/ run from top to bottom, for fewer epochs, without a warning; outputs are kept."""
+"""Every notebook of examples/ runs from top to bottom."""
 
-import importlib.util
-import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SHORTER = {
-    "chapter.ipynb": {"max_epoch = 20": "max_epoch = 1"},
-    "chapter.ko.ipynb": {"max_epoch = 20": "max_epoch = 1"},
-    "own_pairs.ipynb": {"epochs = 12": "epochs = 2"},
-    "own_layer.ipynb": {"epochs, curves = 15": "epochs, curves = 1"},
-}
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+# In a process of its own, for a notebook's kernel is another one, whose loop and sockets do not concern other tests.
+RUN = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"], outputs
+assert len(outputs) >= 2
+"""
 
 
-@pytest.fixture(scope="module")
-def notebooks():
-    spec = importlib.util.spec_from_file_location("notebooks", ROOT / "scripts" / "notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_there_are_notebooks():
+    assert [path.name for path in NOTEBOOKS] == [
+        "chapter.ipynb",
+        "chapter.ko.ipynb",
+        "own_layer.ipynb",
+        "own_pairs.ipynb",
+    ]
 
 
-def test_all_are_run():
-    assert {path.name for path in (ROOT / "examples").glob("*.ipynb")} == set(SHORTER)
-
-
-@pytest.mark.parametrize("name", SHORTER)
-def test_a_notebook_runs(name, notebooks, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "default")
-    done = notebooks.run(ROOT / "examples" / name, SHORTER[name])
-    assert all(cell.execution_count for cell in done.cells if cell.cell_type == "code")
-
-
-@pytest.mark.parametrize("name", SHORTER)
-def test_outputs_are_kept_and_small(name):
-    path = ROOT / "examples" / name
-    cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert path.stat().st_size < 200_000
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook(path, tmp_path):
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    done = subprocess.run([sys.executable, "-c", RUN, path], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -77,6 +77,22 @@ class TorchSeq2seq(nn.Module):
     def tensor(self, name):
         return self.tensors[name.replace(".", "_")] if name in self.values else None
 
+    def places(self, length):
+        waves = torch.tensor([4 * 50 ** (k / 15) for k in range(16)], dtype=torch.float64)
+        angles = 2 * torch.pi * torch.arange(length, dtype=torch.float64)[:, None] / waves
+        return torch.cat([angles.sin(), angles.cos()], dim=1).to(self.dtype)
+
+    def placed(self, xs):
+        if "decoder.gate.W" not in self.values:
+            return xs
+        xs = xs.clone()
+        for t in range(xs.shape[1]):
+            for d in range(xs.shape[2]):
+                half = (xs.shape[2] + 1) // 2
+                angle = t / 1e4 ** (2 * (d % half) / xs.shape[2])
+                xs[:, t, d] += 2**0.5 * (np.sin(angle) if d < half else np.cos(angle))
+        return xs
+
     def drop(self, xs, rng):
         if rng is None or self.rate == 0.0:
             return xs
@@ -84,7 +100,7 @@ class TorchSeq2seq(nn.Module):
         return xs * torch.from_numpy(kept).to(self.dtype) / (1.0 - self.rate)
 
     def encode(self, x, rng):
-        hs, lasts = self.tensor("encoder.embed.W")[x], []
+        hs, lasts = self.placed(self.tensor("encoder.embed.W")[x]), []
         lengths = torch.full((len(x),), x.shape[1]) if self.pad_id is None else (x != self.pad_id).sum(dim=1)
         for layer in self.encoder_layers:
             packed = pack_padded_sequence(self.drop(hs, rng), lengths, batch_first=True, enforce_sorted=False)
@@ -103,7 +119,7 @@ class TorchSeq2seq(nn.Module):
             x = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
         decoder_x, target = t[:, :-1], t[:, 1:]
         memory, lasts = self.encode(x, rng)
-        hs = self.tensor("decoder.embed.W")[decoder_x]
+        hs = self.placed(self.tensor("decoder.embed.W")[decoder_x])
         everywhere = lasts[-1][:, None].expand(-1, hs.shape[1], -1)
         for number, (layer, h) in enumerate(zip(self.decoder_layers, lasts, strict=True)):
             hs = self.drop(hs, rng)
@@ -116,6 +132,9 @@ class TorchSeq2seq(nn.Module):
         if "decoder.combine.W" in self.values:
             W = self.tensor("decoder.attention.W")
             scores = (hs if W is None else hs @ W) @ memory.transpose(1, 2)
+            U = self.tensor("decoder.attention.U")
+            if U is not None:
+                scores = scores + self.places(hs.shape[1]) @ U @ self.places(x.shape[1]).T
             if self.pad_id is not None:
                 scores = scores.masked_fill((x == self.pad_id)[:, None], -torch.inf)
             weights = scores.softmax(dim=2)

@@ -36,7 +36,14 @@ if TYPE_CHECKING:
     from doldari.inference.metrics import eval_seq2seq
     from doldari.inference.predictor import LongSourceWarning, Predictor, load
     from doldari.kernels import set_num_threads
-    from doldari.models import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+    from doldari.models import (
+        AttentionSeq2seq,
+        DotAttentionSeq2seq,
+        PeekySeq2seq,
+        PointerSeq2seq,
+        Seq2seq,
+        Transformer,
+    )
     from doldari.training.observer import Observer, Stop
     from doldari.training.trainer import Trainer
 
@@ -66,6 +73,7 @@ __all__ = [
     "Stop",
     "Trainer",
     "TrainingError",
+    "Transformer",
     "UnknownSymbolError",
     "check_gradients",
     "check_layer",
@@ -76,7 +84,7 @@ __all__ = [
 ]
 __version__ = "0.2.0"
 
-# Imported when first asked for, so that `doldari --help` need not wait for NumPy.
+# Imported on first use, so that `doldari --help` need not wait for NumPy.
 _HOMES = {
     "SGD": "engines.optimizers",
     "Adam": "engines.optimizers",
@@ -90,6 +98,7 @@ _HOMES = {
     "PointerSeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",
+    "Transformer": "models",
     "Trainer": "training.trainer",
     "check_gradients": "gradients",
     "check_layer": "gradients",

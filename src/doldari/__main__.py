@@ -6,7 +6,7 @@ import sys
 
 
 def interrupted(*_: object) -> None:
-    """End at once, with a line and status 130, whatever is being done: importing, reading, writing a file."""
+    """Exit at once with a line and status 130, whatever is going on: importing, reading, writing a file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if "doldari.files" in sys.modules:
         sys.modules["doldari.files"].discard_unfinished()

@@ -1,4 +1,4 @@
-"""The Python API for training: `doldari.train`, which can do all that the command line can."""
+"""The Python API for training: `doldari.train` can do everything that the command line can."""
 
 import signal
 import sys
@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from doldari.data.formats import Format, Reading, choose_columns
+from doldari.data.pairs import SplitBy
 from doldari.display import draw_run, run_curves
 from doldari.errors import level_of_caller
 from doldari.inference.metrics import Evaluation
@@ -34,6 +35,7 @@ def train(
     source_column: int | str | None = None,
     target_column: int | str | None = None,
     features_column: int | str | None = None,
+    split_by: SplitBy | None = None,
     format: Format | None = None,
     count: int | None = None,
     digits: int | None = None,
@@ -43,33 +45,34 @@ def train(
     stop: Stop | None = None,
     **settings: Any,
 ) -> Predictor:
-    """Train a model on pairs of texts and return it, as `doldari.load` would.
+    """Train a model on text pairs and return it, as `doldari.load` would.
 
-    data are pairs, source and target, or triples with the source's features behind them; or a file's path, two of
-    parallel files, or a built-in task's name.  Columns are numbers from 1, or names.  Without `validation`, which is
-    given likewise, a tenth of the sources is held out, with all of their pairs.  settings are those of the command
-    line, with underscores: `hidden_size=512`, `budget="5m"`.
+    data: (source, target) pairs, or triples with the source's features; or a file, two parallel files, or the name of
+        a built-in task.  validation likewise; without it, a tenth of the sources is held out, or
+        with split_by="lemma" of the sources without their features: no validation word is trained on in another form.
+    source_column, target_column, features_column, format, count, digits: how to read a file or generate a task, as on
+        the command line; columns are numbers from 1, or names.
+    settings: those of the command line, with underscores, such as `hidden_size=512` or `budget="5m"`.  recipe: the
+        settings to start from; without it those of the task, or those that suit the pairs, which is printed with the
+        reason.  start_from: a trained model to fine-tune.
+    out: the run directory; without it nothing is saved.  overwrite: replace the run in it.
+    resume: the directory of a stopped run.  It continues on its own data, which must be given again if they were not
+        in a file, with the same result to the bit as without the stop, unless it has a time budget.
+    observer: is told of every step and epoch; by default each epoch is printed or, in a notebook, plotted, unless
+        progress is False.  stop: a `doldari.Stop()`; set `stop.signal = 2` in another thread to stop.
+    track: an experiment tracker that receives the settings and each epoch's figures: "trackio", "wandb",
+        "tensorboard" or "mlflow"; what is sent where is printed to standard error first.
 
-    out is the run's directory, with the files that `doldari train` leaves; without it nothing is kept but the model.
-    resume is the directory of a run that was stopped, which goes on as if it had not been: to the bit, unless it has
-    a budget of time.  Its data are read again from where they were, and pairs that were in no file are given again;
-    settings may only make it longer.  start_from is a trained model whose weights are the first ones.
-
-    track is an experiment tracker, which keeps the settings and the numbers of each epoch: "trackio", "wandb",
-    "tensorboard" or "mlflow"; what goes where is said on standard error before it does.
-
-    An observer is told of every step and epoch; without one, and with `progress`, a line is printed after each epoch,
-    and in a notebook a curve drawn.  An interruption (Ctrl-C, or the notebook's stop) ends the training, and the best
-    model so far is returned; from another thread `stop.signal = 2` does it, where `stop` is a `doldari.Stop()`.
-
-    Raises ConfigError, DataError, RunExistsError, and TrainingError if the loss is no longer a number before an epoch
-    is done; after that a warning, and the best model so far is returned.
+    Ctrl-C, or a notebook's stop button, ends the training and returns the best model so far.  Raises ConfigError,
+    DataError, RunExistsError; and TrainingError if the loss becomes NaN in the first epoch.  If that happens later, a
+    warning is given and the best model so far is returned.
     """
     request = Request(
         command=["doldari.train"],
         data=data,
         validation=validation,
         reading=Reading(choose_columns(source_column, target_column, features_column), format, count, digits),
+        split_by=split_by,
         settings=settings,
         recipe=recipe,
         start_from=start_from,
@@ -82,6 +85,8 @@ def train(
     if track is not None and rank() == 0:
         observer = Observers(Tracking(track, lambda text: print(text, file=sys.stderr)), observer)
     with planned(request) as (plan, directory):
+        if isinstance(observer, LiveCurve) and plan.recipe is not None and plan.recipe.why is not None:
+            print(plan.recipe, file=sys.stderr)
         trained = train_by_plan(plan, directory, observer, Stop((signal.SIGINT,)) if stop is None else stop)
         if out is not None or resume is not None:
             for run in trained.runs:
@@ -95,7 +100,7 @@ def train(
 
 
 class LiveCurve(Observer):
-    """Shows each epoch: in a notebook in a picture that grows, elsewhere by a line on standard error."""
+    """Shows each epoch: in a notebook as a live plot, elsewhere as a line on standard error."""
 
     def __init__(self) -> None:
         self.handle: Any = None
@@ -105,7 +110,7 @@ class LiveCurve(Observer):
             self.handle = display(display_id=True)
 
     def epoch(self, run: Run, evaluation: Evaluation) -> None:
-        """Draw the accuracies so far, or print the last."""
+        """Plot the accuracies so far, or print the last."""
         epoch = run.history[-1]
         if self.handle is not None:
             self.handle.update(run_figure(*run_curves(run), f"epoch {epoch.epoch} of {run.epochs}"))

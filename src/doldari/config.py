@@ -21,8 +21,8 @@ import tomli_w
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
-    check_applies,
     check_device,
+    check_model,
     from_table,
     read_toml,
     require_known,
@@ -35,9 +35,6 @@ from doldari.settings import (
 Symbols = Literal["characters", "graphemes", "whitespace", "words", "subwords"]
 Engine = Literal["numpy", "torch"]
 Normalization = Literal["none", "NFC", "NFD", "NFKC", "NFKD"]
-
-# Settings that only one type of model has.
-OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +80,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        check_applies(self, OF_MODEL)
+        check_model(self)
         for what in ("symbols", "normalization"):
             source, target = f"source_{what}", f"target_{what}"
             if self.shared_vocabulary and getattr(self, source) != getattr(self, target):
@@ -93,11 +90,6 @@ class ModelConfig:
                 )
         if self.attention != "general" and self.decoder != "attention":
             raise ConfigError("{attention}: needs {decoder}", attention=self.attention, decoder="attention")
-        if self.model == "transformer" and self.embedding_size % (2 * self.heads) != 0:
-            size, heads = self.embedding_size, self.heads
-            raise ConfigError(
-                "{embedding_size}: must be a multiple of twice {heads}", embedding_size=size, heads=heads
-            )
         if self.model == "recurrent" and self.bidirectional and self.hidden_size % 2 != 0:
             raise ConfigError(
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
@@ -161,6 +153,12 @@ class TrainingConfig:
         "Skip pairs with more symbols in source or target. Without it, more than 5,000 symbols are an error.",
         "Data",
     )
+    stream: bool = setting(
+        False,
+        "Read DATA, any number of files (shards) or folders of them, as a stream: for data larger than memory.",
+        "Data",
+    )
+    shuffle_buffer: int = setting(100_000, "Pairs that are shuffled together in a stream, per process.", "Data")
     min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
     subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
@@ -203,6 +201,8 @@ class TrainingConfig:
             raise ConfigError("{precision}: needs {engine}", precision=self.precision, engine="torch")
         if self.engine == "numpy" and self.accumulate > 1:
             raise ConfigError("{accumulate}: needs {engine}", accumulate=self.accumulate, engine="torch")
+        if not self.stream and self.shuffle_buffer != TrainingConfig.shuffle_buffer:
+            raise ConfigError("{shuffle_buffer}: needs {stream}", shuffle_buffer=self.shuffle_buffer, stream=True)
         if self.epochs is not None and self.budget is not None:
             raise ConfigError("{epochs}, {budget}: give one of the two", epochs=self.epochs, budget=self.budget)
         if self.budget is not None:
@@ -251,11 +251,8 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        in_model = {item.name for item in dataclasses.fields(ModelConfig)}
-        in_training = {item.name for item in dataclasses.fields(TrainingConfig)}
-        require_known(settings, (*in_model, *in_training), "setting")
-        return dataclasses.replace(
-            self,
-            model=dataclasses.replace(self.model, **{k: v for k, v in settings.items() if k in in_model}),
-            training=dataclasses.replace(self.training, **{k: v for k, v in settings.items() if k in in_training}),
-        )
+        tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
+        require_known(settings, (*tables[0], *tables[1]), "setting")
+        model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
+        changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
+        return dataclasses.replace(self, model=changed[0], training=changed[1])

@@ -1,4 +1,4 @@
-"""What training shows: a line an epoch on stdout; meanwhile, on a terminal, a bar with the time left on stderr."""
+"""Display of a training: a line per epoch on stdout; on a terminal, a bar with the time left on stderr."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
@@ -22,7 +22,7 @@ SAMPLES = 10
 
 
 class TrainingDisplay(Observer):
-    """Shows each run while it trains, and draws its picture when it ends.
+    """Shows each run while it trains, and plots it when it ends.
 
     say prints on standard output; the bar is shown on standard error if that is a terminal.
     """
@@ -66,7 +66,7 @@ class TrainingDisplay(Observer):
         self.progress.update(self.task, completed=run.progress(), description=f"loss {loss:.3f}")
 
     def epoch(self, run: Run, evaluation: Evaluation) -> None:
-        """Print the epoch's line; a star stands beside the metric if it is the best so far."""
+        """Print the epoch's line, with a star at the metric if it is the best so far."""
         epoch = run.history[-1]
         epochs, star = str(run.epochs), {"loss": " ", "accuracy": " "}
         if epoch is run.best:
@@ -83,19 +83,19 @@ class TrainingDisplay(Observer):
             self.show()
 
     def stopped(self, run: Run) -> None:
-        """Clear the bar, and draw the picture of what there is."""
+        """Clear the bar, and plot the epochs so far."""
         self.hide()
         draw_run(run)
 
     def finished(self, run: Run) -> None:
-        """Draw the picture, and print some answers of the best epoch."""
+        """Plot the run, and print some predictions of the best epoch."""
         self.stopped(run)
         if self.evaluation is not None:
             self.say(samples(self.evaluation))
 
 
 def draw_run(run: Run) -> None:
-    """Draw how a run went into its directory, once there is an epoch."""
+    """Plot a run into its directory, once there is an epoch."""
     if run.best is not None and run.directory is not None:
         path, title = run.directory.path / PICTURE_FILE, printable_name(run.directory.shown.name)
         curves.draw_run(path, *run_curves(run), title, best=run.best.epoch)
@@ -111,7 +111,7 @@ def run_curves(run: Run) -> tuple[list[float], list[float], list[float]]:
 
 
 def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text:
-    """Lay out some pairs, the first ten if not chosen, with the model's answers, right and wrong ones marked."""
+    """Format some pairs, by default the first ten, with predictions, correct and wrong ones marked."""
     indices = range(len(evaluation.pairs))[:SAMPLES] if chosen is None else chosen
     sources = [printable(evaluation.pairs[index].source) for index in indices]
     width = max(map(cell_len, sources), default=0)
@@ -125,7 +125,7 @@ def samples(evaluation: Evaluation, chosen: Sequence[int] | None = None) -> Text
 
 
 def score_table(evaluation: Evaluation, scores: Mapping[str, Score]) -> Text:
-    """Lay out a line for every measure, with its interval and what it says."""
+    """Format a line for every metric, with its interval and meaning."""
     what = {
         "accuracy": f"{sum(evaluation.right):,} of {len(evaluation.pairs):,} correct",
         "WER": "word (sequence) error rate, 1 - accuracy",
@@ -144,7 +144,7 @@ def score_table(evaluation: Evaluation, scores: Mapping[str, Score]) -> Text:
 
 
 def with_blank_ends(text: str) -> str:
-    """Write a text as `printable` does, and the blanks at its ends so that they are seen, for they count."""
+    """Write a text as `printable` does, with visible leading and trailing blanks, since they count."""
     inner = text.strip(" ")
     at = text.find(inner) if inner else len(text)
     return "␣" * at + printable(inner) + "␣" * (len(text) - at - len(inner))

@@ -1,13 +1,13 @@
-"""What can go wrong that is not a fault of doldari's own; each message says what, where, and what to do.
+"""Errors that are not bugs of doldari; each message says what is wrong, where, and what to do.
 
     DoldariError
     ├── ConfigError          a setting out of range, unknown, or of the wrong type
     ├── DataError            a file that cannot be read as pairs, or too little of it
     │   └── UnknownSymbolError   a text with a symbol that the model never saw
-    ├── ModelFileError       a file that is no whole doldari model
+    ├── ModelFileError       a file that is not a complete doldari model
     ├── RunExistsError       an output directory that already holds a run
     ├── RunLostError         an output directory that was removed while a run was written to it
-    ├── TrainingError        training that cannot go on
+    ├── TrainingError        training that cannot continue
     ├── ProcessLostError     one of several processes that train together ended
     ├── GradientError        a gradient that is not that of its function
     ├── HubError             a model that cannot be fetched from a hub, or published there
@@ -23,7 +23,7 @@ from types import FrameType
 
 
 class DoldariError(Exception):
-    """Any of the below."""
+    """Base class of the errors below."""
 
 
 class ConfigError(DoldariError):
@@ -53,7 +53,7 @@ class UnknownSymbolError(DataError):
 
 
 class ModelFileError(DoldariError):
-    """A file is no whole doldari model."""
+    """A file is not a complete doldari model."""
 
 
 class RunExistsError(DoldariError):
@@ -65,7 +65,7 @@ class RunLostError(DoldariError):
 
 
 class TrainingError(DoldariError):
-    """Training cannot go on: its loss is no longer a number."""
+    """Training cannot continue: its loss is NaN or infinite."""
 
 
 class ProcessLostError(DoldariError):
@@ -81,11 +81,11 @@ class HubError(DoldariError):
 
 
 class MissingPackageError(DoldariError):
-    """An optional package that was asked for is not installed."""
+    """An optional package that is needed is not installed."""
 
 
 class DataWarning(UserWarning):
-    """Data look as if they were not what was meant, or cannot be learnt."""
+    """Data that are probably not what was meant, or that cannot be learnt."""
 
 
 def brief(value: object) -> str:
@@ -95,6 +95,11 @@ def brief(value: object) -> str:
     except ValueError:  # a number with too many digits
         return f"a number of type {type(value).__name__}, with too many digits"
     return text if len(text) <= 60 else f"{text[:40]}...{text[-17:]}"
+
+
+def and_more(count: int, what: str) -> str:
+    """Write how many more there are: ` (and 1 more line)`, ` (and 5 more lines)`; nothing for 0."""
+    return f" (and {count:,} more {what}{'s' * (count > 1)})" if count else ""
 
 
 def quoted(text: str, most: int = 80) -> str:

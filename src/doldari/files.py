@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files."""
 
 import os
 import tempfile
@@ -9,18 +9,18 @@ from typing import BinaryIO
 
 UMASK = os.umask(0)
 os.umask(UMASK)
-_unfinished: set[str] = set()  # files beside their places
+_unfinished: set[str] = set()  # temporary files not yet renamed
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file atomically."""
     with writing_whole(path) as file:
         file.write(content)
 
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside its place, and rename it into place: readers, and crashes, see the old one or the new.
+    """Open a temporary file and rename it into place at the end: readers and crashes see the old or the new file.
 
     What a link points to is replaced, not the link; a pipe or a device, such as /dev/stdout, is written to as it is.
     """
@@ -44,7 +44,7 @@ def writing_whole(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         if beside is not None:
             Path(beside).unlink(missing_ok=True)
-        if isinstance(error, OSError):  # it is about the file that was asked for, not the one beside it
+        if isinstance(error, OSError):  # the user knows the final name, not the temporary one
             error.filename, error.filename2 = str(path), None
         raise
     finally:
@@ -63,7 +63,7 @@ def sync_directory(path: Path) -> None:
 
 
 def discard_unfinished() -> None:
-    """Remove the files that are not yet in their places: for whoever ends the process at once."""
+    """Remove temporary files, before the process ends at once."""
     for beside in list(_unfinished):
         with suppress(OSError):
             os.unlink(beside)

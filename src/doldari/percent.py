@@ -1,4 +1,4 @@
-"""Shares as per cent, in text that never rounds to a lie."""
+"""Shares as per cent, never rounded to 0 or 100 unless exact."""
 
 import math
 

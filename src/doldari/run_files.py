@@ -1,4 +1,4 @@
-"""The names of the files in a run's directory, for those that write them and those that read them."""
+"""The names of the files in a run directory."""
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.toml"

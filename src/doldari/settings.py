@@ -1,10 +1,11 @@
-"""How settings are declared, checked, and read from TOML; the settings themselves are in config.py."""
+"""Declaring settings, checking them, and reading them from TOML; the settings themselves are in config.py."""
 
 import dataclasses
 import difflib
 import math
 import re
 import tomllib
+from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -12,17 +13,19 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from doldari.errors import ConfigError, brief
 
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-MOST_BYTES = 20_000  # of a file of settings, which takes 1,000; tomllib needs a second for the worst of so many
+MOST_BYTES = 20_000  # limit for a settings file, which takes 1,000; tomllib needs up to a second for this many
+# Settings of a model that only one type of model has.
+OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
 
 
 Group = Literal["Data", "Model", "Training", "Regularisation", "Output"]
 
 
 class About(NamedTuple):
-    """What is said of a setting where it is declared.
+    """The declaration of a setting.
 
-    Numbers lie in [at_least, below); without at_least whole ones are at least 1, others greater than 0.  A basic
-    setting is one that a newcomer is shown.  short is a second name; former ones are still accepted, but not shown.
+    Numbers lie in [at_least, below); without at_least, integers are at least 1 and floats greater than 0.  --help
+    shows basic settings, --help-all the others too.  short is a second name; former names still work but are hidden.
     """
 
     help: str
@@ -35,23 +38,23 @@ class About(NamedTuple):
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """All names that stand for the setting beside its own."""
+        """All other names of the setting."""
         return self.former if self.short is None else (self.short, *self.former)
 
 
 def setting(default: Any, help: str, group: Group, **more: Any) -> Any:
-    """Declare a setting; `more` is what else `About` has."""
+    """Declare a setting; `more` are the other fields of `About`."""
     return dataclasses.field(default=default, metadata={"about": About(help, group, **more)})
 
 
 def about(item: "dataclasses.Field[Any]") -> About:
-    """Give what is said of a setting."""
+    """Return the declaration of a setting."""
     told: About = item.metadata["about"]
     return told
 
 
 def with_todays_names(given: dict[str, Any], *kinds: type[Any]) -> dict[str, Any]:
-    """Put in the place of short and former names those that the settings have; ConfigError where both are given."""
+    """Replace short and former names by the current ones; ConfigError where both are given."""
     names = {
         other: item.name for kind in kinds for item in dataclasses.fields(kind) for other in about(item).other_names
     }
@@ -65,12 +68,12 @@ def with_todays_names(given: dict[str, Any], *kinds: type[Any]) -> dict[str, Any
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; ConfigError where that fails, or where it is too large to be one of settings."""
+    """Read a TOML file; ConfigError where that fails, or where it is too large for a settings file."""
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise ConfigError(f"{path}: more than {MOST_BYTES:,} bytes: no file of settings")
+            raise ConfigError(f"{path}: more than {MOST_BYTES:,} bytes: not a settings file")
         text = content.decode("utf-8-sig")
         return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
     except OSError as error:
@@ -85,7 +88,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def from_table(kind: type[Any], table: dict[str, Any]) -> Any:
-    """Make a dataclass of settings, of the given kind, of a table of names and values; unknown names are refused."""
+    """Make a settings dataclass of the given kind from a table; unknown names are refused."""
     if not isinstance(table, dict):
         raise ConfigError(f"{brief(table)}: must be a table of settings")
     table = with_todays_names(table, kind)
@@ -94,7 +97,7 @@ def from_table(kind: type[Any], table: dict[str, Any]) -> Any:
 
 
 def require_known(given: dict[str, Any], known: tuple[str, ...], what: str) -> None:
-    """Refuse a name that is not known, with the nearest that is."""
+    """Raise ConfigError for an unknown name, and suggest the nearest known one."""
     for name in given:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, 1)
@@ -103,7 +106,7 @@ def require_known(given: dict[str, Any], known: tuple[str, ...], what: str) -> N
 
 
 def check(config: Any) -> None:
-    """Refuse a value of a dataclass of settings that has the wrong type or is out of range."""
+    """Raise ConfigError for a setting of the wrong type or out of range."""
     for item in dataclasses.fields(config):
         name, value = item.name, getattr(config, item.name)
         kind: Any = item.type
@@ -115,8 +118,9 @@ def check(config: Any) -> None:
             if value is None:
                 continue
             kind = get_args(kind)[0]
-        if kind is float and type(value) is int and abs(value) < 2**53:
-            value = float(value)
+        number = plain_number(value, kind)
+        if type(number) is not type(value):
+            value = number
             object.__setattr__(config, name, value)
         if type(value) is not kind:
             raise refused(name, brief(value), f"must be {KIND_NAMES[kind]}")
@@ -124,18 +128,32 @@ def check(config: Any) -> None:
             check_range(name, value, about(item).at_least, about(item).below)
 
 
-def check_applies(config: Any, models: dict[str, tuple[str, ...]]) -> None:
-    """Refuse a setting that only other models than `config.model` have; models names those of each."""
+def plain_number(value: Any, kind: type[Any]) -> Any:
+    """Turn another kind of number, such as NumPy's, into the int or float that a setting has; others stay."""
+    if isinstance(value, bool):
+        return value
+    if kind is int and isinstance(value, Integral):
+        return int(value)
+    if kind is float and type(value) is not float and isinstance(value, Real):
+        return float(value) if not isinstance(value, Integral) or abs(int(value)) < 2**53 else value
+    return value
+
+
+def check_model(config: Any) -> None:
+    """Refuse settings that only other types of model than `config.model` have, and heads that do not fit."""
     defaults = {item.name: item.default for item in dataclasses.fields(config)}
-    for model, names in models.items():
+    for model, names in OF_MODEL.items():
         for name in names if model != config.model else ():
             value = getattr(config, name)
             if value != defaults[name]:
                 raise ConfigError(f"{{{name}}}: needs {{model}}", **{name: value, "model": model})
+    if config.model == "transformer" and config.embedding_size % (2 * config.heads) != 0:
+        sizes = {"embedding_size": config.embedding_size, "heads": config.heads}
+        raise ConfigError("{embedding_size}: must be a multiple of twice {heads}", **sizes)
 
 
 def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
-    """Refuse a number out of its range, which is as in `setting`."""
+    """Raise ConfigError for a number out of its range (see `About`)."""
     if isinstance(value, int):
         lowest, highest = 1 if at_least is None else int(at_least), min(below, 2**31)
         if not lowest <= value < highest:
@@ -170,7 +188,7 @@ def steps_or_seconds(every: str) -> tuple[float, float]:
 
 
 def check_device(engine: str, device: object) -> None:
-    """Refuse what is no name of a device, or of none that the engine has."""
+    """Raise ConfigError for an invalid device name, or one that the engine does not support."""
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
         raise refused("device", written(device), "must be auto, cpu, cuda, cuda:N or mps")
     if engine == "numpy" and device not in ("auto", "cpu"):
@@ -178,10 +196,10 @@ def check_device(engine: str, device: object) -> None:
 
 
 def refused(name: str, value: object, reason: str) -> ConfigError:
-    """Say why the value of a setting is refused."""
+    """Make the error for an invalid value of a setting."""
     return ConfigError(f"{{{name}}}: {reason}", **{name: value})
 
 
 def written(value: object, most: int = 60) -> str:
-    """Write a value for an error message; a text as it is, if that is one line and not long."""
+    """Write a value for an error message; a short text of one line stays as it is."""
     return value if isinstance(value, str) and value.isprintable() and len(value) <= most else brief(value)

@@ -203,7 +203,7 @@ def test_a_base_model_says_what_is_missing():
 
 def test_the_script_runs(tmp_path, implementation):
     """One epoch on little data."""
-    (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(addition_pairs(600))))
+    (tmp_path / "addition.txt").write_text("\n".join(chapter_lines(lambda: addition_pairs(600))))
     script = SCRIPT.read_text("utf-8")
     assert "max_epoch = 10" in script
     (tmp_path / "script.py").write_text(script.replace("max_epoch = 10", "max_epoch = 1"), "utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 from doldari import ConfigError, DataError
 from doldari.data import load_pairs
-from doldari.data.formats import Columns, Reading, read_pairs, read_parallel
+from doldari.data.formats import Columns, Reading, chapter_lines, read_pairs, read_parallel
 from doldari.data.pairs import Pair
 
 
@@ -126,8 +126,8 @@ def test_parallel_files(write):
     [
         ("a\nb\nc\n", "x\ny\n", "train.de has 3 lines and .*train.en 2: line by line"),
         ("a\n", "x\ny\nz", "train.de has 1 lines and .*train.en 3"),
-        ("a\nb\n", "x\n \n", "train.de:2: the target is empty$"),
-        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more lines\)"),
+        ("a\nb\n", "x\n \n", "train.en:2: the target is empty$"),
+        ("a\n\n\n", "x\ny\nz\n", r"train.de:2: the source is empty \(and 1 more line\)"),
         ("", "", "train.de: no pairs in it"),
     ],
 )
@@ -150,3 +150,15 @@ def test_choices_that_make_no_sense(write, monkeypatch, tmp_path, arguments, mes
     write("a\tb\n", "x.tsv")
     with pytest.raises(ConfigError, match=message):
         load_pairs(*arguments)
+
+
+def test_chapter_lines_hold_no_pairs_in_memory():
+    made = []
+
+    def make():
+        for number in range(3):
+            made.append(number)
+            yield Pair("1" * (number + 1), "2")
+
+    assert list(chapter_lines(make)) == ["1  _2", "11 _2", "111_2"]
+    assert made == [0, 1, 2, 0, 1, 2]

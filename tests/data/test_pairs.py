@@ -5,8 +5,8 @@ import pytest
 from doldari import DataError
 from doldari.data import load_pairs
 from doldari.data.formats import Columns, chapter_lines, read_pairs
-from doldari.data.leaks import find_leaks
-from doldari.data.pairs import Pair, split_pairs
+from doldari.data.leaks import find_leaks, known_lemmas
+from doldari.data.pairs import Pair, Pairs, split_pairs
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_chapter_lines(write):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more lines\)"),
+        ("a\tb\n\nno tab\nc\td\nnone here\n", r"pairs.tsv:3: no tab \(and 1 more line\)"),
         ("a\tb\n\tc\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
@@ -115,7 +115,7 @@ def test_canonically_equal_sources_are_on_one_side():
 
 def test_chapter_lines_there_and_back(write):
     pairs = [Pair("16+75", "91"), Pair("628+521", "1149")]
-    lines = list(chapter_lines(pairs))
+    lines = list(chapter_lines(lambda: pairs))
     assert lines == ["16+75  _91  ", "628+521_1149"]
     assert read_pairs(write("\n".join(lines))) == pairs
 
@@ -125,3 +125,15 @@ def test_the_split_is_what_it_always_was():
     training, held_out = split_pairs(pairs)
     assert [int(pair.target) for pair in held_out] == [49, 27, 39, 43, 46]
     assert [int(pair.target) for pair in training[:12]] == [62, 64, 19, 1, 59, 14, 53, 6, 8, 28, 54, 56]
+
+
+def test_a_split_by_lemma_leaves_no_form_of_a_held_out_word_in_training():
+    pairs = Pairs.of([(f"word{n % 30}\tV;{n // 30}", f"form{n}") for n in range(120)])
+    training, held_out = split_pairs(pairs, by="lemma")
+    lemmas = [{pair.source.partition("\t")[0] for pair in side} for side in (training, held_out)]
+    assert (len(held_out), len(lemmas[1])) == (12, 3)
+    assert not lemmas[0] & lemmas[1]
+    assert sorted([*training, *held_out]) == sorted(pairs)
+    assert known_lemmas(training, held_out) == []
+    training, held_out = split_pairs(pairs)
+    assert list(known_lemmas(training, held_out)) == list(held_out)

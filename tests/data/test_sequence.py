@@ -10,7 +10,7 @@ from doldari.data.formats import chapter_lines
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "addition.txt"
-    path.write_text("\n".join(chapter_lines(addition_pairs(205))))
+    path.write_text("\n".join(chapter_lines(lambda: addition_pairs(205))))
     return path
 
 
@@ -60,7 +60,7 @@ def test_the_books_file_is_made_where_there_is_none(tmp_path):
     sequence.make_data(path)
     (x_train, t_train), (x_test, t_test) = sequence.load_data(path)
     assert [a.shape for a in (x_train, t_train, x_test, t_test)] == [(45_000, 7), (45_000, 5), (5_000, 7), (5_000, 5)]
-    assert path.read_text() == "".join(f"{line}\n" for line in chapter_lines(addition_pairs()))
+    assert path.read_text() == "".join(f"{line}\n" for line in chapter_lines(addition_pairs))
     path.write_text("ab_c\nba_c\n")
     sequence.make_data(path)
     assert path.read_text() == "ab_c\nba_c\n"

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import doldari
 from doldari import ConfigError
 from doldari.cli import app
+from doldari.data.string_tasks import reverse_pairs
 from doldari.training.history import read_history
 
 pytest.importorskip("torch")
@@ -130,6 +131,24 @@ def test_a_polite_kill_stops_all(tmp_path):
     assert "stopped at step" in error
     assert "Traceback" not in error.partition("ChildFailedError")[0].partition("torch/distributed")[0]
     assert json.loads((run / "run.json").read_text())["status"] == "stopped"
+
+
+def test_two_processes_read_shards_of_their_own(tmp_path):
+    """One has 40 pairs more than the other, and goes on alone at the end of each epoch."""
+    pairs = reverse_pairs(150)
+    for name, some in (("0", pairs[:80]), ("1", pairs[80:120]), ("2", pairs[120:])):
+        (tmp_path / f"{name}.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in some))
+    (tmp_path / "dev.txt").write_text("".join(f"{source}\t{target}\n" for source, target in reverse_pairs(9)))
+    options = "--stream --shuffle-buffer 20 --epochs 2 --hidden-size 8 --batch-size 16 --engine torch --device cpu"
+    shards = [str(tmp_path / f"{name}.tsv") for name in (0, 1, 2)]
+    run = str(tmp_path / "run")
+    dev = ["--validation", str(tmp_path / "dev.txt")]
+    status, output, error = ended(started("train", *shards, *dev, *options.split(), "--out", run))
+    assert status == 0, error
+    assert "150 training pairs" in output
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    # 110 pairs, 8 at a time; windows of 16.
+    assert (record["status"], record["steps"], record["engine"]["processes"]) == ("finished", 2 * 14, 2)
 
 
 def test_what_several_processes_cannot_do(monkeypatch, tmp_path):

@@ -20,6 +20,7 @@ from doldari import (
     PointerSeq2seq,
     Seq2seq,
     TrainingError,
+    Transformer,
 )
 from doldari.cli import app
 from doldari.config import TrainingConfig
@@ -47,6 +48,7 @@ FLAGS = [
     )
     if not (tie and model is PeekySeq2seq)
 ]
+FLAGS += [(Transformer, {"heads": 2, "layers": layers, "tie": tie}) for layers in (1, 2) for tie in (False, True)]
 FLAGS += [
     (PointerSeq2seq, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2}) for cell in ("lstm", "gru")
 ]
@@ -161,7 +163,7 @@ def test_answers(model_class, flags):
     ):
         assert [one.ids for one in mine] == [one.ids for one in theirs]
         np.testing.assert_allclose([one.score for one in mine], [one.score for one in theirs], rtol=1e-6)
-    if issubclass(model_class, AttentionSeq2seq):
+    if issubclass(model_class, AttentionSeq2seq | Transformer):
         read = np.hstack([np.full((1000, 1), START, np.int32), model.generate(x, START, 4)])
         assert_close(asked.attention(x, read), model.attention(x, read), 1e-12)
     else:
@@ -172,6 +174,7 @@ def test_answers(model_class, flags):
 PAIRS = reverse_pairs(120)
 SMALL = {"hidden_size": 8, "wordvec_size": 4, "batch_size": 16, "dropout": 0.3, "epochs": 4, "ema": 0.9}
 TORCH = {"engine": "torch", "device": "cpu"}
+KINDS = pytest.mark.parametrize("kind", [{}, {"model": "transformer", "heads": 2}], ids=["recurrent", "transformer"])
 
 
 class Stopping(doldari.Observer):
@@ -189,11 +192,13 @@ class Stopping(doldari.Observer):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@KINDS
 @pytest.mark.parametrize("engines", [("numpy", "torch"), ("torch", "numpy"), ("torch", "torch")])
-def test_a_run_begun_on_one_engine_is_ended_on_the_other(tmp_path, engines):
-    doldari.train(PAIRS, out=tmp_path / "whole", progress=False, **SMALL)
+def test_a_run_begun_on_one_engine_is_ended_on_the_other(tmp_path, engines, kind):
+    settings = SMALL | kind
+    doldari.train(PAIRS, out=tmp_path / "whole", progress=False, **settings)
     first, second = engines
-    doldari.train(PAIRS, out=tmp_path / "run", observer=Stopping(10), **SMALL, engine=first)
+    doldari.train(PAIRS, out=tmp_path / "run", observer=Stopping(10), **settings, engine=first)
     model = doldari.train(PAIRS, resume=tmp_path / "run", progress=False, engine=second)
     whole, run = (read_history(tmp_path / name / "history.jsonl") for name in ("whole", "run"))
     for ours, theirs in zip(run, whole, strict=True):
@@ -221,8 +226,11 @@ def test_an_ensemble_and_a_budget(tmp_path):
     doldari.train(PAIRS, progress=False, **settings)
 
 
-def test_bf16_learns():
-    learner = make_learner(make_model(AttentionSeq2seq, {}, np.float32), precision="bf16", learning_rate=0.01)
+@pytest.mark.parametrize(
+    "model_class, flags, rate", [(AttentionSeq2seq, {}, 0.01), (Transformer, {"heads": 2, "layers": 2}, 0.03)]
+)
+def test_bf16_learns(model_class, flags, rate):
+    learner = make_learner(make_model(model_class, flags, np.float32), precision="bf16", learning_rate=rate)
     x, t = make_batch()
     losses = [learner.step(x, t, 5.0).loss for _ in range(60)]
     assert losses[-1] < 0.7 * losses[0]
@@ -312,9 +320,10 @@ def test_settings_that_do_not_fit(settings, message):
         TrainingConfig(**settings)
 
 
+@KINDS
 @pytest.mark.parametrize("members", [1, 2])
-def test_a_model_is_loaded_on_either_engine(tmp_path, members):
-    settings = SMALL | {"epochs": 2, "ensemble": members}
+def test_a_model_is_loaded_on_either_engine(tmp_path, members, kind):
+    settings = SMALL | {"epochs": 2, "ensemble": members} | kind
     doldari.train(PAIRS, out=tmp_path / "run", progress=False, **settings)
     ours, theirs = doldari.load(tmp_path / "run", engine="torch", device="cpu"), doldari.load(tmp_path / "run")
     sources = [pair.source for pair in PAIRS]

@@ -33,7 +33,7 @@ def model():
         (
             lambda model: model.predict("abc"),
             TypeError,
-            r"texts='abc': must be a list of texts; for the answer to one, call",
+            r"texts='abc': must be a list of texts; for a single text, call",
         ),
         (lambda model: model.predict(b"abc"), TypeError, "texts=b'abc': must be a list of texts"),
         (lambda model: model.predict(5), TypeError, "texts=5: must be a list of texts"),
@@ -41,15 +41,27 @@ def model():
         (lambda model: model.predict([1]), TypeError, r"texts\[0\]=1: must be a text"),
         (lambda model: model.predict(["ba", None]), TypeError, r"texts\[1\]=None: must be a text"),
         (lambda model: model.predict(np.zeros(2)), TypeError, r"texts\[0\]=.*0.0.*: must be a text"),
-        (lambda model: model.predict(["a"], beam=1.5), ConfigError, "beam=1.5: must be a whole number, at least 1"),
-        (lambda model: model.predict(["a"], beam="2"), ConfigError, "beam='2': must be a whole number, at least 1"),
-        (lambda model: model.predict(["a"], beam=True), ConfigError, "beam=True: must be a whole number"),
-        (lambda model: model.predict(["a"], beam=None), ConfigError, "beam=None: must be a whole number"),
-        (lambda model: model.predict(["a"], beam=0), ConfigError, "beam=0: must be a whole number, at least 1"),
+        (
+            lambda model: model.predict(["a"], beam=1.5),
+            ConfigError,
+            "beam_size=1.5: must be a whole number, at least 1",
+        ),
+        (
+            lambda model: model.predict(["a"], beam="2"),
+            ConfigError,
+            "beam_size='2': must be a whole number, at least 1",
+        ),
+        (lambda model: model.predict(["a"], beam=True), ConfigError, "beam_size=True: must be a whole number"),
+        (lambda model: model.predict(["a"], beam_size=None), ConfigError, "beam_size=None: must be a whole number"),
+        (lambda model: model.predict(["a"], beam=0), ConfigError, "beam_size=0: must be a whole number, at least 1"),
         (lambda model: model.predict(["a"], beam=10**5000), ConfigError, "at most 1,000,000"),
-        (lambda model: model.predict(["a"], beam=2, n_best=3), ConfigError, "beam=2, n_best=3: n_best must be"),
-        (lambda model: model.predict(["a"], beam=2, n_best=1.0), ConfigError, "beam=2, n_best=1.0: n_best must be"),
-        (lambda model: model.predict(["a"], n_best=0), ConfigError, "beam=1, n_best=0: n_best must be"),
+        (
+            lambda model: model.predict(["a"], beam=2, n_best=3),
+            ConfigError,
+            "n_best=3: must be at most the beam size, beam_size=2",
+        ),
+        (lambda model: model.predict(["a"], beam=2, n_best=1.0), ConfigError, "n_best=1.0: must be a whole number"),
+        (lambda model: model.predict(["a"], n_best=0), ConfigError, "n_best=0: must be a whole number, at least 1"),
         (
             lambda model: model.predict(["a"], unknown="no"),
             ConfigError,
@@ -79,15 +91,15 @@ def model():
             ConfigError,
             "first=None: must be a whole number, at least 0",
         ),
-        (lambda model: model.score("ab"), TypeError, "pairs='ab': must be a list of pairs of texts"),
-        (lambda model: model.score(5), TypeError, "pairs=5: must be a list of pairs of texts"),
+        (lambda model: model.score("ab"), TypeError, "pairs='ab': must be a list of .source, target. pairs"),
+        (lambda model: model.score(5), TypeError, "pairs=5: must be a list of .source, target. pairs"),
         (lambda model: model.score([("a",)]), DataError, r"pairs\[0\]=\('a',\): must be two texts"),
         (lambda model: model.score([("a", "b"), "ab"]), DataError, r"pairs\[1\]='ab': must be two texts"),
         (lambda model: model.score([("a", 1)]), DataError, r"pairs\[0\]=\('a', 1\): must be two texts"),
         (lambda model: model.score([5]), DataError, r"pairs\[0\]=5: must be two texts"),
         (lambda model: model.score([("a", "b")], unknown=1), ConfigError, "unknown=1: must be one of"),
         (lambda model: model.attention(5), TypeError, "text=5: must be a text"),
-        (lambda model: model.attention("a", beam=0.5), ConfigError, "beam=0.5: must be a whole number"),
+        (lambda model: model.attention("a", beam=0.5), ConfigError, "beam_size=0.5: must be a whole number"),
         (lambda model: model.encode(5), TypeError, "text=5: must be a text"),
         (lambda model: model.knows(5), TypeError, "text=5: must be a text"),
         (lambda model: model("\ud800"), UnknownSymbolError, r"U\+D800"),
@@ -116,6 +128,7 @@ def test_what_is_taken_though(model):
         assert model.predict(texts) == answers
     assert model.predict([]) == model.sample([]) == model.score([]) == []
     assert model.predict(asked, beam=np.int64(2)) == model.predict(iter(asked), beam=2)
+    assert model.predict(asked, beam_size=2) == model.predict(asked, beam=2)
     assert model.predict(asked, beam=2, n_best=1) == model.predict(iter(asked), beam=2, n_best=1)
     assert model.sample(iter(asked), temperature=np.float32(1), seed=np.uint8(3)) == model.sample(asked, seed=3)
     assert model.score(iter(zip(asked, answers, strict=True))) == model.score(list(zip(asked, answers, strict=True)))

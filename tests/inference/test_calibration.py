@@ -69,7 +69,7 @@ def test_a_few_answers_that_are_all_right_make_no_model_certain():
     predictor = ending_predictor()
     temperature = fitted_temperature(predictor.text_model, SOURCES, [True] * len(SOURCES))
     assert 0.12 < temperature < 0.9  # not 0.1, the coldest that is tried
-    with pytest.raises(DataError, match="nothing to calibrate with"):
+    with pytest.raises(DataError, match="no pairs to calibrate with"):
         fitted_temperature(predictor.text_model, [], [])
 
 
@@ -114,7 +114,7 @@ def test_one_name_for_one_thing():
         predictor.predict(SOURCES, one_of="x")
     with pytest.raises(TypeError, match="matching=5: must be a regular expression"):
         predictor.predict(SOURCES, matching=5)
-    with pytest.raises(ConfigError, match="max_length=1: the shortest answer that is allowed has 2 symbols"):
+    with pytest.raises(ConfigError, match="max_length=1: the shortest output that is allowed has 2 symbols"):
         predictor.predict(SOURCES, one_of=["xy"], max_length=1)
     assert predictor.predict(SOURCES, n_best=3) == predictor.predict(SOURCES, n_best=3, beam=3)
     with pytest.raises(ConfigError, match="max_length=0: must be a whole number of symbols"):

@@ -61,7 +61,9 @@ def test_symbols_between_white_space():
 def test_a_list_allows_itself():
     listed = ["a", "ab", "ab-12", "21"]
     assert sorted(texts(one_of(listed, LETTERS), LETTERS, 5)) == sorted(listed)
-    with pytest.warns(UserWarning, match=r"of the 4 allowed outputs 'xyz' \(and 1 others\) .* symbol 'x' was in no"):
+    with pytest.warns(
+        UserWarning, match=r"of the 4 allowed outputs 'xyz' \(and 1 more output\) .* symbol 'x' was in no"
+    ):
         assert sorted(texts(one_of(["xyz", "a", "", "bx"], LETTERS), LETTERS, 5)) == ["", "a"]
 
 

@@ -166,13 +166,13 @@ def test_attention_of_an_ensemble_is_the_members_mean():
 @pytest.mark.parametrize(
     "ask, message",
     [
-        (lambda p: p.predict(["a"], beam=0), "beam=0"),
-        (lambda p: p.predict(["a"], beam=2, n_best=3), "beam=2, n_best=3"),
+        (lambda p: p.predict(["a"], beam=0), "beam_size=0"),
+        (lambda p: p.predict(["a"], beam=2, n_best=3), "n_best=3: must be at most the beam size, beam_size=2"),
         (lambda p: p.predict(["a"], n_best=0), "n_best=0"),
         (lambda p: p.sample(["a"], temperature=0.0), "temperature=0"),
         (lambda p: p.sample(["a"], top_k=0), "top_k=0"),
         (lambda p: make_predictor(decoder="peeky").attention("a"), "decoder=peeky"),
-        (lambda p: p.attention("a", beam=0), "beam=0"),
+        (lambda p: p.attention("a", beam=0), "beam_size=0"),
     ],
 )
 def test_what_is_refused(ask, message):

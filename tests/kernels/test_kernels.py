@@ -11,19 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_checks import BAD, F4, F8, TOLERANCE, assert_close, native, needs_native, read_only
 
 from doldari import kernels
 from doldari.kernels import reference
 
-try:
-    from doldari.kernels import _native as native
-except ImportError:
-    native = None
-
-needs_native = pytest.mark.skipif(native is None, reason="built without a C++ compiler")
 IMPLEMENTATIONS = {"reference": reference} | ({"native": native} if native else {})
-TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
-F4, F8 = np.float32, np.float64
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -191,12 +184,6 @@ problems = st.builds(
     peeky=st.booleans(),
     first=st.booleans(),
 )
-
-
-def assert_close(results, expected, tolerance):
-    for index, (result, right) in enumerate(zip(results, expected, strict=True)):
-        scale = np.abs(right).max(initial=1.0)
-        np.testing.assert_allclose(result, right, rtol=0, atol=tolerance * scale, err_msg=f"result {index}")
 
 
 @needs_native
@@ -540,16 +527,6 @@ def arguments_of(function):
     return {name: arrays[name] for name in ARRAYS[function].split()} | numbers.get(function, {})
 
 
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def swap_bytes(array):
-    return array.astype(array.dtype.newbyteorder("S"))
-
-
 ANY_LENGTH = {
     ("lstm_forward", "table"),
     ("lstm_backward", "dtable"),
@@ -573,15 +550,6 @@ LEADS |= {
     ("likeliest", "scores"),
     ("add_product", "a"),
     ("affine", "a"),
-}
-BAD = {
-    "integers": lambda array: np.zeros(array.shape, np.int64),
-    "swapped bytes": swap_bytes,
-    "one more row": lambda array: np.concatenate([array, array[:1]]),
-    "one more axis": lambda array: array[None],
-    "every second": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
-    "list": lambda array: array.tolist(),
-    "text": lambda array: "array",
 }
 
 

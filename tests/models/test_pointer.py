@@ -45,7 +45,7 @@ def test_a_model_that_only_copies_copies():
     scores, _ = model.step(np.array([1], np.int32), model.encode([source.encode("box\tV;PST")]))
     probabilities = np.exp(scores[0])
     assert probabilities.sum() == pytest.approx(1.0, rel=1e-5)
-    assert set(np.flatnonzero(probabilities > 1e-6)) == {UNKNOWN, *target.encode("box")}
+    assert set(np.flatnonzero(probabilities > 1e-6)) == {*target.encode("box")}
 
 
 def copied_letters(count=300):
@@ -55,13 +55,13 @@ def copied_letters(count=300):
     return [(word, f"{word}!") for word in dict.fromkeys(words)]
 
 
-SMALL = {"hidden_size": 48, "embedding_size": 16, "batch_size": 16, "epochs": 12, "dropout": 0.0}
+SMALL = {"hidden_size": 48, "embedding_size": 16, "batch_size": 16, "epochs": 24, "dropout": 0.0}
 
 
 def test_copying_is_learnt_at_once(tmp_path):
     """A few epochs of 250 words: attention without a pointer gets none of fifty others right."""
     pairs = copied_letters()
-    settings = {"hidden_size": 48, "embedding_size": 16, "batch_size": 16, "epochs": 12, "dropout": 0.0}
+    settings = {"hidden_size": 48, "embedding_size": 16, "batch_size": 16, "epochs": 24, "dropout": 0.0}
     model = doldari.train(
         pairs[50:], validation=pairs[:50], decoder="pointer", progress=False, out=tmp_path / "run", **settings
     )

@@ -10,12 +10,29 @@ from checks import answers, assert_gradient, ragged_ids
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, Trainer
+from doldari import (
+    Adam,
+    AttentionSeq2seq,
+    DotAttentionSeq2seq,
+    PeekySeq2seq,
+    PointerSeq2seq,
+    Seq2seq,
+    Trainer,
+    Transformer,
+)
 
 pytestmark = pytest.mark.usefixtures("implementation")
 MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
 every_model = pytest.mark.parametrize("model_class", MODELS)
 PAD, START, V = 0, 1, 9
+
+
+def small_transformer(V, D, H, **settings):
+    return Transformer(V, 2 * D, H, heads=2, layers=2, **settings)
+
+
+KINDS = [*MODELS, small_transformer]
+every_kind = pytest.mark.parametrize("model_class", KINDS)
 
 
 def make_model(model_class, pad_id, dtype=np.float64, seed=3, H=6):
@@ -30,7 +47,7 @@ def make_batch(N=5, S=6, T=4, seed=11, shortest=1):
     return ragged_ids(rng, N, S, V, PAD, shortest), answers(rng, N, T, V, PAD, START)
 
 
-@every_model
+@every_kind
 @pytest.mark.parametrize("pad_id", [None, PAD])
 @pytest.mark.parametrize("S, T", [(6, 4), (1, 0)])
 def test_gradients(model_class, pad_id, S, T):
@@ -98,7 +115,7 @@ def test_the_books_figures():
         np.testing.assert_array_equal(model.generate(x, int(t[0, 0]), 4), figures["generated"])
 
 
-@every_model
+@every_kind
 def test_generate_is_the_argmax_of_forwards_scores(model_class):
     """Feeding a generated answer back in must score each of its symbols highest."""
     model = make_model(model_class, None)
@@ -109,7 +126,7 @@ def test_generate_is_the_argmax_of_forwards_scores(model_class):
     np.testing.assert_array_equal(generated, scores.argmax(axis=2))
 
 
-@every_model
+@every_kind
 def test_step_continues_forward(model_class):
     model = make_model(model_class, PAD)
     x, t = make_batch()
@@ -151,7 +168,7 @@ invariance = settings(max_examples=25, deadline=None, suppress_health_check=[Hea
 
 @invariance
 @given(
-    model_class=st.sampled_from(MODELS),
+    model_class=st.sampled_from(KINDS),
     seed=st.integers(0, 10_000),
     batch_size=st.integers(1, 12),
     left=st.integers(0, 3),
@@ -193,7 +210,7 @@ def test_padding_may_stand_in_front():
         np.testing.assert_array_equal(model.encode(padded).layers[0].h, expected)
 
 
-@every_model
+@every_kind
 def test_a_batch_of_nothing(model_class):
     model = make_model(model_class, PAD)
     assert model.generate(np.zeros((0, 4), np.int32), START, 3).shape == (0, 3)
@@ -284,8 +301,12 @@ def test_first_weights(model_class):
     model = model_class(200, 100, 120, rng=np.random.default_rng(0))
     for name, parameter in model.parameters.items():
         value = parameter.value
-        if name.endswith(".b"):
+        if name.endswith("gate.b"):  # copies at first
+            assert value.tolist() == [-2.0]
+        elif name.endswith(".b"):
             assert not value.any()
+        elif name.endswith("attention.U"):  # what is near fits at first
+            np.testing.assert_array_equal(value, 0.5 * np.eye(32, dtype=np.float32))
         else:
             expected = model_class.embedding_scale if name.endswith("embed.W") else value.shape[0] ** -0.5
             few = value.size < 1000  # so that the deviation of the draw is itself uncertain

@@ -67,3 +67,24 @@ def test_step_continues_forward_also_behind_padding():
         kept = np.concatenate([read[n, :3][mask[n]], read[n, 3:]])[None]
         alone, _, _ = model.decoder.forward(kept, model.encode(x[n : n + 1]))
         np.testing.assert_allclose(scores[n], alone[0, -3:], rtol=1e-10)
+
+
+def test_states_that_go_on_from_one_know_nothing_of_each_other():
+    """They share the arrays of what was read before; whoever goes on second copies them."""
+    model = make_model()
+    x, _ = make_batch(N=4)
+    first = np.random.default_rng(0).integers(1, V, (4, 3)).astype(np.int32)
+    rest = np.random.default_rng(1).integers(1, V, (3, 4, 40)).astype(np.int32)
+    _, state, _ = model.decoder.forward(first, model.encode(x))
+    _, state = model.step(first[:, 0], state)
+    read = np.hstack([first, first[:, :1]])
+    rows = np.array([3, 1, 1])
+    branches = [(state, np.arange(4)), (model.select(state, rows), rows), (model.select(state, rows[:2]), rows[:2])]
+    states = [state for state, _ in branches]
+    for t in range(40):
+        for number, (_, taken) in enumerate(branches):
+            scores, states[number] = model.step(rest[number][taken, t], states[number])
+            if t % 13 == 0:
+                whole = np.hstack([read, rest[number][:, : t + 1]])[taken]
+                expected, _, _ = model.decoder.forward(whole, model.encode(x[taken]))
+                np.testing.assert_allclose(scores, expected[:, -1], rtol=1e-9)

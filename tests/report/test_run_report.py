@@ -108,7 +108,7 @@ def test_data_that_are_gone_or_changed_leave_a_page_without_predictions(run, cli
     assert "Not looked at: my pairs.tsv: has changed" in Reader((run / "report.html").read_text()).text
     record["reading"]["data"] = str(tmp_path / "gone.tsv")
     (run / "run.json").write_text(json.dumps(record))
-    assert "gone.tsv: is no longer there" in cli("report run").out
+    assert "gone.tsv: not found; give its new place as DATA" in cli("report run").out
     text = Reader((run / "report.html").read_text()).text
     assert "Not looked at: " in text
     assert "On the validation pairs, as recorded in training." in text

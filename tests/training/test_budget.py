@@ -65,6 +65,7 @@ def train_by(clock, run, tmp_path, after_step=lambda: None):
     return rates
 
 
+@pytest.mark.filterwarnings("ignore:after .* the model has learned nothing")  # its learning rate is what is watched
 def test_a_budget_is_planned_and_kept(clock, tmp_path):
     run = prepare(clock, budget="5m", learning_rate=1.0)
     assert run.steps_an_epoch == STEPS
@@ -79,6 +80,7 @@ def test_a_budget_is_planned_and_kept(clock, tmp_path):
     assert all(np.diff(rates[rates.index(max(rates)) :]) < 0)
 
 
+@pytest.mark.filterwarnings("ignore:after .* the model has learned nothing")  # its learning rate is what is watched
 @pytest.mark.parametrize("factor", [0.5, 4.0])
 def test_a_budget_is_kept_when_the_machine_changes(clock, tmp_path, factor):
     run = prepare(clock, budget="5m", learning_rate=1.0)

@@ -43,6 +43,18 @@ def test_features_by_name():
     assert list(text_pairs(rows, Columns(1, 2, 3))) == list(text_pairs([("walk", "walked", "V;PST")]))
 
 
+def test_rows_that_come_once():
+    """As Hugging Face's IterableDataset: neither a length nor rows by number."""
+
+    class Rows:
+        def __iter__(self):
+            return ({"source": source, "target": target} for source, target in PAIRS)
+
+    settings = {"hidden_size": 4, "embedding_size": 4, "epochs": 1, "progress": False}
+    ours = doldari.train(Rows(), **settings)
+    assert ours.predict(["abc"]) == doldari.train(PAIRS, **settings).predict(["abc"])
+
+
 def test_training_on_rows():
     rows = Dataset([{"word": source, "phones": target} for source, target in PAIRS])
     settings = {"hidden_size": 4, "wordvec_size": 4, "epochs": 1, "progress": False}

@@ -165,3 +165,13 @@ def test_kills_at_random_moments(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("unbroken") == 2
+
+
+def test_a_split_by_lemma_is_the_same_when_the_run_goes_on(tmp_path):
+    pairs = [(f"w{n % 20}", f"w{n % 20}{n}", f"V;{n // 20}") for n in range(60)]
+    doldari.train(pairs, out=tmp_path, split_by="lemma", **SMALL | {"epochs": 1})
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["data"][1]["pairs"] == 6
+    assert record["data"][1]["split"] == "a tenth of the lemmas is held out"
+    doldari.train(pairs, resume=tmp_path, epochs=2, progress=False)
+    assert json.loads((tmp_path / "run.json").read_text())["data"] == record["data"]

@@ -101,7 +101,7 @@ def test_edited_settings_are_refused(tmp_path, old, new):
     assert old in text
     (tmp_path / "config.toml").write_text(text.replace(old, new))
     name = old.split()[0]
-    with pytest.raises(ConfigError, match=rf"config\.toml: {name} is .*, and was .* when the run began"):
+    with pytest.raises(ConfigError, match=rf"config\.toml: {name} is .*, but was .* when the run began"):
         doldari.train(PAIRS, resume=tmp_path, epochs=2)
 
 
@@ -120,7 +120,7 @@ def test_a_file_that_moved_may_be_given_where_it_is(tmp_path):
     path.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
     doldari.train(path, out=tmp_path / "run", epochs=1, **SMALL)
     moved = path.rename(tmp_path / "moved.tsv")
-    with pytest.raises(DataError, match=r"pairs\.tsv: is no longer there; say where it is now"):
+    with pytest.raises(DataError, match=r"pairs\.tsv: not found; give its new place as DATA"):
         doldari.train(resume=tmp_path / "run", epochs=2)
     doldari.train(moved, resume=tmp_path / "run", epochs=2, progress=False)
     record = json.loads((tmp_path / "run/run.json").read_text())

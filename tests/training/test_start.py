@@ -89,3 +89,22 @@ def test_an_ensemble_is_no_start(tmp_path):
     with pytest.raises(ConfigError, match=r"an ensemble of 2 models; start from one of them, such as .*/member-1"):
         doldari.train(NEW, start_from=tmp_path)
     assert doldari.train(NEW, start_from=tmp_path / "member-1", ensemble=2, epochs=1, progress=False).predict(["ac"])
+
+
+def test_a_pointer_goes_on_with_new_symbols_and_features():
+    pairs = [("ab", "abx", "V"), ("b", "bx", "N"), ("ba", "bay", "N")]
+    old = doldari.train(pairs, **SMALL | {"decoder": "pointer"}).text_model
+    new = [Pair("abc\tV;PST", "abcx"), Pair("b\tN", "bx")]
+    config = Config(model=old.config)
+    run = Run.prepare(config, new, new, start=start_of(config, new, old))
+    model = run.predictor.text_model
+    assert model.target.symbols == (*old.target.symbols, "c")
+    x, y = ([model.source.encode("ab\tN")], [old.source.encode("ab\tN")])
+    expected, _ = old.model.step(np.array([1], np.int32), old.model.encode(y))
+    scores, _ = model.model.step(np.array([1], np.int32), model.model.encode(x))
+    copies = [model.target.ids[symbol] for symbol in "ab"]
+    assert np.isfinite(scores).all()
+    assert scores[:, copies].argmax() == expected[:, [old.target.ids[symbol] for symbol in "ab"]].argmax()
+    bare = doldari.train([("ab", "abx"), ("b", "bx"), ("ba", "bay")], **SMALL | {"decoder": "pointer"}).text_model
+    with pytest.raises(doldari.ConfigError, match="the model to start from knows none"):
+        start_of(Config(model=bare.config), new, bare)

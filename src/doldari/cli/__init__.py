@@ -18,11 +18,13 @@ from doldari.cli.calibrate import calibrate
 from doldari.cli.compare import compare
 from doldari.cli.console import UsageError, fail, quieten, stderr, warn
 from doldari.cli.evaluation import evaluate
+from doldari.cli.export import export
 from doldari.cli.help import Command, Group, show_all
 from doldari.cli.join import join
 from doldari.cli.predict import attend, predict, score
 from doldari.cli.push import push
 from doldari.cli.report import report
+from doldari.cli.serve import serve
 from doldari.cli.settings import as_option
 from doldari.cli.show import show
 from doldari.cli.stats import stats
@@ -37,7 +39,7 @@ HelpAllOption = Annotated[
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that all have."""
+    """Add the options that all commands have."""
 
     @functools.wraps(command)
     def run(*, quiet: bool, help_all: bool, **arguments: Any) -> None:
@@ -63,19 +65,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    train,
-    evaluate,
-    calibrate,
-    predict,
-    score,
-    attend,
-    show,
-    report,
-    compare,
-    join,
-    stats,
-    generate,
-    push,
+    *(train, evaluate, calibrate, predict, score, attend),
+    *(show, report, serve, compare, join, export, push, stats, generate),
 ):
     app.command(cls=Command)(with_common(command))
 
@@ -91,10 +82,10 @@ def version(
 
 
 def main() -> None:
-    """Run the command line: users' mistakes end in one line on standard error and exit status 1, or 2 for usage."""
+    """Run the command line; user errors give one line on standard error and exit status 1, or 2 for usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # where the terminal lacks a character
+            stream.reconfigure(errors="backslashreplace")  # if the terminal lacks a character
     warnings.showwarning = lambda message, *_, **__: warn(str(message))
     try:
         sys.exit(app(standalone_mode=False, prog_name="doldari"))
@@ -108,7 +99,7 @@ def main() -> None:
         fail(str(error))
     except MemoryError as error:
         fail(f"not enough memory: {error}" if str(error) else "not enough memory")
-    except (KeyboardInterrupt, typer.Abort):  # older versions of Typer make the one of the other
+    except (KeyboardInterrupt, typer.Abort):  # older versions of Typer convert one to the other
         stderr.print("interrupted")
         sys.exit(130)
     except OSError as error:

@@ -1,10 +1,11 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from doldari.cli.console import warn
 from doldari.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from doldari.inference.predictor import Predictor
 
 DATA = (
-    "File of pairs (TSV: source TAB target; CSV; JSON lines; may be compressed; - for stdin), two parallel files "
-    "(sources, targets), or a built-in task: addition, copy, dates, reverse, chapter."
+    "File of pairs (TSV: source TAB target; CSV; JSON lines; Parquet; may be compressed; - for stdin), two parallel "
+    "files (sources, targets), or a built-in task: addition, copy, dates, reverse, chapter."
 )
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA", help=DATA)]
 OptionalDataArgument = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=DATA)]
@@ -24,8 +25,8 @@ CountOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Number of pairs of a built-in task, all different.",
-        show_default="50,000; addition: 140,000",
+        help="Number of pairs of a built-in task.",
+        show_default="50,000; addition: 200,000",
         rich_help_panel="Data",
     ),
 ]
@@ -36,6 +37,7 @@ DigitsOption = Annotated[
         help="Maximum digits of a number (task addition).",
         show_default="3",
         rich_help_panel="Data",
+        hidden=True,
     ),
 ]
 
@@ -78,11 +80,11 @@ FeaturesColumnOption = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Literal["tsv", "csv", "jsonl", "chapter"] | None,
+    Literal["tsv", "csv", "jsonl", "chapter", "parquet", "arrow"] | None,
     typer.Option(
-        metavar="tsv|csv|jsonl|chapter",
+        metavar="tsv|csv|jsonl|chapter|parquet|arrow",
         help="Format of DATA. tsv: tab-separated; csv: comma-separated, quoted; jsonl: one JSON object per line; "
-        "chapter: fixed width, 16+75  _91  .",
+        "chapter: fixed width, such as 16+75_91; parquet, arrow: tables with named columns.",
         show_default="from the file name",
         rich_help_panel="Data",
         hidden=True,
@@ -129,15 +131,21 @@ ConfigOption = Annotated[
 
 
 def unknown_hint(predictor: "Predictor", source: str) -> str:
-    """Say how symbols never seen in training are let through, where the model can do with a source that has them."""
+    """Suggest an option for symbols never seen in training, where the source has others too."""
     if not predictor.knows(source):
         return ""
     copy = ", or --unknown copy" if predictor.text_model.copies else ""
     return f"; let such symbols through with --unknown unknown{copy}"
 
 
+def warn_of_copy(predictor: "Predictor", unknown: str) -> None:
+    """Warn if symbols are to be copied by a model that has not learned where to."""
+    if unknown == "copy" and not predictor.text_model.copies:
+        warn("--unknown copy: no training target of this model had an unknown symbol, so nothing can be copied")
+
+
 def features_column_of(predictor: "Predictor", model: Path, given: str | None) -> str | None:
-    """Take the features' column that was given, or of a model with features the third; refuse one without."""
+    """Return the features' column: as given, or column 3 for a model with features; ConfigError without features."""
     has_features = bool(predictor.text_model.source.features)
     if given and not has_features:
         raise ConfigError(f"--features-column {given}: {model} has no features")
@@ -152,7 +160,7 @@ def reading_of(
     count: int | None = None,
     digits: int | None = None,
 ) -> "Reading":
-    """Say how data are read, as the options have it."""
+    """Return how data are read, given the options."""
     from doldari.data.formats import Reading, choose_columns
 
     columns = [int(one) if one is not None and one.isdecimal() else one for one in (source, target, features)]

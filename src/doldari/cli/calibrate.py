@@ -9,15 +9,18 @@ from doldari.cli.arguments import (
     ModelArgument,
     SourceColumnOption,
     TargetColumnOption,
-    features_column_of,
-    reading_of,
 )
-from doldari.cli.console import stdout, working
-from doldari.cli.evaluation import sized_as_in_training
-from doldari.percent import percent
+from doldari.cli.console import stdout, warn, working
+from doldari.cli.reading import is_training_data, read_shown, reading_for
+from doldari.errors import DataError
 
 if TYPE_CHECKING:
-    from doldari.inference.metrics import Evaluation
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from doldari.data.pairs import Pairs
+    from doldari.inference.calibration import Bin
+    from doldari.inference.predictor import Predictor
 
 
 def calibrate(
@@ -31,40 +34,63 @@ def calibrate(
     """Calibrate the predicted probabilities by temperature scaling.
 
     DATA are validation pairs, used neither for training nor for testing.  One temperature (Guo et al. 2017) is fitted
-    and saved in the model file; greedy predictions stay the same.  For a built-in task, the tenth that training holds
-    out is used.
+    and saved in the model file; greedy predictions stay the same.  It is not saved if it does not lower the
+    calibration error.  For a built-in task, the tenth that training holds out is used.
     """
-    from doldari.data import TASKS, load_pairs
-    from doldari.data.pairs import split_pairs
-    from doldari.inference import metrics
-    from doldari.inference.calibration import fitted_temperature
-    from doldari.inference.predictor import Predictor, load
+    from doldari.inference.calibration import ROUNDS, reason_to_refuse, shown_error
+    from doldari.inference.predictor import load
     from doldari.models.model_file import model_file
 
     predictor = load(model)
-    features = features_column_of(predictor, model, features_column)
-    reading = reading_of(source_column, target_column, features, format)
-    if data[0] in TASKS:
-        reading = sized_as_in_training(model, data[0], reading)
-    with working(f"reading {' and '.join(data)}"):
-        every = load_pairs(data, reading)
-        pairs = split_pairs(every)[1] if data[0] in TASKS else every
-    with working("answering"):
-        before = metrics.evaluate(predictor, pairs, unknown="unknown", detailed=True)
-    known = [index for index, pair in enumerate(before.pairs) if predictor.knows(pair.source)]
-    texts, right = [before.pairs[index].source for index in known], [before.right[index] for index in known]
-    with working("fitting the temperature"):
-        temperature = fitted_temperature(predictor.text_model, texts, right, "unknown")
-        calibrated = Predictor(predictor.text_model._replace(temperature=temperature))
-        after = metrics.evaluate(calibrated, pairs, unknown="unknown", detailed=True)
+    pairs = validation_pairs(predictor, model, data, (source_column, target_column, features_column), format)
+    with working("calibrating", (ROUNDS + 2) * len(pairs)) as progress:
+        calibrated, before, after = fitted(predictor, pairs, progress)
+    old, new = predictor.text_model.temperature, calibrated.text_model.temperature
+    reason = reason_to_refuse(new, before, after)
+    if reason:
+        raise DataError(f"{' and '.join(data)}: not calibrated, the temperature stays {old:.3g}: {reason}")
     file = model_file(model)
     calibrated.save(file)
-    stdout.print(f"temperature {predictor.text_model.temperature:.3g} -> {temperature:.3g}, kept in {file}")
-    stdout.print(f"calibration error (ECE) on these pairs: {error_of(before)} -> {error_of(after)}")
+    stdout.print(f"temperature {old:.3g} -> {new:.3g}, kept in {file}")
+    stdout.print(f"calibration error (ECE) on these pairs: {shown_error(before)} -> {shown_error(after)}")
 
 
-def error_of(evaluation: "Evaluation") -> str:
-    """Tell the calibration error as per cent."""
-    from doldari.inference.calibration import calibration_error, reliability
+def validation_pairs(
+    predictor: "Predictor",
+    model: "Path",
+    data: list[str],
+    columns: tuple[str | None, str | None, str | None],
+    format: FormatOption,
+) -> "Pairs":
+    """Read the pairs to calibrate with; warn if they are the training pairs."""
+    from doldari.data import TASKS
+    from doldari.data.pairs import split_pairs
 
-    return percent(calibration_error(reliability(evaluation.probabilities, evaluation.right)))
+    every = read_shown(data, reading_for(predictor, model, data, columns, format))
+    if data[0] in TASKS:
+        return split_pairs(every)[1]
+    if is_training_data(model, every):
+        warn(f"{' and '.join(data)}: the model was trained on these pairs; calibrate with pairs it has not seen")
+    return every
+
+
+def fitted(
+    predictor: "Predictor", pairs: "Pairs", progress: "Callable[[int], None]"
+) -> tuple["Predictor", "list[Bin]", "list[Bin]"]:
+    """Fit a temperature: the calibrated predictor, and the bins of the reliability diagram before and after.
+
+    progress is called with the number of predictions made so far.
+    """
+    from doldari.inference import metrics
+    from doldari.inference.calibration import ROUNDS, after_rounds, fitted_temperature, reliability
+    from doldari.inference.predictor import Predictor
+
+    N = len(pairs)
+    before = metrics.evaluate(predictor, pairs, unknown="unknown", detailed=True, progress=progress)
+    known = [index for index, pair in enumerate(before.pairs) if predictor.knows(pair.source)]
+    texts, right = [before.pairs[index].source for index in known], [before.right[index] for index in known]
+    temperature = fitted_temperature(predictor.text_model, texts, right, "unknown", after_rounds(N, progress))
+    calibrated = Predictor(predictor.text_model._replace(temperature=temperature))
+    last = after_rounds((1 + ROUNDS) * N, progress)
+    after = metrics.evaluate(calibrated, pairs, unknown="unknown", detailed=True, progress=last)
+    return calibrated, reliability(before.probabilities, before.right), reliability(after.probabilities, after.right)

@@ -1,4 +1,4 @@
-"""The columns that a model was trained on are its own: evaluate and score read a file as its training did."""
+"""evaluate and score read a file by the columns that the model was trained on."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ OPTIONS = ("source_column", "target_column", "features_column")
 
 @contextmanager
 def columns_of_model(parameters: dict[str, Any]) -> Iterator[None]:
-    """Put the columns of the model's run into the parameters of a command that reads data and was given none.
+    """Fill in the columns of the model's run if a command reads data and no columns were given.
 
     Where the data do not fit them, the error also says which they are.
     """
@@ -38,7 +38,7 @@ def columns_of_model(parameters: dict[str, Any]) -> Iterator[None]:
 
 
 def recorded(model: Path, data: list[str]) -> dict[str, str]:
-    """Find the columns and the format that the data of a model's run were read by, as far as these data have any."""
+    """Return the columns and the format of a run's data, as far as they apply to these data."""
     if len(data) > 1 or data[0] in TASKS:
         return {}
     try:

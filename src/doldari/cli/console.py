@@ -1,4 +1,4 @@
-"""Where commands print: results on stdout, progress, warnings and errors on stderr."""
+"""Output of the commands: results on stdout; progress, warnings and errors on stderr."""
 
 import errno
 import io
@@ -24,36 +24,39 @@ from rich.text import Text
 
 from doldari.torchrun import rank, world_size
 
-PATIENCE = 2.0  # seconds after which it is shown that something is going on
-# What Typer raises where a command is not called rightly; of Typer's own or of Click's, as the version has it.
+PATIENCE = 2.0  # seconds before progress is shown
+# The base of usage errors, in Typer or in Click depending on the version.
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
 class Results(Console):
-    """A console that says when nobody reads it any more, rather than end the program."""
+    """A console that raises BrokenPipeError when its reader is gone, instead of ending the program."""
 
     def on_broken_pipe(self) -> None:
-        """Leave the pipe alone, and raise BrokenPipeError."""
+        """Raise BrokenPipeError."""
         try:
             super().on_broken_pipe()
         except SystemExit as ended:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from ended
 
 
-# What is printed is often the user's own text: no markup is read in it.
+# Much of what is printed is the user's own text, so markup is not interpreted.
 stdout = Results(highlight=False, soft_wrap=True, markup=False, emoji=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)  # news and warnings
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def quieten(quiet: bool) -> None:
-    """Print results and errors only, or everything again: no progress, no tips, no warnings."""
+    """Turn progress, tips and warnings off or on."""
     stderr.quiet = quiet
 
 
 @contextmanager
 def working(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show on standard error, if that is a terminal, what takes longer than two seconds; and how much is done."""
+    """Show progress on standard error, if it is a terminal, for work that takes longer than two seconds.
+
+    Yields a function to call with the number of items done; with a total, the time left is shown.
+    """
     if not stderr.is_terminal:
         yield lambda done: None
         return
@@ -74,7 +77,7 @@ def working(what: str, total: int | None = None) -> Iterator[Callable[[int], Non
 
 @contextmanager
 def counting(progress: Console, results: Console | None, what: str = "predicted") -> Iterator[Callable[[int], None]]:
-    """Show how many are done, on a terminal to which the results do not go; they go to none if it is None."""
+    """Show the number of items done, on a terminal that does not show the results; results None go to a file."""
     if not progress.is_terminal or (results is not None and results.is_terminal):
         yield lambda done: None
         return
@@ -85,16 +88,13 @@ def counting(progress: Console, results: Console | None, what: str = "predicted"
 
 
 def answers_in_utf8() -> None:
-    """Let standard output be UTF-8 whatever the terminal says: what is printed is data, to be read by programs."""
+    """Make standard output UTF-8 whatever the locale, for output that is data."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
 
 
 def fail(message: str, status: int = 1) -> None:
-    """Print an error, if there is something to say, and exit with that status.
-
-    Of several processes that train together each says which it is.
-    """
+    """Print an error, unless the message is empty, and exit; under torchrun the process is named."""
     if message and world_size() > 1:
         message = f"process {rank()} of {world_size()}: {message}"
     if message:
@@ -107,16 +107,16 @@ def complain(message: str) -> None:
     errors.print(Text.assemble(("error: ", "red"), message))
 
 
-def warn(message: str) -> None:
-    """Print a warning on standard error."""
+def warn(message: str, always: bool = False) -> None:
+    """Print a warning on standard error, unless --quiet was given; `always` even then."""
     if rank() == 0:
-        stderr.print(Text.assemble(("warning: ", "yellow"), message))
+        (errors if always else stderr).print(Text.assemble(("warning: ", "yellow"), message))
 
 
 def tell(*objects: object) -> None:
-    """Print on standard output what is no result but news: where it cannot be written, that is said once.
+    """Print news, which are not results, on standard output; if it cannot be written, warn once and go on.
 
-    BrokenPipeError where nobody reads it any more.
+    BrokenPipeError if the reader has closed the pipe.
     """
     if rank() > 0 or stderr.quiet:
         return

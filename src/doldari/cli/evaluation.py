@@ -22,17 +22,15 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
-    features_column_of,
-    reading_of,
     unknown_hint,
+    warn_of_copy,
 )
 from doldari.cli.console import stdout, warn, working
 from doldari.cli.predictions import output_file
-from doldari.errors import ConfigError, DataError, UnknownSymbolError
-from doldari.percent import percent
+from doldari.cli.reading import read_shown, reading_for
+from doldari.errors import ConfigError, DataError, UnknownSymbolError, and_more
 
 if TYPE_CHECKING:
-    from doldari.data.formats import Reading
     from doldari.data.leaks import Leaks
     from doldari.data.pairs import Pairs
     from doldari.data.vocabulary import Unknown
@@ -73,7 +71,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE.tsv",
-            help="Write all predictions, with target, log-probability and whether correct.",
+            help="Write all predictions: source, target, prediction, correct, score, probability, flags.",
         ),
     ] = None,
     reliability: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Plot a reliability diagram.")] = None,
@@ -86,8 +84,7 @@ def evaluate(
     DATA is one example; each of the targets is correct.  For a built-in task, new pairs are generated that were used
     neither for training nor for validation, a tenth as many; --count and --digits are those of the run by default.
     """
-    from doldari.data import TASKS, load_pairs
-    from doldari.data.leaks import find_leaks
+    from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.opening import printable_name
     from doldari.data.statistics import blank_ends_warning
     from doldari.display import SAMPLES, samples, score_table
@@ -108,24 +105,26 @@ def evaluate(
         picture_format(reliability)  # refused before anything is computed
     check_answering(max_length, None)
     predictor = load(model, engine=engine, device=device)
-    features = features_column_of(predictor, model, features_column)
-    reading = reading_of(source_column, target_column, features, format, count, digits)
-    if data[0] in TASKS:
-        reading = sized_as_in_training(model, data[0], reading)
-    with working(f"reading {' and '.join(data)}"):
-        pairs = load_pairs(data, reading, unseen=True)
+    warn_of_copy(predictor, unknown)
+    columns = source_column, target_column, features_column
+    reading = reading_for(predictor, model, data, columns, format, count, digits)
+    pairs = read_shown(data, reading, unseen=True)
     check_symbols(predictor, pairs, unknown, beam)
     blanks = blank_ends_warning(pairs, predictor.text_model.target.kind)
     if blanks:
         warn(blanks)
-    with working("answering", len(pairs)) as progress:
+    with working("predicting", len(pairs)) as progress:
         evaluation = metrics.evaluate(
             predictor, pairs, unknown=unknown, beam=beam, max_length=max_length, detailed=True, progress=progress
         )
     measured = scores(evaluation)
     bins = reliability_bins(evaluation.probabilities, evaluation.right)
     read_alike = dataclasses.replace(reading, count=None, digits=None)
-    leaks = None if training is None else find_leaks(load_pairs(training, read_alike), pairs)
+    leaks, lemmas = None, None
+    if training is not None:
+        trained_on = read_shown(training, read_alike)
+        leaks = find_leaks(trained_on, pairs)
+        lemmas = len(known_lemmas(trained_on, pairs)) if pairs.has_features else None
     if report is not None:
         page = evaluation_report(
             printable_name(f"{model} on {' and '.join(data)}"), predictor, evaluation, measured, leaks, beam
@@ -137,7 +136,7 @@ def evaluate(
     if reliability is not None:
         draw_reliability(reliability, bins, printable_name(f"{model} on {' and '.join(data)}"))
     if as_json:
-        print(json.dumps(as_object(evaluation, measured, bins, leaks)))
+        print(json.dumps(as_object(evaluation, measured, bins, leaks, lemmas)))
         return
     stdout.print(score_table(evaluation, measured))
     print_calibration(bins)
@@ -145,29 +144,22 @@ def evaluate(
     if leaks is not None:
         others = f"{len(leaks.sources):,} sources with another target"
         stdout.print(f"also in {' and '.join(training or [])}: {len(leaks.pairs):,} pairs; and {others}")
+    if lemmas is not None:
+        stdout.print(f"with a source (lemma) known from training with other features: {lemmas:,} pairs")
     wrong = [index for index, right in enumerate(evaluation.right) if not right]
     if wrong:
         stdout.print("errors:" if len(wrong) <= SAMPLES else f"the first {SAMPLES} errors:")
         stdout.print(samples(evaluation, wrong[:SAMPLES]))
 
 
-def sized_as_in_training(model: Path, task: str, reading: "Reading") -> "Reading":
-    """Take count and digits of a built-in task from the run, if it was trained on that task and none were given."""
-    from doldari.report.record import read_json
-    from doldari.run_files import RECORD_FILE
-
-    if (reading.count, reading.digits) != (None, None):
-        return reading
-    trained = read_json((model if model.is_dir() else model.parent) / RECORD_FILE).part("reading")
-    if trained.text("data") != task:
-        return reading
-    return dataclasses.replace(reading, count=trained.count("count"), digits=trained.count("digits"))
-
-
 def as_object(
-    evaluation: "Evaluation", measured: "Mapping[str, Score]", bins: "Sequence[Bin]", leaks: "Leaks | None"
+    evaluation: "Evaluation",
+    measured: "Mapping[str, Score]",
+    bins: "Sequence[Bin]",
+    leaks: "Leaks | None",
+    lemmas: int | None = None,
 ) -> dict[str, Any]:
-    """Put what was measured into one object, for JSON."""
+    """Collect all metrics in one object, for JSON."""
     from doldari.inference.calibration import calibration_error
 
     result: dict[str, Any] = {
@@ -182,43 +174,53 @@ def as_object(
     }
     if leaks is not None:
         result["leaks"] = {"pairs": len(leaks.pairs), "sources": len(leaks.sources)}
+    if lemmas is not None:
+        result["leaks"]["lemmas"] = lemmas
     return result
 
 
 def print_calibration(bins: "Sequence[Bin]") -> None:
-    """Print the calibration error below the measures."""
-    from doldari.inference.calibration import calibration_error
+    """Print the expected calibration error below the other metrics."""
+    from doldari.inference.calibration import shown_error
 
-    error = percent(calibration_error(bins))
-    stdout.print(f"{'ECE':<8} {error:<7}  {'':<18}  calibration error of probabilities, {len(bins)} bins")
+    what = f"expected calibration error, {len(bins)} bins"
+    stdout.print(f"{'ECE':<8} {shown_error(bins):<7}  {'':<18}  {what}")
 
 
 def print_lengths(evaluation: "Evaluation") -> None:
-    """Say how many answers were cut at their length limit, and how many targets none could reach; if any."""
+    """Print how many predictions were cut at the length limit, and how many targets exceed it, if any."""
     if evaluation.cut:
-        stdout.print(f"cut at the length limit, before they ended: {evaluation.cut:,} answers")
+        stdout.print(f"{plural(evaluation.cut, 'prediction')} cut at the length limit (--max-length N)")
     if evaluation.unreachable:
-        what = "with targets longer than any answer may be"
-        stdout.print(f"{what}: {evaluation.unreachable:,} sources; --max-length N allows longer answers")
+        what = plural(evaluation.unreachable, "source")
+        stdout.print(f"{what} whose target exceeds the length limit; raise it with --max-length N")
+
+
+def plural(count: int, what: str) -> str:
+    """Write a number of things: 1 source, 2 sources."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def prediction_table(evaluation: "Evaluation") -> str:
-    """Lay out every example as tab-separated values below the columns' names; of several targets the nearest."""
-    rows = ["source\ttarget\tanswer\tlog_probability\tright"]
+    """Write every example as tab-separated values with a header; of several targets the nearest one.
+
+    score is the log-probability in nats; correct is true or false; flags are separated by commas.
+    """
     has_features = any("\t" in pair.source for pair in evaluation.pairs)
-    if has_features:
-        rows[0] = rows[0].replace("source", "source\tfeatures")
+    texts = ["source", *["features"] * has_features, "target", "prediction"]
+    rows = ["\t".join([*texts, "correct", "score", "probability", "flags"])]
     for pair, answer, right in zip(evaluation.pairs, evaluation.detailed or (), evaluation.right, strict=True):
         source, _, features = pair.source.partition("\t")
         texts = [source, *[features] * has_features, pair.target, answer.text]
         cells = [text.translate({9: "\\t", 10: "\\n", 13: "\\r"}) for text in texts]
-        rows.append("\t".join([*cells, f"{answer.score:.4f}", "right" if right else "wrong"]))
+        confidence = [f"{answer.score:.4f}", f"{answer.probability:.4g}", ",".join(answer.flags)]
+        rows.append("\t".join([*cells, "true" if right else "false", *confidence]))
     return "\n".join(rows) + "\n"
 
 
 def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown", beam: int) -> None:
-    """Refuse, by file and line, the first source with unknown symbols, or that is too long; warn of those that have
-    no others.
+    """Raise an error, with file and line, for the first source with unknown symbols, or that is too long; warn about
+    sources of unknown symbols only.
     """
     from doldari.inference.arguments import check_length
 
@@ -235,7 +237,7 @@ def check_symbols(predictor: "Predictor", pairs: "Pairs", unknown: "Unknown", be
             raise DataError(f"{pairs.place(index)}: {error}") from error
     if refused:
         index, reason = refused[0]
-        more = f" (and {len(refused) - 1:,} more sources)" if len(refused) > 1 else ""
+        more = and_more(len(refused) - 1, "source")
         if unknown == "error":
             hint = unknown_hint(predictor, pairs[index].source)
             raise UnknownSymbolError(f"{pairs.place(index)}: {reason}{more}{hint}")

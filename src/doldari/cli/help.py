@@ -40,7 +40,7 @@ class Command(TyperCommand):
                     formatter.write_dl(rows, col_max=WIDEST)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, unless its model was guessed wrong; data are read by the columns of its training."""
+        """Check the model argument, and run the command with the columns of the model's training."""
         from doldari.cli.columns import columns_of_model
         from doldari.cli.usage import check_model
 

@@ -1,4 +1,4 @@
-"""doldari join: one model of several."""
+"""doldari join: several models become one ensemble."""
 
 import shlex
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from doldari.cli.console import stdout
+from doldari.cli.console import stdout, warn
 from doldari.errors import ConfigError, RunExistsError
 
 
@@ -30,7 +30,10 @@ def join(
         raise RunExistsError(f"{out}: is a directory; give a file name, such as {out / 'model.safetensors'}")
     if out.exists() and not overwrite:
         raise RunExistsError(f"{out}: exists already; choose another --out, or use --overwrite")
-    joined = joining.join([load(model).text_model for model in models], [str(model) for model in models])
+    loaded = [load(model).text_model for model in models]
+    joined = joining.join(loaded, [str(model) for model in models])
     save_model(out, joined)
+    if any(model.temperature != 1.0 for model in loaded):
+        warn(f"the models' calibration does not carry over; run: doldari calibrate {shlex.quote(str(out))} DATA")
     stdout.print(f"Ensemble of {joined.config.ensemble} models saved to {out}")
     stdout.print(f"Try: {shlex.join(['doldari', 'predict', str(out), 'TEXT'])}")

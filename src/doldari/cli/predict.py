@@ -21,16 +21,18 @@ from doldari.cli.arguments import (
     features_column_of,
     reading_of,
     unknown_hint,
+    warn_of_copy,
 )
-from doldari.cli.console import answers_in_utf8, counting, stderr, stdout, warn, working
+from doldari.cli.console import answers_in_utf8, counting, stderr, stdout, warn
 from doldari.cli.predictions import Columns, lines_of, output_file, print_answers
+from doldari.cli.reading import read_shown
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 
 if TYPE_CHECKING:
     from doldari.inference.constraints import Automaton
     from doldari.inference.predictor import Predictor
 
-CHUNK = 5_000  # pairs that are scored and printed at a time
+CHUNK = 5_000  # pairs that score processes and prints at a time
 
 
 def predict(
@@ -107,13 +109,14 @@ def predict(
     beam = checked_beam(beam, n_best)
     check_answering(max_length, min_probability)
     predictor = load(model, engine=engine, device=device)
+    warn_of_copy(predictor, unknown)
     allowed = constraint_of(predictor, matching, one_of, max_length)
     is_scored = scores or details or allowed is not None
-    asked = AnswerOptions(unknown, beam, n_best or 1, allowed, max_length, min_probability, is_scored)
+    options = AnswerOptions(unknown, beam, n_best or 1, allowed, max_length, min_probability, is_scored)
 
     def ask(sources: list[str], first: int) -> list[list[Answer]]:
         if not sample:
-            return predictor.answers(sources, asked)
+            return predictor.answers(sources, options)
         drawn = predictor.sample(
             sources,
             temperature=temperature,
@@ -126,6 +129,8 @@ def predict(
         )
         return [[one if min_probability is None else one.at_least(min_probability)] for one in drawn]
 
+    if input is not None and output is not None and output.exists() and output.samefile(input):
+        warn(f"{printable_name(input)}: the input file is replaced by its predictions")
     for text in texts or ():
         if os.path.isfile(text):
             warn(f"{text} is a file; to predict each of its lines: doldari predict {model} --input {text}")
@@ -134,7 +139,7 @@ def predict(
     with output_file(output) as file:
         if header:
             print(columns.header, file=file)
-        printed = print_answers(predictor, chunks, ask, asked, columns, file)
+        printed = print_answers(predictor, chunks, ask, options, columns, file, "text" if texts else "line")
     printed.warn()
     if printed.failed:
         raise typer.Exit(1)
@@ -143,7 +148,7 @@ def predict(
 def constraint_of(
     predictor: "Predictor", matching: str | None, one_of: Path | None, max_length: int | None
 ) -> "Automaton | None":
-    """Make what answers may be, if that is said."""
+    """Compile the constraint of --matching or --one-of, if given."""
     from doldari.data.lines import read_lines
 
     if matching is not None and one_of is not None:
@@ -171,14 +176,13 @@ def score(
 
     Each line has the source, the target and its log-probability (natural logarithm).
     """
-    from doldari.data import load_pairs
     from doldari.inference.predictor import load
 
     answers_in_utf8()
     predictor = load(model)
     features_column = features_column_of(predictor, model, features_column)
-    with working(f"reading {' and '.join(data)}"):
-        pairs = load_pairs(data, reading_of(source_column, target_column, features_column, format))
+    warn_of_copy(predictor, unknown)
+    pairs = read_shown(data, reading_of(source_column, target_column, features_column, format))
     for index, (source, target) in enumerate(pairs):
         try:
             predictor.encode(source, unknown)
@@ -217,6 +221,7 @@ def attend(
     except UnicodeEncodeError as error:  # of an argument
         raise DataError(f"{quoted(text)}: not UTF-8") from error
     predictor = load(model)
+    warn_of_copy(predictor, unknown)
     if not predictor.text_model.source.is_blank(text):  # which is refused later
         check_length(len(predictor.encode(text, unknown)), predictor.text_model.longest_source, beam)
     picture_format(out)  # refused before anything is computed

@@ -1,4 +1,4 @@
-"""Answering lines: as many come out as went in, in their order, whatever is in them."""
+"""Printing predictions: for each input line one output line (or n_best), in the same order."""
 
 import io
 import sys
@@ -21,8 +21,8 @@ LONGEST_LINE = 1 << 22  # bytes of a line that is read as a source
 
 
 class Columns(NamedTuple):
-    """What a line has beside the answer: the source before it; behind it its log-probability, or with `details` also
-    its probability and its flags.
+    """The columns beside the prediction: the source before it; after it the score (log-probability) and, with
+    `details`, the probability and the flags.
     """
 
     source: bool = False
@@ -31,12 +31,12 @@ class Columns(NamedTuple):
 
     @property
     def header(self) -> str:
-        """The columns' names."""
-        score = ["log_probability"] * (self.score or self.details)
-        return "\t".join([*["source"] * self.source, "answer", *score, *["probability", "flags"] * self.details])
+        """The names of the columns."""
+        score = ["score"] * (self.score or self.details)
+        return "\t".join([*["source"] * self.source, "prediction", *score, *["probability", "flags"] * self.details])
 
     def line(self, source: str, answer: "Answer | None") -> str:
-        """Lay out an answer; of None the columns are empty."""
+        """Format a prediction; for None the columns are empty."""
         text, score, details = "", "", ["", ""]
         if answer is not None:
             text, score = answer.text, f"{answer.score:.4f}"
@@ -46,7 +46,7 @@ class Columns(NamedTuple):
 
 
 def lines_of(path: Path | None) -> Iterator[list[bytes]]:
-    """Yield the lines of a file, or of standard input, as many at a time as there are: who writes one is answered."""
+    """Yield the lines of a file or of standard input, as many at a time as are there, so that dialogue works."""
     from doldari.data.lines import cut_lines, line_end
     from doldari.data.opening import Source
 
@@ -64,9 +64,9 @@ def lines_of(path: Path | None) -> Iterator[list[bytes]]:
 
 @contextmanager
 def output_file(path: Path | None) -> Iterator[TextIO | None]:
-    """Open the file that answers go to, in UTF-8, which is there whole or not at all; None for standard output.
+    """Open the output file, in UTF-8; it appears once it is complete.  None for standard output.
 
-    A pipe, a device or a link, such as /dev/stdout, is written to as it is, and never replaced.
+    A pipe, a device or a link, such as /dev/stdout, is written to directly, never replaced.
     """
     from doldari.files import writing_whole
 
@@ -75,7 +75,7 @@ def output_file(path: Path | None) -> Iterator[TextIO | None]:
         yield None
     else:
         if path.is_dir():
-            raise ConfigError(f"{path}: is a directory; give the name of a file for the answers")
+            raise ConfigError(f"{path}: is a directory; give the name of a file for the predictions")
         with writing_whole(path) as binary:
             text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
             yield text
@@ -84,47 +84,51 @@ def output_file(path: Path | None) -> Iterator[TextIO | None]:
 
 
 class Printed:
-    """How many answers were printed, and how many of them have each flag; failed: some line has no answer."""
+    """Counts of printed predictions and of their flags; failed: at least one input had an error."""
 
     def __init__(self) -> None:
         self.answers, self.flags, self.failed = 0, Counter[str](), False
 
     def add(self, found: "Sequence[Answer | None]") -> None:
-        """Count the answers to a line."""
+        """Count the predictions for one input."""
         for answer in found:
             self.failed |= answer is None
             self.answers += answer is not None
             self.flags.update(() if answer is None else answer.flags)
 
     def warn(self) -> None:
-        """Say in a line for each flag how many answers have it."""
+        """Print a line for each flag with the number of predictions that have it, even with --quiet."""
         from doldari.inference.answers import FLAGS
 
         for flag, meaning in FLAGS.items():
             if self.flags[flag]:
                 more = "; --max-length N allows longer ones" if flag == "limit" else ""
-                warn(f"{self.flags[flag]:,} of {self.answers:,} answers {meaning}{more}")
+                warn(f"{self.flags[flag]:,} of {self.answers:,} predictions {meaning}{more}", always=True)
 
 
 def print_answers(
     predictor: "Predictor",
     chunks: Iterable[list[bytes]],
     ask: "Callable[[list[str], int], list[list[Answer]]]",
-    asked: "AnswerOptions",
+    options: "AnswerOptions",
     columns: Columns,
     file: TextIO | None = None,
+    unit: str = "line",
 ) -> Printed:
-    """Print the answers to lines, in order, into a file or on standard output.
+    """Print the predictions for lines, in order, into a file or on standard output.
 
-    ask answers texts, of which it is told how many lines came before.  A blank line is answered with an empty one.
+    ask predicts from texts, given the number of lines before them.  A blank line gives an empty one.  unit is what
+    error messages call an input: line or text.
     """
     is_blank = predictor.text_model.source.is_blank
     number, printed = 0, Printed()
     with counting(stderr, stdout if file is None else None) as count:
         for chunk in chunks:
-            sources = [readable(predictor, line, at, asked) for at, line in enumerate(chunk, start=number + 1)]
+            sources = [
+                readable(predictor, line, f"{unit} {at}", options) for at, line in enumerate(chunk, start=number + 1)
+            ]
             answerable = [at for at, source in enumerate(sources) if source is not None and not is_blank(source)]
-            found = answers(ask, {at: sources[at] or "" for at in answerable}, number)
+            found = answers(ask, {at: sources[at] or "" for at in answerable}, number, unit)
             for at, (line, source) in enumerate(zip(chunk, sources, strict=True)):
                 shown = line.decode("utf-8", "backslashreplace").removesuffix("\r") if source is None else source
                 some = found.get(at, [None])
@@ -139,11 +143,11 @@ def print_answers(
 
 
 def answers(
-    ask: "Callable[[list[str], int], list[list[Answer]]]", sources: dict[int, str], before: int
+    ask: "Callable[[list[str], int], list[list[Answer]]]", sources: dict[int, str], before: int, unit: str
 ) -> "Mapping[int, Sequence[Answer | None]]":
-    """Ask sources, given where in a chunk they stand; one for which there is too little memory has no answer.
+    """Predict from sources, given by their places in a chunk: all at once, or one by one if memory runs out.
 
-    They are asked together, and if that takes too much memory each alone.
+    A source for which memory does not suffice even alone is left out, with an error message.
     """
     try:
         return dict(zip(sources, ask(list(sources.values()), before), strict=True))
@@ -153,12 +157,12 @@ def answers(
             try:
                 (found[at],) = ask([source], before + index)
             except MemoryError:
-                complain(f"text {before + at + 1}: {quoted(source)}: not enough memory")
+                complain(f"{unit} {before + at + 1}: {quoted(source)}: not enough memory")
         return found
 
 
-def readable(predictor: "Predictor", line: bytes, number: int, asked: "AnswerOptions") -> str | None:
-    """Decode a line that is blank or that the model can answer; complain of another, and return None."""
+def readable(predictor: "Predictor", line: bytes, place: str, options: "AnswerOptions") -> str | None:
+    """Decode a line; for one that the model cannot process, print an error and return None."""
     from doldari.data.lines import LongLine
     from doldari.inference.arguments import check_length
 
@@ -171,15 +175,15 @@ def readable(predictor: "Predictor", line: bytes, number: int, asked: "AnswerOpt
             return text
         if "\t" in text and not source.features and "\t" not in source.ids:
             raise DataError(f"{quoted(text)}: contains a tab, but {NO_FEATURES}")
-        ids = predictor.encode(text, asked.unknown)
-        check_length(len(ids), predictor.text_model.longest_source, asked.beam)
+        ids = predictor.encode(text, options.unknown)
+        check_length(len(ids), predictor.text_model.longest_source, options.beam)
     except (UnicodeDecodeError, DataError) as error:
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
         hint = ""
-        if isinstance(error, UnknownSymbolError) and asked.unknown == "error":
+        if isinstance(error, UnknownSymbolError) and options.unknown == "error":
             hint = unknown_hint(predictor, text)
         if isinstance(error, UnknownSymbolError) and b"\r" in line.removesuffix(b"\r"):
             hint = "; lines must end with a line feed, not with a carriage return"
-        complain(f"text {number}: {reason}{hint}")
+        complain(f"{place}: {reason}{hint}")
         return None
     return text

@@ -7,7 +7,7 @@ import typer
 
 from doldari.cli.arguments import DATA, reading_of
 from doldari.cli.console import stdout, working
-from doldari.cli.evaluation import sized_as_in_training
+from doldari.cli.reading import sized_as_in_training
 from doldari.errors import ConfigError, DoldariError
 from doldari.run_files import REPORT_FILE
 

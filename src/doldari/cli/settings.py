@@ -22,17 +22,19 @@ def option_of(name: str) -> str:
 
 # Options of before, which still work but are in no help.
 FORMER = {"--beam", *(option_of(name) for item in FIELDS.values() for name in about(item).former)}
-# What may be typed in place of the option that has an argument's name.
+# The options as typed for an argument's name.
 TYPED = {
     "beam": ["--beam-size", "--beam"],
+    "beam_size": ["--beam-size", "--beam"],
     "columns": ["--source-column", "--target-column", "--features-column"],
     "out": ["--out", "-o"],
+    "output": ["--output", "-o"],
     "start_from": ["--from"],
 } | {name: [option_of(one) for one in (name, *about(item).other_names)] for name, item in FIELDS.items()}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, in place of its `**settings`, an option for every setting; None is one that was not given."""
+    """Replace the `**settings` of a command by an option for every setting; None means not given."""
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
     options = [option(item) for item in FIELDS.values()]
@@ -41,7 +43,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def option(item: dataclasses.Field[Any]) -> inspect.Parameter:
-    """Make the option of one setting, in its group; one that a newcomer can do without is hidden."""
+    """Make the option of one setting, in its group; hidden if it is not basic."""
     told, kind = about(item), item.type
     names = TYPED[item.name]
     if kind is bool:
@@ -60,7 +62,7 @@ def option(item: dataclasses.Field[Any]) -> inspect.Parameter:
 
 
 def metavar(name: str, kind: Any) -> str:
-    """Write what an option takes: its choices, N for a whole number, X for another, DEVICE, or TIME."""
+    """Return the metavar of an option: its choices, N for an integer, X for a float, DEVICE, or TIME."""
     if isinstance(kind, UnionType):
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:

@@ -1,4 +1,4 @@
-"""doldari stats: what is in data, before anything is trained on them."""
+"""doldari stats: statistics of the data, before training."""
 
 import unicodedata
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,8 @@ from doldari.cli.arguments import (
     TargetColumnOption,
     reading_of,
 )
-from doldari.cli.console import stdout, warn
+from doldari.cli.console import stdout, warn, working
+from doldari.cli.reading import read_shown
 from doldari.percent import percent
 
 if TYPE_CHECKING:
@@ -45,26 +46,36 @@ def stats(
 ) -> None:
     """Print statistics of text pairs and point out likely errors.
 
-    Lengths are in characters (code points) and in words (separated by white space).  Duplicates, leaks, blanks at the
-    ends of texts and swapped columns are reported.
+    Lengths are in characters (code points) and in words (separated by white space).  Duplicates, leaks, leading or
+    trailing blanks and swapped columns are reported.
     """
-    from doldari.data import load_pairs
-    from doldari.data.leaks import find_leaks
+    from doldari.data import TASKS
+    from doldari.data.leaks import find_leaks, known_lemmas
     from doldari.data.statistics import column_warnings, statistics
+    from doldari.data.traits import traits
+    from doldari.recipes.choice import choose
 
     reading = reading_of(source_column, target_column, features_column, format)
-    pairs = load_pairs(data, reading)
-    counted = statistics(pairs)
+    pairs = read_shown(data, reading)
+    with working("counting"):
+        counted = statistics(pairs)
     stdout.print(report(pairs, counted))
+    if data[0] not in TASKS:
+        stdout.print(f"train would choose {choose(traits(pairs))}")
     for warning in column_warnings(pairs):
         warn(warning)
     if validation is not None:
-        others = load_pairs(validation, reading)
-        other = statistics(others)
+        others = read_shown(validation, reading)
+        with working("counting"):
+            other = statistics(others)
         stdout.print("", report(others, other), sep="\n")
-        leaks = find_leaks(pairs, others)
+        with working("comparing"):
+            leaks = find_leaks(pairs, others)
         with_other = f"{len(leaks.sources):,} sources with another target"
         stdout.print(f"also in {name_of(pairs)}: {len(leaks.pairs):,} pairs; and {with_other}")
+        if others.has_features:
+            known = len(known_lemmas(pairs, others))
+            stdout.print(f"with a source (lemma) that {name_of(pairs)} has with other features: {known:,} pairs")
         for side in ("source", "target"):
             new = sorted(getattr(other, side).symbols.keys() - getattr(counted, side).symbols.keys())
             stdout.print(f"{side} symbols not in {name_of(pairs)}: {alphabet(new) or 'none'}")
@@ -78,19 +89,19 @@ def name_of(pairs: "Pairs") -> str:
 
 
 def report(pairs: "Pairs", counted: "Statistics") -> Group:
-    """Lay out what is in pairs."""
+    """Lay out the statistics of pairs."""
     sides = counted.source, counted.target
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="")
     table.add_column("")
     for name in ("sources", "targets"):
         table.add_column(name, justify="right")
     table.add_row("different", *(f"{side.different:,}" for side in sides))
-    table.add_row("with several targets, sources", *(several(side) for side in sides))
+    table.add_row("with several counterparts", *(several(side) for side in sides))
     table.add_row("characters", *(spread(side.lengths) for side in sides))
     table.add_row("words", *(spread(side.words) for side in sides))
     table.add_row("different symbols", *(f"{len(side.symbols):,}" for side in sides))
-    table.add_row("blanks at an end", *(first_at(pairs, *side.blank_ends) for side in sides))
-    table.add_row("not in Unicode's NFC", *(f"{side.decomposed:,}" for side in sides))
+    table.add_row("leading or trailing blanks", *(first_at(pairs, *side.blank_ends) for side in sides))
+    table.add_row("not NFC-normalized", *(f"{side.decomposed:,}" for side in sides))
     duplicates = f", {counted.duplicates:,} of them duplicates" if counted.duplicates else ""
     lines = [f"{name} symbols: {frequent(side)}" for name, side in zip(("source", "target"), sides, strict=True)]
     lines += [line for side in sides for line in odd_symbols(pairs, side)]
@@ -98,36 +109,36 @@ def report(pairs: "Pairs", counted: "Statistics") -> Group:
 
 
 def several(side: "Side") -> str:
-    """Say how many texts of a side have several on the other, and which share that is."""
+    """Return how many texts have several counterparts, and their share."""
     return f"{side.several:,} ({percent(side.several / side.different, 1)})"
 
 
 def spread(lengths: tuple[int, float, int]) -> str:
-    """Write the least, the most and the mean."""
+    """Write minimum, maximum and mean."""
     least, mean, most = lengths
     return f"{least:,} to {most:,}, mean {mean:.1f}"
 
 
 def first_at(pairs: "Pairs", count: int, index: int) -> str:
-    """Write how many there are, and where the first is."""
+    """Write a count, and the line of the first."""
     return f"{count:,}, first in line {pairs.line(index):,}" if count else "0"
 
 
 def frequent(side: "Side") -> str:
-    """List symbols, the most frequent first, and how many stand there only once."""
+    """List symbols, most frequent first, and how many occur only once."""
     symbols = [symbol for symbol, _ in side.symbols.most_common()]
     once = sum(count == 1 for count in side.symbols.values())
     return alphabet(symbols) + (f"; {once:,} occur only once" if once else "")
 
 
 def alphabet(symbols: list[str]) -> str:
-    """List symbols so that each is seen."""
+    """List symbols, each in visible form."""
     shown = " ".join(visible(symbol) for symbol in symbols[:SHOWN])
     return shown + (f" ... ({len(symbols):,})" if len(symbols) > SHOWN else "")
 
 
 def visible(symbol: str) -> str:
-    """Write a symbol: a blank as ␣, a mark on a circle, one that is not seen by its number."""
+    """Write a symbol visibly: a space as ␣, a combining mark on a circle, an invisible one by its code point."""
     if symbol == " ":
         return "␣"
     if not symbol.isprintable():
@@ -136,7 +147,7 @@ def visible(symbol: str) -> str:
 
 
 def odd_symbols(pairs: "Pairs", side: "Side") -> "Iterator[str]":
-    """Name each odd symbol, and where it is first."""
+    """List unusual symbols with their first place."""
     for symbol, index in sorted(side.odd.items()):
         name = unicodedata.name(symbol, "no name")
-        yield f"odd: U+{ord(symbol):04X} ({name}), {side.symbols[symbol]:,} times, first at {pairs.place(index)}"
+        yield f"unusual: U+{ord(symbol):04X} ({name}), {side.symbols[symbol]:,} times, first at {pairs.place(index)}"

@@ -1,11 +1,16 @@
 """doldari generate: the pairs of a built-in task."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from doldari.cli.arguments import CountOption, DigitsOption
 from doldari.cli.console import answers_in_utf8, counting, stderr, stdout
+
+if TYPE_CHECKING:
+    from doldari.data.pairs import Pair
 
 
 def generate(
@@ -20,7 +25,7 @@ def generate(
         Literal["tsv", "chapter"] | None,
         typer.Option(
             metavar="tsv|chapter",
-            help="tsv: source TAB target; chapter: fixed width, 16+75  _91  .",
+            help="tsv: source TAB target; chapter: fixed width, such as 16+75_91.",
             show_default="tsv; chapter for the task chapter",
         ),
     ] = None,
@@ -29,16 +34,18 @@ def generate(
 
     For example: doldari generate chapter > addition.txt
 
-    Any number of sums or rows of letters takes the same memory; in the chapter's format they are held in memory.
+    Memory use does not grow with --count, except for the task chapter, whose pairs are all different.
     """
     from doldari.data import task_pairs
     from doldari.data.formats import chapter_lines
-    from doldari.data.pairs import Pairs
 
     answers_in_utf8()
-    pairs = task_pairs(task, count, digits, seed)
+    make: Callable[[], Iterable[Pair]] = partial(task_pairs, task, count, digits, seed)
+    if task == "chapter":
+        every = list(make())  # they are all different, so they are in memory anyway
+        make = partial(iter, every)
     in_chapters_format = format == "chapter" or (format is None and task == "chapter")
-    lines = chapter_lines(Pairs.of(pairs, task)) if in_chapters_format else ("\t".join(pair) for pair in pairs)
+    lines = chapter_lines(make) if in_chapters_format else ("\t".join(pair) for pair in make())
     with counting(stderr, stdout, "written") as show:
         for number, line in enumerate(lines, start=1):
             print(line)

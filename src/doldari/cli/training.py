@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from doldari.cli.arguments import (
     reading_of,
     run_name,
 )
-from doldari.cli.console import UsageError, errors, stderr, stdout, tell
+from doldari.cli.console import UsageError, errors, stderr, stdout, tell, working
 from doldari.cli.settings import with_settings
 from doldari.cli.training_summary import example_command
 from doldari.errors import ConfigError, TrainingError
@@ -55,6 +56,16 @@ def train(
     source_column: SourceColumnOption = None,
     target_column: TargetColumnOption = None,
     features_column: FeaturesColumnOption = None,
+    split_by: Annotated[
+        Literal["source", "lemma"] | None,
+        typer.Option(
+            metavar="source|lemma",
+            help="What training and validation pairs must not share. source: source and features; lemma: the source "
+            "alone, so that no validation word is seen in training in another form. (default: source)",
+            rich_help_panel="Data",
+            hidden=True,
+        ),
+    ] = None,
     format: FormatOption = None,
     count: CountOption = None,
     digits: DigitsOption = None,
@@ -63,7 +74,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help=f"Proven settings for a kind of task: {', '.join(RECIPES)}.",
-            show_default="that of the built-in task, or general",
+            show_default="chosen by the data",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -113,7 +124,9 @@ def train(
 ) -> None:
     """Train a model on text pairs.
 
-    For example: doldari train pairs.tsv, or with a built-in task: doldari train addition.
+    \b
+    Examples: doldari train pairs.tsv
+              doldari train addition        (a built-in task)
 
     Each epoch prints the training loss, the validation loss and the validation accuracy (exact matches); * marks the
     best epoch, whose model is saved.  The output directory also holds the settings (config.toml), the record of the
@@ -127,6 +140,7 @@ def train(
         data=data or None,
         validation=validation,
         reading=reading_of(source_column, target_column, features_column, format, count, digits),
+        split_by=split_by,
         settings={name: value for name, value in settings.items() if value is not None},
         recipe=recipe,
         config=config,
@@ -146,7 +160,7 @@ def train(
 
 
 def after_restart(request: "Request") -> "Request":
-    """Go on with the run that the same command has begun, if torchrun restarted the processes."""
+    """Resume the run that the same command began, if torchrun has restarted the processes."""
     from doldari.training.directory import NoClaim, RunDirectory
     from doldari.training.plan import Request
     from doldari.training.record import read_record
@@ -159,13 +173,15 @@ def after_restart(request: "Request") -> "Request":
 
 
 def train_and_tell(request: "Request", track: str | None) -> None:
-    """Train with everything shown, say what there is then and how to use it; exit with the status of a signal."""
+    """Train, show progress, and print how to use the model; exit with the status of a signal."""
     from doldari.training.observer import Stop
     from doldari.training.plan import planned
     from doldari.training.trackers import Tracking
 
     tracking = None if track is None or rank() > 0 else Tracking(track, stderr.print)
-    with planned(request) as (plan, directory):
+    with ExitStack() as stack:
+        with working("reading data"):
+            plan, directory = stack.enter_context(planned(request))
         trained = train_shown(plan, directory, Stop(), tracking)
         if rank() == 0:  # of several processes the first alone says how it ended
             conclude(trained, directory, plan.config.model.ensemble)
@@ -174,7 +190,7 @@ def train_and_tell(request: "Request", track: str | None) -> None:
 def train_shown(
     plan: "Plan", directory: "RunDirectory", stop: "Stop", tracking: "Tracking | None" = None
 ) -> "Trained":
-    """Train with everything shown, and tracked if there is a tracker."""
+    """Train and show progress; with a tracker, send it the figures."""
     from doldari.cli.training_display import CommandLineDisplay
     from doldari.training.observer import Observer, Observers
     from doldari.training.train import train
@@ -189,7 +205,7 @@ def train_shown(
 
 
 def why_over(run: "Run") -> str:
-    """Say what ended a run that is resumed, and how it can be made longer."""
+    """Return why a resumed run is already over, and the option that makes it longer."""
     settings = run.config.training
     if run.out_of_patience:
         return (
@@ -202,7 +218,7 @@ def why_over(run: "Run") -> str:
 
 
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
-    """Say which model was saved, and how to use it."""
+    """Print which model was saved, and how to use it."""
     run, out = trained.last, directory.shown
     best = run.best
     if trained.together is not None:
@@ -224,7 +240,7 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
 
 
 def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
-    """Say which model a training that was stopped, or failed, leaves in its directory."""
+    """Return which model a stopped or failed training leaves in its directory."""
     best = trained.last.best
     if directory.claim.beside_older:
         return "the earlier run, since no epoch was finished"

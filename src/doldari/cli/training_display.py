@@ -1,4 +1,4 @@
-"""How the command line shows a training: what there is before it, a line an epoch, the picture, some answers."""
+"""The command line's display of a training: a summary first, a line per epoch, a plot, some predictions."""
 
 import signal
 from typing import Any
@@ -14,18 +14,21 @@ from doldari.training.run import Run
 
 
 class CommandLineDisplay(TrainingDisplay):
-    """Shows a training and, where nobody reads what it prints any more (`| head`), asks it to stop."""
+    """Shows a training, and stops it if the reader of its output is gone (`| head`)."""
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
         self.members, self.repeated, self.stop = plan.config.model.ensemble, plan.data.repeated, stop
+        self.recipe = plan.recipe
         self.has_begun = False
 
     def started(self, run: Run) -> None:
-        """Say what is about to be trained."""
+        """Describe what is about to be trained."""
         if run.member == 1:
             if self.repeated:
                 warn(f"{self.repeated:,} of the validation pairs are also training pairs")
+            if self.recipe is not None and self.recipe.why is not None:
+                stderr.print(str(self.recipe))
             describe(run)
         if self.members > 1:
             self.say(Text(f"model {run.member} of {self.members}", "bold"))

@@ -1,4 +1,4 @@
-"""What is said of a run beside its training: what there is, what may do better, and how to ask the model."""
+"""Summary of a training: the data and model before it, tips, and the command to type after it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def describe(run: "Run") -> None:
-    """Say what is about to be trained."""
+    """Describe what is about to be trained."""
     text_model = run.predictor.text_model
     source, target = text_model.source, text_model.target
     unspelled = len(run.validation) - len(run.spelled)
@@ -21,7 +21,7 @@ def describe(run: "Run") -> None:
     features = f", {len(source.features)} features" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
     tell(
-        f"{len(run.x):,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
+        f"{run.pairs:,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
         f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
     )
     for tip in tips(run):
@@ -33,7 +33,9 @@ def describe(run: "Run") -> None:
 
 
 def tips(run: "Run") -> Iterator[str]:
-    """Yield options that are likely to do better for such pairs."""
+    """Yield options that are likely to give better results on these pairs."""
+    from doldari.data.traits import look_like_phones
+
     if run.config.model.shared_vocabulary:
         return
     source = run.predictor.text_model.source
@@ -44,14 +46,7 @@ def tips(run: "Run") -> Iterator[str]:
         yield "--target-symbols whitespace tokenizes targets at spaces; see also --recipe g2p"
 
 
-def look_like_phones(targets: "Sequence[str]") -> bool:
-    """Tell symbols between spaces, `k a̠ː ɡ e̞`, from words: they are short, and few, so that each comes often."""
-    symbols = " ".join(targets).split()
-    short = sum(len(symbol) <= 3 for symbol in symbols) > 0.9 * len(symbols)
-    return short and len(symbols) > 2 * len(targets) and len(symbols) > 4 * len(set(symbols))
-
-
 def example_command(out: Path, pairs: "Sequence[Pair]") -> str:
-    """Write the command that asks a model the first source that can be typed."""
+    """Return the command that predicts from the first printable source."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
     return predict_command(str(out), question)

@@ -1,4 +1,4 @@
-"""Wrong guesses of what to type, and what to type instead: each is answered with a command to copy."""
+"""Suggestions for mistyped commands, options and models: each error ends with a command to copy."""
 
 import difflib
 import shlex
@@ -15,7 +15,7 @@ from doldari.hub import is_address
 from doldari.run_files import MODEL_FILE
 
 RUNS = Path("runs")
-# Names that other programs have for a command.
+# What other programs call a command.
 ALSO_CALLED = {
     "evaluate": ("eval", "test", "validate", "accuracy"),
     "predict": ("answer", "ask", "decode", "generate-answers", "infer", "inference", "run", "translate"),
@@ -23,6 +23,7 @@ ALSO_CALLED = {
     "attend": ("align", "attention", "visualize"),
     "show": ("card", "info", "list", "ls", "summary"),
     "compare": ("plot",),
+    "export": ("convert", "html", "onnx", "publish"),
     "join": ("average", "ensemble", "merge"),
     "stats": ("analyze", "count", "inspect"),
     "generate": ("data", "sample"),
@@ -31,7 +32,7 @@ ALSO_CALLED = {
 
 
 def usage(error: Any) -> str:
-    """Say in one line what is wrong with a command, and where to read on; nothing if its help was just shown."""
+    """Return a one-line message for a usage error, with the help to read; empty if the help was just shown."""
     if type(error).__name__.startswith("NoArgs"):
         print(error.format_message().rstrip())  # the help, unless it was just printed
         return ""
@@ -49,13 +50,15 @@ def usage(error: Any) -> str:
 
 
 def name_of(word: str) -> str:
-    """Take the option of a word such as --epochs=3."""
+    """Return the option of an argument such as --epochs=3."""
     return word.partition("=")[0]
 
 
 def no_such_option(error: Any) -> str:
-    """Name the option that was meant; or say how to give a text that begins with a dash."""
+    """Suggest the option that was meant, or `--` before a text that begins with a dash."""
     message, name = f"No such option: {error.option_name}", error.option_name
+    if name == "-v":
+        return f"{message}; did you mean -V (--version)?"
     options = [option for one in error.ctx.command.params for option in one.opts if option.startswith("--")]
     nearest = difflib.get_close_matches(name, [option for option in options if option not in FORMER], 1)
     if nearest and name.startswith("--"):
@@ -69,7 +72,9 @@ def no_such_option(error: Any) -> str:
 
 
 def no_such_command(name: str, commands: Sequence[str]) -> str:
-    """Name the command that was meant."""
+    """Suggest the command that was meant."""
+    if name.lower() in ("help", "version"):
+        return f"No such command '{name}'. Did you mean 'doldari --{name.lower()}'?"
     meant = next((command for command, others in ALSO_CALLED.items() if name.lower() in others), None)
     if meant is None:
         nearest = difflib.get_close_matches(name, commands, 1)
@@ -81,17 +86,17 @@ def no_such_command(name: str, commands: Sequence[str]) -> str:
 
 
 def check_model(parameters: dict[str, Any]) -> None:
-    """Raise ModelFileError where a command's model is none: with the model that was meant, if that can be told."""
+    """Raise ModelFileError if a command's MODEL is not a model, and suggest the one that was meant."""
     model = parameters.get("model")
     if not isinstance(model, Path) or is_model(model):  # the setting of that name is a type of model
         return
-    data = parameters.get("data")
-    if data and is_model(Path(data[0])) and not model.is_dir():
-        raise ModelFileError(
-            f"{printable_name(model)}: is no model; the model comes first: {swapped(model, data[0])}"
-        )
+    text = parameters.get("text")
+    others = [*(parameters.get("data") or ()), *(parameters.get("texts") or ()), *([text] if text else ())]
+    other = next((word for word in others if is_model(Path(word))), None)
+    if other is not None and not model.is_dir():
+        raise ModelFileError(f"{printable_name(model)}: not a model; the model comes first: {swapped(model, other)}")
     if model.exists():
-        return  # whoever loads it says what is wrong with it
+        return  # loading it gives a better message
     message = f"{printable_name(model)}: no such model"
     if is_model(RUNS / model):
         raise ModelFileError(f"{message}; did you mean {RUNS / model}? Try: {instead(model, RUNS / model)}")
@@ -112,17 +117,17 @@ def check_model(parameters: dict[str, Any]) -> None:
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a path is that of a run with a model, or of a model's file, or an address as hf://owner/name."""
+    """Return whether a path is a run directory with a model, a model file, or an address such as hf://owner/name."""
     if is_address(path):
         return True
     try:
         return (path / MODEL_FILE).is_file() or (path.suffix == Path(MODEL_FILE).suffix and path.is_file())
-    except (OSError, ValueError):  # no path at all
+    except (OSError, ValueError):  # not a valid path
         return False
 
 
 def models() -> list[Path]:
-    """List the runs in `runs`, the newest first."""
+    """List the models in `runs`, the newest first."""
     try:
         found = [path for path in RUNS.iterdir() if is_model(path)]
         return sorted(found, key=lambda path: (path / MODEL_FILE).stat().st_mtime, reverse=True)
@@ -131,12 +136,12 @@ def models() -> list[Path]:
 
 
 def instead(model: Path, *others: Path) -> str:
-    """Write the command with another model, and what else is given, in the place of the one that was typed."""
+    """Return the command with the typed model replaced by other words."""
     words = [str(word) for typed in sys.argv[1:] for word in (others if typed == str(model) else (typed,))]
     return shlex.join(["doldari", *words])
 
 
 def swapped(model: Path, data: str) -> str:
-    """Write the command with the model and the data in each other's place."""
+    """Return the command with the model and another argument swapped."""
     other = {str(model): data, data: str(model)}
     return shlex.join(["doldari", *(other.get(word, word) for word in sys.argv[1:])])

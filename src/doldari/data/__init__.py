@@ -15,7 +15,7 @@ from doldari.errors import ConfigError, DataError
 
 
 class Task(NamedTuple):
-    """A built-in task: what makes its pairs, one after the other or all at once, how many if not told."""
+    """A built-in task: the function that generates its pairs, and their default number."""
 
     make: Callable[..., Iterable[Pair]]  # (count, seed=...), (count, digits=..., seed=...)
     usual: int = 50_000
@@ -23,7 +23,7 @@ class Task(NamedTuple):
 
 
 TASKS = {
-    "addition": Task(sums, 140_000, has_digits=True),
+    "addition": Task(sums, 200_000, has_digits=True),
     "copy": Task(copied_rows),
     "dates": Task(date_pairs),
     "reverse": Task(reversed_rows),
@@ -34,10 +34,10 @@ TASKS = {
 def task_pairs(
     task: str, count: int | None = None, digits: int | None = None, seed: int = 0, *, unseen: bool = False
 ) -> Iterator[Pair]:
-    """Make `count` pairs of a built-in task, with numbers of at most `digits` digits.
+    """Generate `count` pairs of a built-in task, with numbers of at most `digits` digits; None is the task's default.
 
-    None is as the task has it.  unseen: those that come next and are not among these, a tenth as many: no training
-    has seen them.  Raises ConfigError where it cannot make so many, or has no digits.
+    unseen: the pairs that follow and are not among these, a tenth as many, which no training has seen.  ConfigError
+    where there are not that many, or the task has no digits.
     """
     make, usual, has_digits = TASKS[task]
     if digits is not None and not has_digits:
@@ -54,10 +54,9 @@ def task_pairs(
 
 
 def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, unseen: bool = False) -> Pairs:
-    """Read the pairs of a file, of `-` (standard input), or of two parallel files; or make those of a built-in task.
+    """Read the pairs of a file, of `-` (standard input), or of two parallel files; or generate those of a task.
 
-    The latter is what the name of a task asks for; `unseen` is as in `task_pairs`.  DataError and ConfigError where
-    that cannot be.
+    `unseen` is as in `task_pairs`.  DataError or ConfigError where that fails.
     """
     names = [data] if isinstance(data, str) else list(data)
     how = reading or Reading()
@@ -68,6 +67,8 @@ def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, uns
             if chosen is not None:
                 raise ConfigError(f"{names[0]}: a built-in task; it has no {what} to choose")
         return Pairs.of(task_pairs(names[0], how.count, how.digits, unseen=unseen), names[0])
+    if names.count("-") > 1:
+        raise DataError("-: standard input can be only one of the two files")
     for name in names:
         require_file(name)
     for setting, number in (("count", how.count), ("digits", how.digits)):
@@ -81,7 +82,7 @@ def load_pairs(data: str | Sequence[str], reading: Reading | None = None, *, uns
 
 
 def require_file(name: str) -> None:
-    """Refuse a name that is of no file, with the built-in task that may have been meant."""
+    """Raise DataError for a file that does not exist, and suggest a built-in task with a similar name."""
     if name != "-" and not Path(name).exists():
         nearest = difflib.get_close_matches(name, TASKS, 1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""

@@ -19,7 +19,7 @@ def sums(count: int, digits: int = 3, seed: int = 0, after: int = 0) -> Iterator
     Those of short numbers, which are few, come again when all have come: so a model is right about 3+6 and 1+399, and
     most are long, of which there are many to learn from.  16+75 and 75+16 are two questions.
 
-    With `after`, those that come after so many others and are not among them.  Raises ConfigError where count is more
+    `after` of them are skipped first, and none of those is repeated.  Raises ConfigError where count is more
     than about half of all there are.
     """
     check_size(count, digits, all_sums(digits))
@@ -35,7 +35,7 @@ def addition_pairs(count: int = 50_000, digits: int = 3, seed: int = 0, after: i
     """Make `count` different additions of two numbers of one to `digits` digits, as the chapter has them.
 
     As in the book's file, a number is a row of one to `digits` random digits (so that 7 may come from 007), and no
-    two questions add the same two numbers in either order.  With `after`, those that come after so many others.
+    two questions add the same two numbers in either order.  `after` of them are skipped first.
     Raises ConfigError where there are not that many.
     """
     check_size(count + after, digits, all_sums(digits) if digits <= FEW_DIGITS else all_sums(digits) // 2)
@@ -44,7 +44,7 @@ def addition_pairs(count: int = 50_000, digits: int = 3, seed: int = 0, after: i
 
 
 def smallest(length: int) -> int:
-    """Tell the smallest number of that many digits."""
+    """Return the smallest number of that many digits."""
     number: int = 10 ** (length - 1)
     return number if length > 1 else 0
 

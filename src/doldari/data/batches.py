@@ -41,7 +41,20 @@ def shuffled_batches(
     rng: np.random.Generator,
     bucketing: bool = False,
 ) -> Iterator[tuple[Ids, Ids]]:
-    """Yield questions x (N, S) with answers t (N, T) in random batches, each example once, one batch smaller.
+    """Yield questions x (N, S) with answers t (N, T) in the random batches of `shuffled_rows`."""
+    for rows in shuffled_rows(x, t, batch_size, pad_id, rng, bucketing):
+        yield taken(x, rows, pad_id), taken(t, rows, pad_id, keep=1)
+
+
+def shuffled_rows(
+    x: Examples,
+    t: Examples,
+    batch_size: int,
+    pad_id: int | None,
+    rng: np.random.Generator,
+    bucketing: bool = False,
+) -> Iterator[NDArray[Any]]:
+    """Yield the rows (N,) of random batches, each example once, one batch smaller.
 
     The smaller batch is the last.  With bucketing the examples of a batch are of about one length, which saves
     padding, and the smaller batch comes anywhere.
@@ -57,7 +70,7 @@ def shuffled_batches(
     if bucketing:
         rng.shuffle(batches)
     for chosen in batches:
-        yield from padded_batches(x, t, chosen, pad_id)
+        yield from parts(x, t, chosen)
 
 
 def padded_batches(x: Examples, t: Examples, chosen: NDArray[Any], pad_id: int | None) -> Iterator[tuple[Ids, Ids]]:

@@ -27,7 +27,7 @@ FORMATS = {
 def date_pairs(count: int = 50_000, seed: int = 0, after: int = 0) -> list[Pair]:
     """Make `count` different written dates: random days and formats, a quarter in lower case, a quarter in upper.
 
-    With `after`, those that come after so many others.  Raises MissingPackageError without Babel.
+    `after` of them are skipped first.  Raises MissingPackageError without Babel.
     """
     try:
         from babel.dates import format_date

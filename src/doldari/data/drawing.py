@@ -1,4 +1,4 @@
-"""Drawing without remembering what was drawn, so that millions take no memory, and none comes twice before all have.
+"""Drawing without repetition in constant memory: nothing comes twice before everything has come once.
 
 Everything there is lies in a few boxes of rows and columns: of sums the first number says the row and the second the
 column, and there is a box for every two lengths.  The order in a box looks random but is a formula.
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
 
 def draw_from(boxes: Sequence[tuple[int, int]], shares: Sequence[float], seed: int) -> Iterator[Place]:
-    """Yield places for ever: a box of (rows, columns) as often as its share says, and anew when all has come."""
+    """Yield places endlessly: each box of (rows, columns) in proportion to its share, again when it is used up."""
     rng = random.Random(seed)
     numbers, bounds, drawn = range(len(boxes)), list(accumulate(shares)), [0] * len(boxes)
     while True:

@@ -1,10 +1,10 @@
-"""Files of pairs: TSV, CSV, JSON lines, two parallel files, and the chapter's `question_answer` lines.
+"""Files of pairs: TSV, CSV, JSON lines, Parquet, Arrow, two parallel files, the chapter's `question_answer` lines.
 
 Each format yields rows, of which the columns say what is what.  The format is that of the option or of the file's
 name; a file without a tab whose lines are equally long, with `_` at one and the same place, is the chapter's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -14,10 +14,13 @@ from doldari.data.lines import numbered_lines
 from doldari.data.opening import Source
 from doldari.data.pairs import Pair, Pairs, PairsBuilder
 from doldari.data.rows import Rows, chapter_rows, csv_rows, jsonl_rows, listed, looks_like, tab_rows
-from doldari.errors import ConfigError, DataError, quoted
+from doldari.data.tables import table_rows
+from doldari.errors import ConfigError, DataError, and_more, quoted
 
-Format = Literal["tsv", "csv", "jsonl", "chapter"]
+Format = Literal["tsv", "csv", "jsonl", "chapter", "parquet", "arrow"]
 BY_NAME: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+BY_NAME |= {".parquet": "parquet", ".arrow": "arrow"}
+NAMED = ("jsonl", "parquet", "arrow")  # formats whose columns have names, and no first row that says them
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -25,7 +28,7 @@ Places = tuple[int, int, int]  # of source, target and features among a row's ce
 
 
 class Columns(NamedTuple):
-    """Which columns are what: numbers, from 1, or names, which then stand in the first row; features is 0 of none."""
+    """The columns: numbers from 1, or names in the first row; features is 0 if there are none."""
 
     source: int | str = 1
     target: int | str = 2
@@ -59,7 +62,7 @@ def choose_columns(
 
 
 def format_of(path: Path) -> Format | None:
-    """Tell the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
+    """Return the format of a file by its name, `.gz` and its like aside; None if the name says nothing."""
     name = path.name.lower()
     for ending in PACKED:
         name = name.removesuffix(ending)
@@ -67,41 +70,69 @@ def format_of(path: Path) -> Format | None:
 
 
 class Faults:
-    """Lines that hold no pair: how many there are, and the number of the first and what is wrong with it."""
+    """Lines without a valid pair: their count, and the first with its number and what is wrong."""
 
     def __init__(self) -> None:
-        self.count, self.first = 0, ""
+        self.count, self.first, self.name = 0, "", ""
 
-    def add(self, number: int, reason: str) -> None:
-        """Count another one."""
+    def add(self, number: int, reason: str, name: str = "") -> None:
+        """Count another one; name is its file, if it is not the first."""
         self.count += 1
         if self.count == 1:
-            self.first = f"{number}: {reason}"
+            self.first, self.name = f"{number}: {reason}", name
+
+    def refuse(self, name: str, good: int, hint: str = "") -> None:
+        """Refuse a file that has such lines, or no `good` ones either; the hint says what is expected."""
+        if self.count:
+            raise DataError(f"{self.name or name}:{self.first}{and_more(self.count - 1, 'line')}{hint}")
+        if not good:
+            raise DataError(f"{name}: no pairs in it: the file is empty")
 
 
 def read_pairs(path: Path, columns: Columns | None = None, format: Format | None = None) -> Pairs:
-    """Read all pairs of a file; blank lines are passed over.
+    """Read all pairs of a file; blank lines are skipped.
 
     With `columns` a line may have others besides; without, it has two, or of JSON lines the fields source and target.
-    Lines that hold no pair are refused, the first named by its number.
+    DataError, with the number of the first, for lines without a valid pair.
     """
+    builder = PairsBuilder()
+    with Source(path) as source:
+        for number, pair in iter_pairs(source, columns, format):
+            builder.add(*pair, number)
+        return builder.pairs((source.origin(),), has_features(path, columns, format))
+
+
+def iter_pairs(source: Source, columns: Columns | None, format: Format | None) -> Iterator[tuple[int, Pair]]:
+    """Yield the pairs of a source and the numbers of their lines; DataError as in `read_pairs`, at the end."""
     if format is not None and format not in get_args(Format):
         raise ConfigError(f"{{format}}: must be one of {', '.join(get_args(Format))}", format=format)
-    chosen = format or format_of(path)
-    with Source(path) as source:
+    chosen = format or format_of(source.path)
+    names = field_names(columns or Columns()) if chosen in NAMED else []
+    separator, taken = "", columns
+    if chosen in ("parquet", "arrow"):
+        rows = table_rows(source, chosen, names)
+    else:
         lines = numbered_lines(source)
         if chosen == "csv":
-            return collect(csv_rows(lines), columns, source, "comma")
-        if chosen == "jsonl":
-            names = field_names(columns or Columns())
-            return collect(jsonl_rows(lines, names), Columns(1, 2, 3 if len(names) > 2 else 0), source, "")
-        if chosen == "chapter":
-            return collect(chapter_rows(lines), Columns(), source, "")
-        return collect(tab_rows(lines, may_be_chapter=columns is None and chosen is None), columns, source, "tab")
+            rows, separator = csv_rows(lines), "comma"
+        elif chosen == "jsonl":
+            rows = jsonl_rows(lines, names)
+        elif chosen == "chapter":
+            rows, taken = chapter_rows(lines), Columns()
+        else:
+            rows, separator = tab_rows(lines, may_be_chapter=columns is None and chosen is None), "tab"
+    if names:
+        taken = Columns(1, 2, 3 if len(names) > 2 else 0)
+    yield from good_pairs(rows, taken, source.name, separator)
+
+
+def has_features(path: Path, columns: Columns | None, format: Format | None) -> bool:
+    """Say whether the pairs of a file have features."""
+    return columns is not None and bool(columns.features) and (format or format_of(path)) != "chapter"
 
 
 def field_names(columns: Columns) -> list[str]:
-    """Name the fields of JSON lines that are columns; 1, 2 and 3 stand for source, target and features."""
+    """Name the fields of JSON lines, or of a table, that are columns; 1, 2, 3: source, target, features."""
     named = {1: "source", 2: "target", 3: "features"}
     for column in columns:
         if isinstance(column, int) and column > len(named):
@@ -112,7 +143,7 @@ def field_names(columns: Columns) -> list[str]:
 
 
 def read_parallel(sources: Path, targets: Path) -> Pairs:
-    """Read two files that have a source and its target on the same line; what is blank in both is passed over.
+    """Read two files with a source and its target on the same line; lines blank in both are skipped.
 
     A tab is text.  DataError if one has more lines.
     """
@@ -128,7 +159,8 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
             if not source.strip() and not target.strip():
                 continue
             if not source.strip() or not target.strip():
-                bad.add(number, f"the {'target' if source.strip() else 'source'} is empty")
+                blank, name = ("target", second.name) if source.strip() else ("source", first.name)
+                bad.add(number, f"the {blank} is empty", name)
                 continue
             builder.add(source, target, number)
         if counts[0] != counts[1]:
@@ -136,41 +168,28 @@ def read_parallel(sources: Path, targets: Path) -> Pairs:
                 f"{first.name} has {counts[0]:,} lines and {second.name} {counts[1]:,}: "
                 "line by line the one is a source and the other its target"
             )
-        return finished(builder, bad, (first, second), False, "")
+        bad.refuse(first.name, len(builder))
+        return builder.pairs((first.origin(), second.origin()), False)
 
 
-def collect(rows: Rows, columns: Columns | None, source: Source, separator: str) -> Pairs:
+def good_pairs(rows: Rows, columns: Columns | None, name: str, separator: str) -> Iterator[tuple[int, Pair]]:
     """Take the pairs of rows; the first row names the columns if these are asked for by name."""
-    builder, bad = PairsBuilder(), Faults()
-    places = column_numbers(columns or Columns(), rows, source.name)
+    bad, count = Faults(), 0
+    places = column_numbers(columns or Columns(), rows, name)
     for number, row in rows:
         pair = row if isinstance(row, str) else pair_of(row, places, columns is None, separator)
         if isinstance(pair, str):
             bad.add(number, pair)
-            continue
-        try:
-            builder.add(*pair, number)
-        except UnicodeEncodeError:
-            bad.add(number, "half a character in it (a lone surrogate)")
-    hint = f"; expected on each line: source, {separator}, target" if columns is None else ""
-    return finished(builder, bad, (source,), bool(places[2]), hint)
-
-
-def finished(builder: PairsBuilder, bad: Faults, sources: Sequence[Source], has_features: bool, hint: str) -> Pairs:
-    """Make the pairs; or refuse lines that hold none, and files without any."""
-    name = sources[0].name
-    if bad.count:
-        more = f" (and {bad.count - 1:,} more lines)" if bad.count > 1 else ""
-        raise DataError(f"{name}:{bad.first}{more}{hint}")
-    if not builder:
-        raise DataError(f"{name}: no pairs in it: the file is empty")
-    return builder.pairs(tuple(source.origin() for source in sources), has_features)
+        else:
+            count += 1
+            yield number, pair
+    bad.refuse(name, count, f"; expected on each line: source, {separator}, target" if columns is None else "")
 
 
 def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
-    """Number the columns; of names that is where they stand in the first row, which is taken from rows.
+    """Return the columns' numbers; names are looked up in the first row, which is consumed.
 
-    ConfigError where one is not there.
+    ConfigError for a name that is not there.
     """
     names: list[str] = []
     number = 0
@@ -188,7 +207,7 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 
 
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
-    """Take a pair from a row's cells, of which there are no others if `exact`; or say why there is none."""
+    """Return the pair in a row's cells, or what is wrong; `exact` allows no further cells."""
     if exact and len(cells) != 2:
         what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2 ..."
         return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
@@ -214,9 +233,13 @@ def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -
     return Pair(f"{source}\t{features}", target)
 
 
-def chapter_lines(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest."""
-    source_width = max(len(pair.source) for pair in pairs)
-    target_width = max(len(pair.target) for pair in pairs)
-    for source, target in pairs:
+def chapter_lines(make: Callable[[], Iterable[Pair]]) -> Iterator[str]:
+    """Write pairs as in the chapter's file, `16+75  _91  `: padded with blanks to the longest.
+
+    The pairs are made twice, once to measure and once to write, so that they need not be held in memory.
+    """
+    source_width = target_width = 0
+    for source, target in make():
+        source_width, target_width = max(source_width, len(source)), max(target_width, len(target))
+    for source, target in make():
         yield f"{source:<{source_width}}_{target:<{target_width}}"

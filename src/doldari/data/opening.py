@@ -30,7 +30,7 @@ WIDE = {  # byte order marks; those of UTF-32 first, for one begins with UTF-16'
 
 
 class Origin(NamedTuple):
-    """What was read: its name as it can be printed, and the number and SHA-256 of its bytes as they lay there.
+    """What was read: its printable name, and the number and SHA-256 of its bytes as stored.
 
     path is whole, and None of what cannot be read again, such as a pipe.  bytes is None of what is no file: of a
     built-in task, or pairs from Python; sha256 is then of their texts.
@@ -113,8 +113,13 @@ class Source:
         except UnicodeError as error:
             raise DataError(f"{self.name}: begins as {encoding}, but is not: {error}; save it as UTF-8") from error
 
+    def skim(self) -> None:
+        """Read what is left, for its number of bytes and its hash."""
+        while self.raw.read(BLOCK):
+            pass
+
     def origin(self) -> Origin:
-        """Say what has been read."""
+        """Describe what has been read."""
         path = None if self.stdin or not self.path.is_file() else str(self.path.absolute())
         return Origin(self.name, path, self.raw.count, self.raw.sha256.hexdigest())
 

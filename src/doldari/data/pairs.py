@@ -4,7 +4,7 @@ import hashlib
 import random
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from doldari.errors import DataError
 PYTHON = "pairs"  # how pairs are called that come from Python
 CHUNK = 4096  # pairs whose places are looked up at a time
 
+SplitBy = Literal["source", "lemma"]  # what the pairs of one side share with none of the other's
 Rows = NDArray[Any]  # whole numbers, or of a selection also booleans
 
 
@@ -101,18 +102,18 @@ class Pairs(Sequence[Pair]):
         return f"<{len(self):,} pairs of {' and '.join(origin.name for origin in self.origins)}>"
 
     def place(self, index: int) -> str:
-        """Say where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
+        """Return where a pair stood: `pairs.tsv:3`, or in Python `pairs[2]`; of a built-in task just its name."""
         name, _, size, _ = self.origins[0]
         if size is None:
             return f"{name}[{self.line(index) - 1}]" if name == PYTHON else name
         return f"{name}:{self.line(index)}"
 
     def line(self, index: int) -> int:
-        """Tell the number of a pair's line."""
+        """Return the number of a pair's line."""
         return int(self.lines[self.rows[index]])
 
     def longest_bytes(self) -> NDArray[np.int64]:
-        """Tell how many bytes the longer text of each pair has, a source's features included: (n,)."""
+        """Return how many bytes the longer text of each pair has, a source's features included: (n,)."""
         lengths: NDArray[np.int64] = np.diff(self.bounds).reshape(-1, 2).max(axis=1)[self.rows].astype(np.int64)
         return lengths
 
@@ -162,15 +163,16 @@ def selected(pairs: Sequence[Pair], rows: Rows) -> Sequence[Pair]:
     return pairs[rows] if isinstance(pairs, Pairs) else [pairs[int(row)] for row in rows]
 
 
-def have_features(pairs: Sequence[Pair]) -> bool:
-    """Say whether a tab in a source stands before its features: of pairs from Python if there is any."""
-    return pairs.has_features if isinstance(pairs, Pairs) else any("\t" in pair.source for pair in pairs)
+def have_features(pairs: Iterable[Pair]) -> bool:
+    """Return whether a tab in a source stands before its features: of pairs from Python if there is any."""
+    known: bool | None = getattr(pairs, "has_features", None)
+    return any("\t" in pair.source for pair in pairs) if known is None else known
 
 
 class Texts:
-    """The texts of some sides of pairs (0 sources, 1 targets), without features; made anew at each pass."""
+    """The texts of some sides of pairs (0 sources, 1 targets), without features, decoded at each iteration."""
 
-    def __init__(self, pairs: Sequence[Pair], *sides: int) -> None:
+    def __init__(self, pairs: Iterable[Pair], *sides: int) -> None:
         self.pairs, self.sides, self.have_features = pairs, sides, have_features(pairs)
 
     def __iter__(self) -> Iterator[str]:
@@ -188,26 +190,29 @@ def digest(pairs: Iterable[Pair]) -> str:
 
 
 @overload
-def split_pairs(pairs: Pairs, seed: int = 1984) -> tuple[Pairs, Pairs]: ...
+def split_pairs(pairs: Pairs, seed: int = 1984, by: SplitBy = "source") -> tuple[Pairs, Pairs]: ...
 
 
 @overload
-def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]: ...
+def split_pairs(
+    pairs: Sequence[Pair], seed: int = 1984, by: SplitBy = "source"
+) -> tuple[Sequence[Pair], Sequence[Pair]]: ...
 
 
-def split_pairs(pairs: Sequence[Pair], seed: int = 1984) -> tuple[Sequence[Pair], Sequence[Pair]]:
+def split_pairs(
+    pairs: Sequence[Pair], seed: int = 1984, by: SplitBy = "source"
+) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """Shuffle and split into pairs to train on and, a tenth of the different sources with all of their pairs, others
-    to validate with.  Canonically equal sources are the same.
+    to validate with.  Canonically equal sources are the same; by lemma also those that differ in features alone.
     """
     order = array("I", range(len(pairs)))
     random.Random(seed).shuffle(order)
     shuffled = np.frombuffer(order, np.uint32)
+    texts = Texts(pairs, 0) if by == "lemma" else (pair.source for pair in pairs)
     # Of each source its number in the order in which sources first come in the shuffled pairs.
-    _, first, source = np.unique(
-        text_hashes(pair.source for pair in pairs)[shuffled], return_index=True, return_inverse=True
-    )
+    _, first, source = np.unique(text_hashes(texts)[shuffled], return_index=True, return_inverse=True)
     if len(first) < 2:
-        raise DataError("only one source; at least two are needed, one for training and one for validation")
+        raise DataError(f"only one {by}; at least two are needed, one for training and one for validation")
     last = np.sort(first)[-max(1, len(first) // 10)]
     held_out = first[source] >= last
     return selected(pairs, shuffled[~held_out]), selected(pairs, shuffled[held_out])
@@ -221,5 +226,15 @@ def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     """
     hashes = bytearray()
     for text in texts:
-        hashes += hashlib.blake2b(normalize(text, "NFC").encode(), digest_size=8).digest()
+        hashes += text_digest(text)
     return np.frombuffer(bytes(hashes), np.uint64)
+
+
+def text_hash(text: str) -> int:
+    """Compute that number of one text."""
+    return int.from_bytes(text_digest(text), "little")
+
+
+def text_digest(text: str) -> bytes:
+    """Compute its 8 bytes."""
+    return hashlib.blake2b(normalize(text, "NFC").encode(), digest_size=8).digest()

@@ -49,7 +49,7 @@ class Ragged(Sequence[Ids]):
         return self.lengths_of(np.arange(len(self)))
 
     def lengths_of(self, rows: NDArray[Any]) -> NDArray[np.int64]:
-        """Tell how many ids some have: (n,)."""
+        """Return how many ids some have: (n,)."""
         lengths: NDArray[np.int64] = self.bounds[rows + 1].astype(np.int64) - self.bounds[rows].astype(np.int64)
         return lengths
 

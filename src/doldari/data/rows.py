@@ -10,7 +10,7 @@ from doldari.data.lines import LONGEST
 from doldari.errors import quoted
 
 Numbered = Iterator[tuple[int, str]]
-# A line's number and its cells; or, in place of these, why it holds none.
+# A line's number, and its cells or, for an invalid line, the reason.
 Rows = Iterator[tuple[int, Sequence[str] | str]]
 
 
@@ -91,6 +91,8 @@ def jsonl_rows(lines: Numbered, names: Sequence[str]) -> Rows:
         if wrong is not None:
             there = "is not a text" if wrong in fields else f"is not there, only {listed(fields)}"
             yield number, f"the field {quoted(wrong)} {there}"
+        elif any("\ud800" <= char <= "\udfff" for name in names for char in fields[name]):
+            yield number, "half a character in it (a lone surrogate)"
         else:
             yield number, [fields[name] for name in names]
 
@@ -102,7 +104,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def looks_like(text: str) -> str:
-    """Say what a line without the separator looks like, if it does."""
+    """Describe what a line without the separator looks like, if it does."""
     if text.lstrip().startswith("{") and text.rstrip().endswith("}"):
         return " (JSON lines? --format jsonl)"
     if "\t" in text:

@@ -24,7 +24,8 @@ _char_to_id: dict[str, int] = {}
 def make_data(path: str | PathLike[str]) -> None:
     """Write 50,000 additions as in the book's file, as `doldari generate chapter` does, unless there is a file."""
     if not Path(path).exists():
-        Path(path).write_text("".join(f"{line}\n" for line in chapter_lines(addition_pairs())), "utf-8")
+        pairs = addition_pairs()
+        Path(path).write_text("".join(f"{line}\n" for line in chapter_lines(lambda: pairs)), "utf-8")
 
 
 def load_data(path: str | PathLike[str], seed: int | None = 1984) -> tuple[tuple[Ids, Ids], tuple[Ids, Ids]]:

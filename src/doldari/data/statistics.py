@@ -1,4 +1,4 @@
-"""What is in pairs, and what is odd about them: for `doldari stats`, and for a line of warning before a training."""
+"""Statistics of pairs and likely errors in them, for `doldari stats` and for warnings before a training."""
 
 import unicodedata
 from array import array
@@ -91,12 +91,12 @@ def side(texts: Iterable[str], different: Hashes) -> Side:
 
 
 def spread(lengths: "array[int]") -> tuple[int, float, int]:
-    """Tell the least, the mean and the most."""
+    """Return minimum, mean and maximum."""
     return min(lengths), sum(lengths) / len(lengths), max(lengths)
 
 
 def is_odd(symbol: str) -> bool:
-    """Say whether a symbol is one that hardly anybody means: a control, an invisible one, a space of another kind."""
+    """Return whether a symbol is probably a mistake: a control, an invisible symbol, an unusual space."""
     category = unicodedata.category(symbol)
     return category in ODD or symbol == "\N{REPLACEMENT CHARACTER}" or (category == "Zs" and symbol != " ")
 
@@ -113,9 +113,9 @@ def first_of_each(sources: Hashes, targets: Hashes) -> NDArray[np.intp]:
 
 
 def column_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Warn, in a line each, of a first row that is likely a header, and of columns that are likely swapped.
+    """Warn about a first row that is probably a header, and columns that are probably swapped.
 
-    These are pairs as they were read, not shuffled; of pairs that come from no file nothing is said.
+    Takes pairs in the order of their file; for pairs that are not from a file there are no warnings.
     """
     if not isinstance(pairs, Pairs) or len(pairs) < FEW or not any(origin.bytes for origin in pairs.origins):
         return
@@ -141,7 +141,7 @@ def blank_ends_warning(pairs: Pairs, kind: str) -> str:
 
 
 def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Tell which share of the different sources has several targets, and of the targets several sources."""
+    """Return which share of the different sources has several targets, and of the targets several sources."""
     sources, targets = side_hashes(pairs)
     first = first_of_each(sources, targets)
     shares = [float((np.unique(some[first], return_counts=True)[1] > 1).mean()) for some in (sources, targets)]
@@ -149,12 +149,12 @@ def several_shares(pairs: Sequence[Pair]) -> tuple[float, float]:
 
 
 def is_likely_header(pairs: Pairs) -> bool:
-    """Say whether the first pair looks like a header: known names, or a text of letters that no other text has."""
+    """Return whether the first pair looks like a header: known names, or Latin letters that no other text has."""
     names = [text.partition("\t")[0].strip().casefold() for text in pairs[0]]
     if all(name in HEADERS for name in names):
         return True
     for name, texts in zip(names, (Texts(pairs[1:], 0), Texts(pairs[1:], 1)), strict=True):
         letters = {letter for letter in name if letter.isalpha()}
-        if len(letters) > 2 and all(letters.isdisjoint(text.casefold()) for text in texts):
+        if len(letters) > 2 and name.isascii() and all(letters.isdisjoint(text.casefold()) for text in texts):
             return True
     return False

@@ -1,4 +1,4 @@
-"""Two tasks on which attention shows: rows of letters to be copied, or written backwards."""
+"""Two tasks for attention: copying a row of letters, and reversing it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -22,17 +22,17 @@ def reverse_pairs(count: int = 50_000, seed: int = 0) -> list[Pair]:
 
 
 def copied_rows(count: int, seed: int = 0, after: int = 0) -> Iterator[Pair]:
-    """Make the pairs of `copy_pairs` one by one, those after so many others."""
+    """Generate the pairs of `copy_pairs` one by one, after skipping `after` of them."""
     return (Pair(row, row) for row in random_rows(count, seed, after))
 
 
 def reversed_rows(count: int, seed: int = 0, after: int = 0) -> Iterator[Pair]:
-    """Make the pairs of `reverse_pairs` one by one, those after so many others."""
+    """Generate the pairs of `reverse_pairs` one by one, after skipping `after` of them."""
     return (Pair(row, row[::-1]) for row in random_rows(count, seed, after))
 
 
 def random_rows(count: int, seed: int, after: int = 0) -> Iterator[str]:
-    """Draw different rows of 4 to 12 letters, those after so many others."""
+    """Generate different rows of 4 to 12 letters, after skipping `after` of them."""
     if not 1 <= count <= MOST:
         raise ConfigError(f"{{count}}: must be from 1 to {MOST:,}", count=count)
     halves = [(length // 2, length - length // 2) for length in LENGTHS]

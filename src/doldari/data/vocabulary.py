@@ -147,7 +147,7 @@ class Vocabulary:
         return np.array([*range(SPECIALS), *symbols, *[UNKNOWN] * len(source.features)], np.int32)
 
     def is_blank(self, text: str) -> bool:
-        """Say whether a text has, beside its features, nothing but white space: nothing that could be answered."""
+        """Return whether a text is blank: nothing but white space, features aside."""
         return not (text.partition("\t")[0] if self.features else text).strip()
 
     def spell(self, text: str) -> list[str]:
@@ -185,7 +185,7 @@ class Vocabulary:
 
 
 class Normalized:
-    """Texts in a normalisation form, made anew whenever they are gone through."""
+    """Texts in a normalisation form, computed at each iteration."""
 
     def __init__(self, texts: Iterable[str], form: str) -> None:
         self.texts, self.form = texts, form

@@ -1,7 +1,7 @@
-"""What computes training steps and searches: `numpy`, which is the default, and `torch`.
+"""The engines that compute training and search steps: `numpy`, the default, and `torch`.
 
-Training, search, checkpoints and model files know no more of how numbers are made than `Learner` says (learner.py).
-Both engines have the same weights by the same names and shapes, so that a run begun on one goes on with the other.
+Training, search, checkpoints and model files use an engine only through `Learner` (learner.py).
+Both engines use the same names and shapes of weights, so a run of one can be resumed with the other.
 """
 
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ from doldari.torchrun import world_size
 
 
 def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.random.Generator) -> Learner:
-    """Make what trains a model as the settings say; ConfigError where this machine cannot."""
+    """Make the learner for the settings; ConfigError where this machine cannot run it."""
     if settings.engine == "torch":
         require_torch()
         from doldari.engines.torch.learner import TorchLearner
@@ -42,7 +42,7 @@ def make_learner(settings: TrainingConfig, model: Seq2seq, dropout_rng: np.rando
 
 
 def model_on(model: InferenceModel, engine: str, device: str) -> InferenceModel:
-    """Let an engine compute a model's answers; ConfigError where this machine lacks the device."""
+    """Move a model to an engine and device; ConfigError where this machine lacks the device."""
     if engine not in get_args(Engine):
         raise ConfigError(f"{{engine}}: must be one of {', '.join(get_args(Engine))}", engine=brief(engine))
     check_device(engine, device)
@@ -57,6 +57,6 @@ def model_on(model: InferenceModel, engine: str, device: str) -> InferenceModel:
 
 
 def require_torch() -> None:
-    """Refuse, in one line, where PyTorch is not installed."""
+    """Raise MissingPackageError if PyTorch is not installed."""
     if find_spec("torch") is None:
         raise MissingPackageError("engine=torch: needs PyTorch; install it with: pip install 'doldari[torch]'")

@@ -1,4 +1,4 @@
-"""The seam between training and what computes: all that an engine must have, for a third one's author to read."""
+"""The interface between training and engines: everything that an engine has to implement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 
 class Step(NamedTuple):
-    """What a training step tells: the batch's mean loss before the update, the gradient's norm before clipping."""
+    """The result of a training step: the batch's mean loss before the update, the gradient's norm before clipping."""
 
     loss: float
     norm: float
@@ -28,20 +28,24 @@ class Learner(Protocol):
 
     @property
     def model(self) -> Seq2seq:
-        """Name the weights, give their shapes, and hold what files are made of."""
+        """The NumPy model, from which files are written."""
 
     @property
     def inference_model(self) -> InferenceModel:
-        """Answer as the engine computes; that may be `model`."""
+        """The model as the engine computes it; this may be `model` itself."""
 
     @property
     def values(self) -> Floats:
         """All weights as the flat vector of `model`, brought up to date."""
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Say which rows of a batch of N this process computes: all, if no others train with it."""
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
-        TrainingError where the loss or the gradient is no longer a number, or memory is out.
+        Of several processes each gives its rows of a batch of `whole`, and all take the same step.
+        TrainingError if the loss or the gradient is NaN or infinite, or memory runs out.
         """
 
     def loss(self, x: Ids, t: Ids) -> float:
@@ -54,19 +58,19 @@ class Learner(Protocol):
         """
 
     def arrays(self) -> dict[str, Floats]:
-        """Name every array that training changes: `parameters.encoder.embed.W`, `m...`, `v...`, `average...`."""
+        """Return all arrays that training changes: `parameters.encoder.embed.W`, `m...`, `v...`, `average...`."""
 
     def counters(self) -> dict[str, Any]:
-        """Give what else training changes, as plain numbers for JSON."""
+        """Return the other state of training, as plain numbers for JSON."""
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
-        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        """Restore what `arrays` and `counters` returned; KeyError or ValueError where they do not fit."""
 
     def shared_out(self, work: Callable[[list[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
-        """Do work that finds something for each item; of several processes each does its share, and all get all."""
+        """Apply work to the items; several processes share the items, and each gets all results."""
 
     def agreed(self, wish: bool) -> bool:
-        """Tell whether any of the processes that train together has this wish."""
+        """Return whether the wish is true in any of the processes."""
 
     def facts(self) -> dict[str, Any]:
-        """Say for a run's record what computes: engine, its version, device, precision, processes."""
+        """Return facts for a run's record: engine, its version, device, precision, processes."""

@@ -73,10 +73,14 @@ class NumpyLearner:
         """All weights, as one flat vector that may be written."""
         return self.model.parameters.values
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
+    def rows(self, N: int) -> slice:
+        """Compute all rows: there is one process."""
+        return slice(N)
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
         """Train on one batch: questions x (N, S), answers t (N, T), start symbol first.
 
-        TrainingError where the loss or the gradient is no longer a number.
+        TrainingError if the loss or the gradient is NaN or infinite.
         """
         step = train_step(self.model, self.optimizer, x, t, max_grad, self.dropout_rng)
         if self.average is not None:
@@ -92,9 +96,9 @@ class NumpyLearner:
         return nullcontext() if self.average is None else self.average.in_place_of(self.values)
 
     def arrays(self) -> dict[str, Floats]:
-        """Name every array that training changes: `parameters.encoder.embed.W`, `m.encoder.embed.W` and so on.
+        """Return all arrays that training changes: `parameters.encoder.embed.W`, `m.encoder.embed.W` and so on.
 
-        They are views: writing into them is how a training goes on from a checkpoint.
+        They are views: a training resumes from a checkpoint by writing into them.
         """
         parameters = self.model.parameters
         vectors = {"parameters": parameters.values} | self.optimizer.moments(parameters)
@@ -107,7 +111,7 @@ class NumpyLearner:
         }
 
     def counters(self) -> dict[str, Any]:
-        """Give what else training changes, as plain numbers for JSON."""
+        """Return the other state of training, as plain numbers for JSON."""
         return {
             "optimizer_steps": self.optimizer.steps,
             "learning_rate": self.optimizer.learning_rate,
@@ -116,7 +120,7 @@ class NumpyLearner:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
-        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        """Restore what `arrays` and `counters` returned; KeyError or ValueError where they do not fit."""
         for name, array in self.arrays().items():
             if array.shape != arrays[name].shape:
                 raise ValueError(f"{name} is {arrays[name].shape}, expected {array.shape}")
@@ -132,9 +136,9 @@ class NumpyLearner:
         return work(list(items))
 
     def agreed(self, wish: bool) -> bool:
-        """Tell whether it has this wish."""
+        """Return whether it has this wish."""
         return wish
 
     def facts(self) -> dict[str, Any]:
-        """Say what computes."""
+        """Describe what computes."""
         return {"name": "numpy", "device": "cpu", "precision": "float32", "processes": 1}

@@ -1,1 +1,1 @@
-"""From a trained model to answers, and how many of them are right."""
+"""Inference with a trained model, and its evaluation."""

@@ -1,4 +1,4 @@
-"""From texts to their answers, greedily or by beam search, with what is odd about each."""
+"""From texts to answers with flags, by greedy or beam search."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ GREEDY_SYMBOLS, BEAM_SYMBOLS = 1 << 12, 50_000  # of a beam: the symbols times i
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """How texts are answered, as `Predictor.predict` says; scored: with scores, and with the flag "forced"."""
+    """The options of `Predictor.predict`; scored: with scores and the flag "forced"."""
 
     unknown: Unknown = "error"
     beam: int = 1
@@ -37,36 +37,36 @@ class AnswerOptions:
 
 
 def answers_to(
-    model: TextModel, texts: Sequence[str], asked: AnswerOptions, progress: Progress | None = None
+    model: TextModel, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
 ) -> list[list[Answer]]:
-    """Answer texts, each with its n_best, the best first; where scores are not asked for, they may be NaN."""
-    questions = Questions.of(model, texts, asked.unknown, asked.max_length, asked.allowed)
-    scored = asked.scored or asked.min_probability is not None
-    # Subwords spell one text in several ways: then more is searched for than asked.
-    searched = asked.beam if asked.n_best > 1 and model.target.kind == "subwords" else asked.n_best
+    """Predict n_best answers for each text, the best first; scores may be NaN unless options.scored."""
+    questions = Questions.of(model, texts, options.unknown, options.max_length, options.allowed)
+    scored = options.scored or options.min_probability is not None
+    # Subwords spell one text in several ways, so more hypotheses than n_best are searched for.
+    searched = options.beam if options.n_best > 1 and model.target.kind == "subwords" else options.n_best
 
-    if asked.beam == 1 and asked.allowed is None and not scored:
+    if options.beam == 1 and options.allowed is None and not scored:
         written = questions.answered(
             lambda _, xs, bounds: greedy(model, xs, bounds), NOTHING, GREEDY_SYMBOLS, progress
         )
-        return [[as_answer(model, text, one, asked.unknown)] for text, one in zip(texts, written, strict=True)]
+        return [[as_answer(model, text, one, options.unknown)] for text, one in zip(texts, written, strict=True)]
 
     def by_beam(batch: list[int], xs: Ids, bounds: Bounds) -> list[list[Hypothesis]]:
-        found = beam_search(model.searched, xs, START, PADDING, bounds, asked.beam, searched)
+        found = beam_search(model.searched, xs, START, PADDING, bounds, options.beam, searched)
         return with_forced(model.searched, xs, found, START, PADDING, bounds) if scored else found
 
-    symbols = GREEDY_SYMBOLS if asked.beam == 1 else BEAM_SYMBOLS // asked.beam
+    symbols = GREEDY_SYMBOLS if options.beam == 1 else BEAM_SYMBOLS // options.beam
     found = questions.answered(by_beam, [NOTHING], symbols, progress)
     answers = [
-        different([as_answer(model, text, one, asked.unknown) for one in some])[: asked.n_best]
+        different([as_answer(model, text, one, options.unknown) for one in some])[: options.n_best]
         for text, some in zip(texts, found, strict=True)
     ]
-    least = asked.min_probability
+    least = options.min_probability
     return answers if least is None else [[one.at_least(least) for one in some] for some in answers]
 
 
 def texts_greedily(model: TextModel, texts: Sequence[str], unknown: Unknown, max_length: int | None) -> list[str]:
-    """Answer texts greedily and tell no more of it: a third of the time that Python takes besides is saved."""
+    """Greedy predictions as plain texts; skipping scores and flags saves a third of the time spent in Python."""
     questions = Questions.of(model, texts, unknown, max_length)
     nothing: list[int] = []
     written = questions.answered(lambda _, xs, bounds: greedy_ids(model, xs, bounds)[0], nothing, GREEDY_SYMBOLS)
@@ -74,12 +74,12 @@ def texts_greedily(model: TextModel, texts: Sequence[str], unknown: Unknown, max
 
 
 def greedy(model: TextModel, xs: Ids, bounds: Bounds) -> list[Hypothesis]:
-    """Write the likeliest symbol at each step; how likely they are is not known."""
+    """Greedy search; the scores are NaN."""
     return [Hypothesis(ids, math.nan, cut) for ids, cut in zip(*greedy_ids(model, xs, bounds), strict=True)]
 
 
 def greedy_ids(model: TextModel, xs: Ids, bounds: Bounds) -> tuple[list[list[int]], list[bool]]:
-    """Write the likeliest symbol at each step; an answer that has not ended one symbol after the last is cut."""
+    """Greedy search -> ids of each answer, and whether it was cut at its length limit."""
     written = model.model.generate(xs, START, int(bounds.longest.max(initial=0)) + 1, bounds.never)
     lengths = (np.asarray(written) != PADDING).sum(axis=1)
     kept = np.minimum(lengths, bounds.longest).tolist()
@@ -88,20 +88,20 @@ def greedy_ids(model: TextModel, xs: Ids, bounds: Bounds) -> tuple[list[list[int
 
 
 def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) -> Answer:
-    """Write the answer to a text as text, with its score and flags."""
+    """Make the `Answer` of a hypothesis."""
     ids, score, cut, forced = found
     flags = ("limit",) * cut + ("forced",) * forced if cut or forced else ()
     return Answer(decoded(model, text, ids, unknown), score, flags)
 
 
 def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -> str:
-    """Write the answer to a text as text; with "copy", symbols of the text in the place of unknown ones."""
+    """Decode an answer; with "copy", unknown symbols are replaced by those of the text."""
     copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
     return model.target.decode(ids, copied)
 
 
 def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:
-    """Answer a text by beam search, and tell where the model looked."""
+    """Predict from a text by beam search, with the attention weights."""
     target = model.target
 
     def look(batch: list[int], xs: Ids, bounds: Bounds) -> list[tuple[Hypothesis, Floats]]:

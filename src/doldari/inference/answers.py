@@ -1,4 +1,4 @@
-"""What a predictor returns beside plain texts."""
+"""What a predictor returns besides plain texts: `Answer` and `Attention`."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 
 from doldari.arrays import Floats
 
-END = "⏎"  # how the end of an answer is shown
-FLAGS = {  # what may be odd about an answer
-    "limit": "met the limit of length before the end",
-    "forced": "were forced by the constraint, which the model would have kept to with less than 1 %",
-    "abstained": "were left empty, for their probability was too low",
+END = "⏎"  # the end of an output, in plots
+FLAGS = {  # with their meaning: "3 of 10 predictions ..."
+    "limit": "were cut at the length limit",
+    "forced": "were forced by the constraint (the model alone would satisfy it with a probability below 1 %)",
+    "abstained": "were left empty because their probability is too low",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, and its log-probability in nats, that of its end included; `text, score = answer` takes it apart.
+    """A prediction and its log-probability in nats, end included; unpacks as `text, score = answer`.
 
-    flags are what is odd about it, of the names in FLAGS.
+    flags are names of FLAGS: "limit", "forced", "abstained".
     """
 
     text: str
@@ -31,17 +31,18 @@ class Answer:
 
     @property
     def probability(self) -> float:
-        """The probability that the model gives to the answer, in [0, 1]; how often it is right if calibrated."""
+        """The probability of the prediction, in [0, 1]; in a calibrated model, that of being correct."""
         return math.exp(self.score)
 
     def at_least(self, probability: float) -> "Answer":
-        """Abstain, with an empty text, where the probability is lower."""
+        """Return an empty prediction with the flag "abstained" if the probability is lower."""
         return self if self.probability >= probability else Answer("", self.score, (*self.flags, "abstained"))
 
 
 class Attention(NamedTuple):
-    """Where a model looked: weights (T, S), for each symbol of its answer and the end how much it saw of each source
-    symbol; a row sums to 1, if there are any.  text is the answer as `predict` gives it.
+    """Attention weights (T, S) over the source symbols, a row for each output symbol and the end; rows sum to 1.
+
+    source and answer are the symbols, text is the prediction as `predict` returns it.
     """
 
     source: list[str]
@@ -51,5 +52,5 @@ class Attention(NamedTuple):
 
 
 def different(answers: Sequence[Answer]) -> list[Answer]:
-    """Leave out answers whose text stands before them."""
+    """Remove answers whose text came before."""
     return list({answer.text: answer for answer in reversed(answers)}.values())[::-1]

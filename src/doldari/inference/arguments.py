@@ -1,6 +1,6 @@
-"""What a predictor is asked, checked at its door: each error says which argument, what it was, and what it must be.
+"""Checks of the arguments of a predictor.  Each error names the argument, its value, and what it must be.
 
-A text that is no text is a TypeError, a pair that is no pair a DataError, and a setting that is wrong a ConfigError.
+A text that is not a `str` is a TypeError, a malformed pair a DataError, a setting out of range a ConfigError.
 """
 
 import math
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from doldari.data.vocabulary import Unknown
-from doldari.errors import ConfigError, DataError, brief, level_of_caller
+from doldari.errors import ConfigError, DataError, and_more, brief, level_of_caller
+from doldari.settings import refused
 
-# Symbols of a source that the command line answers, divided by the beam, if there was none as long in training:
-# attention takes time as the square of it, 6 s for 2,000 symbols with a beam of 5.
+# Maximum length of a source on the command line, in symbols times beam size, unless training had longer ones:
+# attention takes time as the square of the length, 6 s for 2,000 symbols with beam size 5.
 LONGEST = 10_000
-WIDEST = 1_000_000  # beam, and symbols of an answer; no computer follows so many
+WIDEST = 1_000_000  # upper limit of beam size and output length; no computer can handle so many
 
 
 class LongSourceWarning(UserWarning):
@@ -25,19 +26,17 @@ class LongSourceWarning(UserWarning):
 
 
 def check_text(name: str, text: object) -> None:
-    """Refuse what is no text."""
+    """Raise TypeError for anything but a `str`."""
     if not isinstance(text, str):
         if isinstance(text, list | tuple):
-            raise TypeError(f"{name}={brief(text)}: must be a text; for the answers to several, call predict(texts)")
+            raise TypeError(f"{name}={brief(text)}: must be a text; for several, call predict(texts)")
         raise TypeError(f"{name}={brief(text)}: must be a text")
 
 
 def checked_texts(name: str, texts: Any) -> list[str]:
-    """Take a list, or another iterable, of texts."""
+    """Return the texts of any iterable as a list."""
     if isinstance(texts, str):
-        raise TypeError(
-            f"{name}={brief(texts)}: must be a list of texts; for the answer to one, call the model: model(text)"
-        )
+        raise TypeError(f"{name}={brief(texts)}: must be a list of texts; for a single text, call model(text)")
     if isinstance(texts, bytes) or not isinstance(texts, Iterable):
         raise TypeError(f"{name}={brief(texts)}: must be a list of texts")
     taken = list(texts)
@@ -47,9 +46,9 @@ def checked_texts(name: str, texts: Any) -> list[str]:
 
 
 def checked_pairs(pairs: Any) -> list[tuple[str, str]]:
-    """Take an iterable of sources and targets."""
+    """Return an iterable of (source, target) pairs as a list."""
     if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
-        raise TypeError(f"pairs={brief(pairs)}: must be a list of pairs of texts, source and target")
+        raise TypeError(f"pairs={brief(pairs)}: must be a list of (source, target) pairs")
     taken = []
     for number, pair in enumerate(pairs):
         both = [] if isinstance(pair, str | bytes) or not isinstance(pair, Iterable) else list(pair)
@@ -60,71 +59,78 @@ def checked_pairs(pairs: Any) -> list[tuple[str, str]]:
 
 
 def checked_path(path: Any) -> Path:
-    """Take a path, as text or as an object of `pathlib`."""
+    """Return a path given as `str` or `pathlib.Path`."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path={brief(path)}: must be a path, a text or a pathlib.Path")
+        raise TypeError(f"path={brief(path)}: must be a path: str or pathlib.Path")
     return Path(path)
 
 
 def checked_beam(beam: int, n_best: int | None = None) -> int:
-    """Take a beam that is one and wide enough for so many answers; beam 1 becomes as wide as they need."""
+    """Return the beam size, which must be at least n_best; beam size 1, the default, is raised to n_best."""
     if not is_whole(beam) or not 1 <= beam <= WIDEST:
-        raise ConfigError(f"beam={brief(beam)}: must be a whole number, at least 1 and at most {WIDEST:,}")
+        raise refused("beam_size", brief(beam), f"must be a whole number, at least 1 and at most {WIDEST:,}")
     if n_best is None:
         return beam
     if beam == 1 and is_whole(n_best) and 1 <= n_best <= WIDEST:
         return n_best
-    if not is_whole(n_best) or not 1 <= n_best <= beam:
+    if not is_whole(n_best) or n_best < 1:
+        raise refused("n_best", brief(n_best), "must be a whole number, at least 1")
+    if n_best > beam:
         raise ConfigError(
-            f"beam={brief(beam)}, n_best={brief(n_best)}: n_best must be a whole number, at least 1, at most the beam"
+            "{n_best}: must be at most the beam size, {beam_size}", n_best=brief(n_best), beam_size=beam
         )
     return beam
 
 
 def check_answering(max_length: int | None, min_probability: float | None) -> None:
-    """Refuse what is no number of symbols, or no probability."""
+    """Raise ConfigError for an invalid maximum length or minimum probability."""
     if max_length is not None and not (is_whole(max_length) and 1 <= max_length <= WIDEST):
-        raise ConfigError(
-            f"max_length={brief(max_length)}: must be a whole number of symbols, at least 1 and at most {WIDEST:,}"
-        )
+        limits = f"must be a whole number of symbols, at least 1 and at most {WIDEST:,}"
+        raise refused("max_length", brief(max_length), limits)
     if min_probability is not None and not (isinstance(min_probability, Real) and 0 <= min_probability <= 1):
-        raise ConfigError(f"min_probability={brief(min_probability)}: must be a number from 0 to 1")
+        raise refused("min_probability", as_typed(min_probability), "must be a number from 0 to 1")
 
 
 def check_unknown(unknown: object) -> None:
-    """Refuse what is no way to treat unknown symbols."""
+    """Raise ConfigError for an unknown value of `unknown`."""
     if not isinstance(unknown, str) or unknown not in get_args(Unknown):
-        raise ConfigError(f"unknown={brief(unknown)}: must be one of {', '.join(get_args(Unknown))}")
+        raise refused("unknown", brief(unknown), f"must be one of {', '.join(get_args(Unknown))}")
 
 
 def check_sampling(temperature: float, top_k: int | None, seed: int, first: int) -> None:
-    """Refuse what nothing can be drawn by."""
+    """Raise ConfigError for invalid sampling settings."""
     if not isinstance(temperature, Real) or not (math.isfinite(temperature) and temperature > 0):
-        raise ConfigError(f"temperature={brief(temperature)}: must be a number greater than 0")
+        raise refused("temperature", as_typed(temperature), "must be a number greater than 0")
     if top_k is not None and not (is_whole(top_k) and top_k >= 1):
-        raise ConfigError(f"top_k={brief(top_k)}: must be a whole number, at least 1")
+        raise refused("top_k", brief(top_k), "must be a whole number, at least 1")
     for name, value in (("seed", seed), ("first", first)):
         if not (is_whole(value) and value >= 0):
-            raise ConfigError(f"{name}={brief(value)}: must be a whole number, at least 0")
+            raise refused(name, brief(value), "must be a whole number, at least 0")
 
 
 def warn_of_long(encoded: Sequence[Sequence[int]], seen: int) -> None:
-    """Warn of sources that have half as many symbols again as the longest seen in training."""
+    """Warn about sources more than 1.5 times as long as the longest in training."""
     too_long = [len(ids) for ids in encoded if len(ids) > 1.5 * seen]
     if too_long:
         message = f"a source of {max(too_long)} symbols, the longest in training had {seen}; its prediction is unsafe"
-        others = f" (and those of {len(too_long) - 1:,} others)" if len(too_long) > 1 else ""
-        warnings.warn(message + others, LongSourceWarning, stacklevel=level_of_caller())
+        warnings.warn(
+            message + and_more(len(too_long) - 1, "source"), LongSourceWarning, stacklevel=level_of_caller()
+        )
 
 
 def check_length(symbols: int, seen: int, beam: int) -> None:
-    """Refuse a source of so many symbols that its answer would take very long; `seen` is the longest in training."""
+    """Raise DataError for a source so long that it would take minutes; `seen` is the longest in training."""
     most = max(LONGEST // beam, seen)
     if symbols > most:
         with_beam = f" with beam size {beam}" if beam > 1 else ""
         raise DataError(f"a source of {symbols:,} symbols; at most {most:,} are accepted{with_beam}")
 
 
+def as_typed(value: object) -> object:
+    """Return a number as it is, and anything else as it is shown in an error message."""
+    return value if isinstance(value, float) else brief(value)
+
+
 def is_whole(value: object) -> bool:
-    """Tell whole numbers, NumPy's too, from anything else."""
+    """Return whether a value is a whole number, including NumPy's."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Many sources at once: in batches of about one length, and one batch on each thread."""
+"""Processing many sources in batches of similar length, one batch per thread."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ Progress = Callable[[int], None]  # told how many are done
 
 
 def batches_by_length(encoded: Sequence[Sequence[int]], symbols: int) -> Iterator[list[int]]:
-    """Group the indices of sources of about one length into batches of at most `symbols` ids, or of one source.
+    """Group indices of sources of similar length into batches of at most `symbols` ids, or of one source.
 
     The longest come first: the threads then end about together.  The end of a source counts as one of its ids.
     """
@@ -34,7 +34,7 @@ def answers_in_batches(
     symbols: int,
     progress: Progress | None = None,
 ) -> list[Found]:
-    """Let `answer` find something for each source, given batches: the sources' numbers and their ids xs (N, S).
+    """Apply `answer` to batches: the numbers of their sources, and ids xs (N, S).
 
     progress is told, after each batch, how many sources are answered.
     """
@@ -50,7 +50,7 @@ def answers_in_batches(
 
 
 def side_by_side(answer: Callable[..., Found], batches: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
-    """Call answer(*batch) for each batch, on as many threads as the kernels use, each of which then works alone."""
+    """Call answer(*batch) for each batch, on as many threads as the kernels use, each single-threaded inside."""
     threads = min(kernels.get_num_threads(), len(batches))
     if threads < 2:
         yield from (answer(*batch) for batch in batches)

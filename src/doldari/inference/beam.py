@@ -1,4 +1,4 @@
-"""Beam search: the answers with the highest scores, found by following several of a question at a time.
+"""Beam search: several hypotheses per question are expanded at a time.
 
 Two things keep the work small.  What the greedy answers could have gone on with is known once they are written, so a
 hypothesis costs steps only after it has left them.  And as log-probabilities only fall, it is known how high the
@@ -114,7 +114,7 @@ class Found:
 def greedy_answers(
     model: InferenceModel, xs: ArrayLike, start_id: int, pad_id: int, bounds: Bounds, width: int
 ) -> Greedy:
-    """Write the likeliest id at every step, and keep what else there was, the `width` likeliest."""
+    """Greedy search that keeps the top-k expansions of every step, k = `width`."""
     N, longest = len(bounds.longest), bounds.longest
     written, final = np.full((N, int(longest.max(initial=0)) + 1), pad_id, np.int32), np.zeros(N)
     cut = np.zeros(N, np.bool_)
@@ -146,7 +146,7 @@ def search_beside(
     width: int,
     length_penalty: float,
 ) -> None:
-    """Follow what else there was beside the greedy answers, as `beam_search` says, and add what is found."""
+    """Search from the alternatives to the greedy answers (see `beam_search`), and add the answers found."""
     N = len(bounds.longest)
     slots = np.full(N, width)
     on_greedy = np.arange(N)  # the questions of which one slot still follows the greedy answer
@@ -203,7 +203,7 @@ def all_candidates(
     bounds: Bounds,
     width: int,
 ) -> tuple[Candidates, Any]:
-    """Take a step with the hypotheses beside the greedy answers; how those of on_greedy can go on is known."""
+    """Expand the other hypotheses by one step; the expansions of those in on_greedy are known."""
     every, state = [], None
     if len(beside.questions) > 0:
         raw, state = model.step(np.ascontiguousarray(beside.written[:, -1]), beside.state)

@@ -1,6 +1,6 @@
-"""How well the probabilities of answers are calibrated, and the temperature that makes them so.
+"""Calibration of the predicted probabilities: measuring it, and fitting a temperature.
 
-Of answers to which a calibrated model gives the probability 0.8, eight of ten are right (Guo et al. 2017, "On
+A model is calibrated if 80 % of the predictions with probability 0.8 are correct (Guo et al. 2017, "On
 Calibration of Modern Neural Networks", arXiv:1706.04599).
 """
 
@@ -22,12 +22,13 @@ from doldari.layers.softmax_loss import log_softmax
 from doldari.models.model_file import TextModel
 
 BINS = 15  # as in Guo et al.
-COLDEST, HOTTEST = 0.1, 10.0  # temperatures that are tried
-TRIED = 13  # of them, each 1.5 times the one before
+COLDEST, HOTTEST = 0.1, 10.0  # search range of the temperature
+TRIED = 13  # temperatures per round, each 1.5 times the one before in the first round
+ROUNDS = 3
 
 
 class Bin(NamedTuple):
-    """Answers of a probability above low and at most high: how many, their mean probability, the share right."""
+    """Predictions with a probability above low and at most high: their number, mean probability and accuracy."""
 
     low: float
     high: float
@@ -37,7 +38,7 @@ class Bin(NamedTuple):
 
 
 def reliability(probabilities: Sequence[float], right: Sequence[bool], bins: int = BINS) -> list[Bin]:
-    """Sort answers by their probability into bins of equal width; those that are empty have 0 in them."""
+    """Sort predictions by probability into bins of equal width; empty bins have probability and accuracy 0."""
     p, correct = np.array(probabilities, np.float64), np.array(right, np.float64)
     places = np.clip(np.ceil(p * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(places, minlength=bins)
@@ -55,6 +56,23 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(one.answers * abs(one.accuracy - one.probability) for one in bins) / max(total, 1)
 
 
+def shown_error(bins: Sequence[Bin]) -> str:
+    """Write the expected calibration error in per cent, to two decimals."""
+    error = calibration_error(bins)
+    return "<0.01%" if 0 < error < 5e-5 else f"{error:.2%}"
+
+
+def reason_to_refuse(temperature: float, before: Sequence[Bin], after: Sequence[Bin]) -> str:
+    """Return why a fitted temperature should not be used, or an empty text; the bins are without and with it."""
+    if not any(one.answers * one.accuracy for one in before):
+        return "no prediction is correct"
+    if not 1.01 * COLDEST < temperature < HOTTEST / 1.01:
+        return f"the best temperature, {temperature:.3g}, is at the edge of the search range"
+    if calibration_error(after) > calibration_error(before) + 1e-6:
+        return f"temperature {temperature:.3g} would raise the ECE from {shown_error(before)} to {shown_error(after)}"
+    return ""
+
+
 def fitted_temperature(
     model: TextModel,
     texts: Sequence[str],
@@ -62,26 +80,32 @@ def fitted_temperature(
     unknown: Unknown = "error",
     progress: Progress | None = None,
 ) -> float:
-    """Find the temperature by which the probabilities of greedy answers best say which of them are right.
+    """Fit the temperature so that the probabilities of greedy predictions best tell correct from wrong ones.
 
-    It minimises the mean cross-entropy of right and wrong,  - y log p - (1 - y) log(1 - p),  where y is not quite 1
-    of right answers and not quite 0 of wrong ones, so that a few that are all right make no model certain (Platt
-    1999, "Probabilistic Outputs for Support Vector Machines", section 2.1):  y = (R + 1) / (R + 2) of R right ones,
-    1 / (W + 2) of W wrong ones.  Thirteen temperatures are tried, then as many about the best of them, and once more.
+    Minimises the mean binary cross-entropy  - y log p - (1 - y) log(1 - p).  The targets y are smoothed so that a few
+    predictions that are all correct do not make the model certain (Platt 1999, "Probabilistic Outputs for Support
+    Vector Machines", section 2.1):  y = (R + 1) / (R + 2) for the R correct ones, 1 / (W + 2) for the W wrong ones.
+    Grid search in three rounds, each around the best temperature of the last.  progress is called with the number of
+    texts done, which ends at ROUNDS times their number.
     """
     if not texts:
-        raise DataError("there is nothing to calibrate with: no source has symbols that were seen in training")
+        raise DataError("no pairs to calibrate with: no source has symbols that were seen in training")
     correct = np.array(right, np.bool_)
     R, W = int(correct.sum()), int((~correct).sum())
     y = np.where(correct, (R + 1) / (R + 2), 1 / (W + 2))[:, None]
     low, high = COLDEST, HOTTEST
-    for _ in range(3):
+    for turn in range(ROUNDS):
         temperatures = np.geomspace(low, high, TRIED)
-        logs = log_probabilities(model, texts, temperatures, unknown, progress)
+        logs = log_probabilities(model, texts, temperatures, unknown, after_rounds(turn * len(texts), progress))
         losses = -(y * logs + (1 - y) * np.log1p(-np.exp(np.minimum(logs, -1e-12)))).mean(axis=0)
         best = int(losses.argmin())
         low, high = temperatures[max(best - 1, 0)], temperatures[min(best + 1, TRIED - 1)]
     return float(temperatures[best])
+
+
+def after_rounds(done: int, progress: Progress | None) -> Progress | None:
+    """Count on from the texts that earlier rounds have done."""
+    return None if progress is None else lambda count: progress(done + count)
 
 
 def log_probabilities(
@@ -91,7 +115,7 @@ def log_probabilities(
     unknown: Unknown,
     progress: Progress | None,
 ) -> NDArray[np.float64]:
-    """Answer texts greedily, and tell the answers' log-probabilities (N, K) at K temperatures; 0 of blank texts."""
+    """Log-probabilities (N, K) of greedy predictions at K temperatures; 0 for blank texts."""
     bare = model.model
 
     def score(batch: list[int], xs: Ids, bounds: Bounds) -> list[NDArray[np.float64]]:

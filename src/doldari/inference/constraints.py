@@ -1,7 +1,7 @@
-"""What an answer may be: a finite automaton over the ids of a vocabulary, from a regular expression or a list.
+"""Constraints on outputs: a finite automaton over the ids of a vocabulary, from a regular expression or a list.
 
 A search follows the automaton along each answer and writes only what can still be finished as allowed, within the
-steps that are left; so a date is always well formed, and an answer always one of the list.
+steps that are left; so a date is always well-formed, and an output always in the list.
 """
 
 import re
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
 from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
-from doldari.errors import ConfigError, MissingPackageError, brief, level_of_caller, quoted
+from doldari.errors import ConfigError, MissingPackageError, and_more, brief, level_of_caller, quoted
 from doldari.inference.arguments import checked_texts
 
 NEVER = np.int64(1 << 40)  # symbols, more than any answer has
@@ -59,7 +59,7 @@ class Automaton:
             self.distance = nearer
 
     def allowed(self, states: Ids, left: Ids, pad_id: int = PADDING) -> Mask:
-        """Tell which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
+        """Return which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
         may = np.zeros((len(states), self.V), np.bool_)
         counts = self.first[states + 1] - self.first[states]
         row = np.repeat(np.arange(len(states)), counts)  # of every edge out of each state
@@ -80,17 +80,17 @@ Allowed = str | Sequence[str] | Automaton
 
 
 def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, matching: str | None) -> Allowed | None:
-    """Take what an answer may be, which is said in one of three ways, or in none."""
+    """Return the constraint, which is given in one of three ways or not at all."""
     given = [way for way in (allowed, one_of, matching) if way is not None]
     if len(given) > 1:
-        raise ConfigError("matching, one_of and allowed: give one of them")
+        raise ConfigError("matching, one_of, allowed: give one of them")
     if matching is not None and not isinstance(matching, str):
         raise TypeError(f"matching={brief(matching)}: must be a regular expression, a text")
     return checked_texts("one_of", one_of) if one_of is not None else next(iter(given), None)
 
 
 def automaton_of(allowed: Allowed, vocabulary: Vocabulary, longest: int) -> Automaton:
-    """Make the automaton of answers of at most `longest` symbols; ConfigError where it would allow nothing."""
+    """Compile a constraint for outputs of at most `longest` symbols; ConfigError where it allows nothing."""
     if isinstance(allowed, str):
         return matching(allowed, vocabulary, longest)
     if not isinstance(allowed, Automaton):
@@ -110,7 +110,7 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
     spelled = [[vocabulary.ids.get(symbol, 0) for symbol in vocabulary.cut(output)] for output in outputs]
     unspelled = [output for output, ids in zip(outputs, spelled, strict=True) if 0 in ids]
     if unspelled:
-        others = f" (and {len(unspelled) - 1:,} others)" if len(unspelled) > 1 else ""
+        others = and_more(len(unspelled) - 1, "output")
         symbol = next(symbol for symbol in vocabulary.cut(unspelled[0]) if symbol not in vocabulary.ids)
         why = f"the symbol {quoted(symbol)} was in no training target"
         what = f"{quoted(unspelled[0])}{others} cannot be predicted: {why}"
@@ -165,7 +165,7 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
 
 
 def stays(symbol: str, written: str) -> bool:
-    """Say whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
+    """Return whether a symbol is written as it stands after any other: it begins with no mark or jamo that joins."""
     first = symbol[:1] or " "
     joins = unicodedata.category(first).startswith("M") or "\u1160" <= first <= "\u11ff"
     return written == "none" or (normalize(symbol, written) == symbol and not joins)

@@ -1,4 +1,4 @@
-"""Which answers are right, and how far the others are from it."""
+"""Evaluation: correct predictions, and edit distances of the others."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ NOT_ASKED = Answer("", -math.inf)  # to a source that the model cannot read
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model answered to each different source of some pairs, and how far that is from its target.
+    """The predictions for each distinct source of some pairs, and their edit distances from the targets.
 
     A source that stands in the pairs with several targets is one example, and each of them is right: targets[i] has
     them all, pairs[i] the one nearest to the answer.  edits[i] is the Levenshtein distance from that one, and
@@ -42,22 +42,22 @@ class Evaluation:
 
     @cached_property
     def right(self) -> Sequence[bool]:
-        """Which answers are right: the same symbols as the target."""
+        """Which predictions are correct: the same symbols as the target."""
         return [edits == 0 for edits in self.edits]
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers, in [0, 1]."""
+        """The share of correct predictions, in [0, 1]."""
         return sum(self.right) / len(self.right)
 
     @property
     def probabilities(self) -> Sequence[float]:
-        """The answers' probabilities, if they were asked for."""
+        """The probabilities of the predictions, if detailed."""
         return [answer.probability for answer in self.detailed or ()]
 
     @property
     def cut(self) -> int:
-        """How many answers met their length limit before they ended, if that was asked for."""
+        """The number of predictions cut at the length limit, if detailed."""
         return sum("limit" in answer.flags for answer in self.detailed or ())
 
 
@@ -71,7 +71,7 @@ def evaluate(
     detailed: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Ask every different source of pairs and compare with its targets; the options are as in `Predictor.predict`.
+    """Predict from every distinct source of pairs and compare with its targets; options as in `Predictor.predict`.
 
     detailed asks for probabilities and flags too.  A source of only unknown symbols is not asked, and its answer
     empty, unless such symbols are refused.  DataError where there are no pairs, or a source is empty but for white
@@ -118,7 +118,7 @@ def evaluate(
 
 
 def is_unreachable(model: Predictor, source: str, target: str, max_length: int | None) -> bool:
-    """Tell whether a target has more symbols than an answer to its source may have."""
+    """Return whether a target has more symbols than an answer to its source may have."""
     if max_length is None:
         max_length = model.text_model.limit(len(model.text_model.source.encode(source, unknown=True)))
     return len(model.text_model.target.encode(target, unknown=True)) > max_length
@@ -145,7 +145,7 @@ def compared(text: str, kind: str) -> Sequence[str]:
 
 
 class Generates(Protocol):
-    """A model that can be asked: `Seq2seq`, or one of the chapter's classes."""
+    """A model that generates: `Seq2seq`, or one of the chapter's classes."""
 
     def generate(self, xs: Ids, start_id: int, sample_size: int, /) -> ArrayLike:
         """Answer a question xs (1, S): sample_size ids, as a list or as an array (1, sample_size)."""
@@ -159,7 +159,7 @@ def eval_seq2seq(
     verbose: bool = False,
     is_reverse: bool = False,
 ) -> int:
-    """Ask one question, ids (1, S), and compare with its answer, ids (1, T), as the chapter does: 1 if right, else 0.
+    """Predict for one question, ids (1, S), and compare with its answer, ids (1, T): 1 if correct, else 0 (7.3.4).
 
     With verbose, question, target and answer are printed; is_reverse says that the question is written backwards.
     """

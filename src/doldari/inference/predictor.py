@@ -36,7 +36,7 @@ __all__ = ["END", "Answer", "AnswerOptions", "Attention", "LongSourceWarning", "
 
 
 class Predictor:
-    """A trained model asked in text: `model("16+75")` or `model.predict(["1+1", "2+2"])`."""
+    """A trained model, from text to text: `model("16+75")` or `model.predict(["1+1", "2+2"])`."""
 
     def __init__(self, text_model: TextModel) -> None:
         self.text_model = text_model
@@ -45,7 +45,7 @@ class Predictor:
         return f"Predictor({summary(self.text_model)})"
 
     def __call__(self, text: str) -> str:
-        """Answer one text."""
+        """Predict the output for one text."""
         check_text("text", text)
         return self.predict([text])[0]
 
@@ -55,7 +55,8 @@ class Predictor:
         texts: Sequence[str],
         *,
         unknown: Unknown = ...,
-        beam: int = ...,
+        beam_size: int = ...,
+        beam: int | None = ...,
         allowed: Allowed | None = ...,
         one_of: Sequence[str] | None = ...,
         matching: str | None = ...,
@@ -70,7 +71,8 @@ class Predictor:
         *,
         scores: Literal[True],
         unknown: Unknown = ...,
-        beam: int = ...,
+        beam_size: int = ...,
+        beam: int | None = ...,
         allowed: Allowed | None = ...,
         one_of: Sequence[str] | None = ...,
         matching: str | None = ...,
@@ -86,7 +88,8 @@ class Predictor:
         n_best: int,
         scores: bool = ...,
         unknown: Unknown = ...,
-        beam: int = ...,
+        beam_size: int = ...,
+        beam: int | None = ...,
         allowed: Allowed | None = ...,
         one_of: Sequence[str] | None = ...,
         matching: str | None = ...,
@@ -101,50 +104,46 @@ class Predictor:
         scores: bool = False,
         n_best: int | None = None,
         unknown: Unknown = "error",
-        beam: int = 1,
+        beam_size: int = 1,
+        beam: int | None = None,
         allowed: Allowed | None = None,
         one_of: Sequence[str] | None = None,
         matching: str | None = None,
         max_length: int | None = None,
         min_probability: float | None = None,
     ) -> list[str] | list[Answer] | list[list[Answer]]:
-        """Answer texts, each as if it were alone; of a model with features, `text TAB one;two`.
+        """Predict the output for each text; for a model with features a text is `source TAB feature;feature`.
 
-        beam is how many answers are followed at a time; 1 is greedy.  The best answer is that of the highest
-        log-probability a symbol, end included.  With `scores` each text gets an `Answer`; with n_best, a list of so
-        many, the best first, for which a beam of 1 becomes as wide.
-
-        Answers are one of the texts `one_of`, or match the whole regular expression `matching`; `allowed` is either,
-        or what `allowing` made.  They have at most max_length symbols; or else twice as many as the longest in
-        training, in proportion more where their source is longer than any there, and, unless that is so or what they
-        may be is said, at most twice as many as their source and what an answer in training was longer than its own.
-        An answer that met this limit before its end has the flag "limit".  One less probable than min_probability is
-        empty, with the flag "abstained".  One has the flag "forced" if the model would have kept to what is allowed,
-        along the answer, with a probability below 1 %.
-
-        A symbol never seen in training is refused with UnknownSymbolError, or with "unknown" let through; with "copy"
-        answers may be unknown in places too, where it then stands: the first for the first, and so on.  A text of
-        only such symbols is always refused; one that is much longer than any in training is warned about.  The answer
-        to a text that is empty but for white space, features aside, is empty.
+        beam_size 1 is greedy search (beam is its former name).  The best output has the highest log-probability per
+        symbol, end included.  With `scores`, each text gets an `Answer`; with n_best, a list of that many, the best
+        first, and a beam size of 1 is raised to n_best.  Predictions do not depend on the other texts.
+        Outputs can be restricted to the texts `one_of` or to full matches of the regular expression `matching`;
+        `allowed` is either of these, or the result of `allowing`.
+        max_length is the maximum output length in symbols: by default `TextModel.limit`, twice that of training.
+        Flags of an `Answer`: "limit", it was cut at max_length; "abstained", its probability was below
+        min_probability, so it is empty; "forced", the model alone would satisfy the constraint with less than 1 %.
+        Symbols never seen in training raise UnknownSymbolError; with unknown="unknown" they are mapped to the unknown
+        symbol; with "copy" unknown symbols of outputs are also replaced, in order, by those of the source.  A text of
+        only such symbols is an error, a very long one gives a warning, and a blank one gives an empty output.
         """
-        width = checked_beam(beam, n_best)
+        width = checked_beam(beam_size if beam is None else beam, n_best)
         check_answering(max_length, min_probability)
         automaton = self._constraint(allowed, one_of, matching, max_length)
         detailed = scores or n_best is not None
         if width == 1 and automaton is None and min_probability is None and not detailed:
             return answering.texts_greedily(self.text_model, checked_texts("texts", texts), unknown, max_length)
-        asked = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
-        found = self.answers(texts, asked)
+        options = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
+        found = self.answers(texts, options)
         if n_best is not None:
             return found
         best = [answer for (answer, *_) in found]
         return best if scores else [answer.text for answer in best]
 
     def answers(
-        self, texts: Sequence[str], asked: AnswerOptions, progress: Progress | None = None
+        self, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
     ) -> list[list[Answer]]:
-        """Answer texts as `predict` with n_best does; progress is told, now and then, how many are answered."""
-        return answering.answers_to(self.text_model, checked_texts("texts", texts), asked, progress)
+        """Predict as `predict` with n_best does; progress is called with the number of texts done."""
+        return answering.answers_to(self.text_model, checked_texts("texts", texts), options, progress)
 
     def sample(
         self,
@@ -160,10 +159,10 @@ class Predictor:
         matching: str | None = None,
         max_length: int | None = None,
     ) -> list[Answer]:
-        """Draw an answer to each text: the higher the temperature, the more freely; of the top_k likeliest symbols.
+        """Sample an output for each text; a higher temperature is more random, top_k keeps the k most likely symbols.
 
-        The seed and a text's number decide, not the batch it is in; the texts' numbers begin with `first`.  What an
-        answer may be is said as in `predict`.
+        The random numbers depend on the seed and the text's number, not on its batch; numbers start at `first`.  The
+        other options are those of `predict`.
         """
         texts = checked_texts("texts", texts)
         check_sampling(temperature, top_k, seed, first)
@@ -186,9 +185,9 @@ class Predictor:
         unknown: Unknown = "error",
         progress: Progress | None = None,
     ) -> list[float]:
-        """Tell the log-probability, in nats, of each pair's target, its end included, as the answer to its source.
+        """Return the log-probability, in nats, of each pair's target given its source, end included.
 
-        progress is told, now and then, how many are scored.  DataError where a source is empty but for white space.
+        progress is called with the number of pairs done.  DataError where a source is blank.
         """
         pairs, target = checked_pairs(pairs), self.text_model.target
         for number, (source, _) in enumerate(pairs):
@@ -203,34 +202,38 @@ class Predictor:
 
         return questions.answered(force, 0.0, GREEDY_SYMBOLS, progress)
 
-    def attention(self, text: str, *, unknown: Unknown = "error", beam: int = 1) -> Attention:
-        """Answer one text as `predict` does, and tell where the model looked; only of models that have attention."""
+    def attention(
+        self, text: str, *, unknown: Unknown = "error", beam_size: int = 1, beam: int | None = None
+    ) -> Attention:
+        """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none."""
         config = self.text_model.config
         if not config.attends:
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
         if self.text_model.source.is_blank(text):
             raise DataError("the text is empty")
-        return answering.attention_to(self.text_model, text, unknown, checked_beam(beam))
+        return answering.attention_to(
+            self.text_model, text, unknown, checked_beam(beam_size if beam is None else beam)
+        )
 
     def allowing(self, allowed: Allowed, max_length: int | None = None) -> Automaton:
-        """Make what says what an answer may be, for whoever asks many times; ConfigError if it allows nothing."""
+        """Compile a constraint for repeated use; ConfigError if it allows nothing."""
         return automaton_of(allowed, self.text_model.target, max_length or ROOM * self.text_model.longest_target)
 
     def _constraint(
         self, allowed: Allowed | None, one_of: Sequence[str] | None, matching: str | None, max_length: int | None
     ) -> Automaton | None:
-        """Make of what an answer may be, said in one way at most, an automaton."""
+        """Compile the constraint, which is given in one way at most."""
         check_answering(max_length, None)
         chosen = chosen_constraint(allowed, one_of, matching)
         return None if chosen is None else self.allowing(chosen, max_length)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
-        """Turn a source into ids; UnknownSymbolError and `unknown` as in `predict`."""
+        """Encode a source as ids; UnknownSymbolError and `unknown` as in `predict`."""
         return encoded_source(self.text_model.source, text, unknown)
 
     def knows(self, text: str) -> bool:
-        """Say whether any symbol of a source, if it has one, was seen in training."""
+        """Return whether at least one symbol of a source was seen in training, or the source is empty."""
         check_text("text", text)
         return set(self.text_model.source.encode(text, unknown=True)) != {UNKNOWN}
 
@@ -240,10 +243,11 @@ class Predictor:
 
 
 def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str = "auto") -> Predictor:
-    """Load a trained model from its run's directory, from the model file itself, or from the Hugging Face Hub.
+    """Load a trained model from its run directory, its model file, or the Hugging Face Hub.
 
-    path is "hf://owner/name" there, with "@revision" behind it for another than the newest; it is fetched once and
-    kept (`doldari.hub`).  engine and device, which are as in training, are what will compute its answers.
+    path is "hf://owner/name" there, with "@revision" behind it for another than the newest; it is downloaded once and
+    cached (`doldari.hub`).  engine and device are those of training: "numpy" or "torch"; "auto", "cpu", "cuda",
+    "cuda:1", "mps".
     """
     path = checked_path(path)
     text_model = load_model(fetch(path) if is_address(path) else model_file(path))

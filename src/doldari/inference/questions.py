@@ -1,4 +1,4 @@
-"""Texts on their way to a search: encoded, in batches of about one length, with the bounds of their answers."""
+"""Texts prepared for search: encoded, in batches of similar length, with the length limits of their outputs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 
 def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") -> list[int]:
-    """Turn a source into ids; UnknownSymbolError where symbols are unknown and refused, or there are no others."""
+    """Encode a source; UnknownSymbolError for unknown symbols, unless allowed and there are others too."""
     check_text("text", text)
     ids = source.encode(text, unknown != "error")
     if ids and set(ids) == {UNKNOWN}:
@@ -29,8 +29,8 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
 
 @dataclass(frozen=True)
 class Questions:
-    """Texts of which those that are not blank are asked: their places, their ids as the model reads them, and the
-    bounds of their answers.
+    """Texts to predict from: the places of those that are not blank, their ids as the model reads them, and the
+    bounds of their outputs.
     """
 
     texts: Sequence[str]
@@ -48,7 +48,7 @@ class Questions:
         max_length: int | None = None,
         automaton: Automaton | None = None,
     ) -> Self:
-        """Encode texts; one that is much longer than any in training is warned about.
+        """Encode texts, with a warning about texts much longer than any in training.
 
         An answer has at most max_length symbols; or else twice as many as it would have in training, or as its
         constraint, if there is one, needs.  There is no start symbol in it, and an unknown one only where a symbol of
@@ -68,7 +68,9 @@ class Questions:
             usual, longest = np.minimum(usual, max_length), np.full_like(longest, max_length)
         if automaton is not None and automaton.distance[0] > longest.min(initial=automaton.distance[0]):
             shortest = automaton.distance[0]
-            raise ConfigError(f"max_length={max_length}: the shortest answer that is allowed has {shortest} symbols")
+            raise ConfigError(
+                f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
+            )
         never = (START,) if unknown == "copy" else (START, UNKNOWN)
         ids = [ids[::-1] for ids in encoded] if model.config.reverse else encoded
         return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
@@ -80,9 +82,9 @@ class Questions:
         symbols: int,
         progress: Progress | None = None,
     ) -> list[Found]:
-        """Let `answer` find something for each text, given the places of a batch, ids xs (N, S), and its bounds.
+        """Apply `answer` to batches: the places of their texts, ids xs (N, S), and bounds.
 
-        A batch has about so many symbols; blank is what is found for a blank text.
+        symbols is the size of a batch; blank is the result for a blank text.
         """
 
         def answer_batch(batch: list[int], xs: Ids) -> list[Found]:

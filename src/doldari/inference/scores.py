@@ -1,4 +1,4 @@
-"""The measures of an evaluation, each with a 95 % interval: accuracy, WER, PER or CER, and for words BLEU and chrF.
+"""The metrics of an evaluation, each with a 95 % interval: accuracy, WER, PER or CER, and for words BLEU and chrF.
 
 The intervals are percentiles of a bootstrap (Efron 1979): the measure over 1,000 samples, each as many examples drawn
 with replacement as there are.  All measures are ratios, or functions, of sums over examples, so a sample needs only
@@ -56,7 +56,7 @@ class Measure:
 
 
 def scores(evaluation: Evaluation, seed: int = 0) -> dict[str, Score]:
-    """Compute what makes sense for the target's symbols.
+    """Compute the metrics that suit the target's symbols.
 
     accuracy   share of sources answered exactly
     WER        the share that is not: word error rate in the sense of the G2P literature, where a source is a word

@@ -1,4 +1,4 @@
-"""From a model's steps to its answers: what may follow, sampling, the score of a given answer; whole batches at once.
+"""Search: allowed symbols, top-k expansions, sampling, scores of given answers; on whole batches.
 
 A search uses only what `InferenceModel` declares.  The rows of a batch are searched side by side and independently,
 so an answer does not depend on the batch that it is in.
@@ -34,7 +34,7 @@ class Hypothesis(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What answers may be: at most `longest` (N,) symbols before the end, as the automaton, if any, allows.
+    """The bounds of answers: at most `longest` (N,) symbols before the end, and what the automaton allows.
 
     never: ids that stand in no answer, such as the start symbol's.  usual (N,), if it is given, is the length up to
     which a beam looks beside a greedy answer that is no longer itself.
@@ -46,15 +46,15 @@ class Bounds(NamedTuple):
     usual: Ids | None = None
 
     def rows(self, rows: Sequence[int]) -> "Bounds":
-        """Take those of some of the answers."""
+        """Select some of the answers."""
         usual = None if self.usual is None else self.usual[rows]
         return self._replace(longest=self.longest[rows], usual=usual)
 
 
 class Candidates(NamedTuple):
-    """How R hypotheses can go on: for each the k likeliest ids and the scores with them, (R, k), the best first.
+    """The top-k expansions of R hypotheses: ids and scores (R, k), the best first.
 
-    cut (R,): they can only end, though the model would go on.
+    cut (R,): they have to end although the model would continue.
     """
 
     ids: Ids
@@ -62,12 +62,12 @@ class Candidates(NamedTuple):
     cut: Mask
 
     def rows(self, rows: Rows) -> "Candidates":
-        """Take those of some of the hypotheses."""
+        """Select some of the hypotheses."""
         return Candidates(self.ids[rows], self.scores[rows], self.cut[rows])
 
 
 def allowed_ids(at: Ids, left: Ids, V: int, pad_id: int, bounds: Bounds) -> Mask | None:
-    """Tell which ids may follow if `left` (R,) symbols may come before the end: (R, V), or None where all may.
+    """Return which ids may follow if `left` (R,) symbols may come before the end: (R, V), or None where all may.
 
     at (R,) are the automaton's states, if there is one.
     """
@@ -83,7 +83,7 @@ def allowed_ids(at: Ids, left: Ids, V: int, pad_id: int, bounds: Bounds) -> Mask
 
 
 def cut_short(raw: Floats, left: Ids, pad_id: int, bounds: Bounds) -> Mask:
-    """Tell which answers end here only because no symbol is left: raw (R, V) scores of what follows -> (R,).
+    """Return which answers end here only because no symbol is left: raw (R, V) scores of what follows -> (R,).
 
     An answer under a constraint is whole whenever it may end, and so never cut.
     """
@@ -99,7 +99,7 @@ def cut_short(raw: Floats, left: Ids, pad_id: int, bounds: Bounds) -> Mask:
 def likeliest(
     raw: Floats, scores: NDArray[np.float64], at: Ids, left: Ids, pad_id: int, bounds: Bounds, width: int
 ) -> Candidates:
-    """Find the `width` likeliest ways on of R hypotheses, of the model's scores raw (R, V) of what follows."""
+    """Return the top-k expansions, k = `width`, of R hypotheses, given the model's scores raw (R, V)."""
     R, V = raw.shape
     ids, logs = np.empty((R, min(width, V)), np.int32), np.empty((R, min(width, V)))
     allowed = allowed_ids(at, left, V, pad_id, bounds)
@@ -117,9 +117,9 @@ def sample(
     temperature: float = 1.0,
     top_k: int | None = None,
 ) -> list[Hypothesis]:
-    """Draw an answer to each question of xs (N, S), symbol by symbol, with the generator of its row.
+    """Sample an answer to each question of xs (N, S), symbol by symbol, with the generator of its row.
 
-    Scores are divided by the temperature first; top_k leaves only the likeliest ids (Fan et al. 2018).  The score of
+    Scores are divided by the temperature first; top_k keeps the k most likely ids (Fan et al. 2018).  The score of
     an answer is its log-probability under the model itself.
     """
     N, steps = len(rngs), int(bounds.longest.max(initial=0)) + 1
@@ -166,7 +166,7 @@ def forced_scores(model: InferenceModel, xs: ArrayLike, ts: Ids, pad_id: int) ->
 def with_forced(
     model: InferenceModel, xs: ArrayLike, found: list[list[Hypothesis]], start_id: int, pad_id: int, bounds: Bounds
 ) -> list[list[Hypothesis]]:
-    """Say of the answers to each question of xs (N, S) whether their constraint forced them.
+    """Set `forced` of the answers to each question of xs (N, S).
 
     It did if the model would have kept to the constraint all along the answer, the end included, with a probability
     below 1 %: the product, over its steps, of the probabilities of all that was allowed there.

@@ -4,7 +4,7 @@
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 
 Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
-bidirectional.py, stack.py, dropout.py, pointer.py, bag.py; and for a transformer layer_norm.py,
+bidirectional.py, stack.py, dropout.py, pointer.py, bag.py, places.py; and for a transformer layer_norm.py,
 multi_head_attention.py, feed_forward.py, which work on the vectors of all positions but padding (layout.py).  What
 they share is in recurrent.py (the simple path, and the table form that models take), gated.py, positions.py,
 parameters.py and arguments.py.
@@ -22,6 +22,7 @@ from doldari.layers.layer_norm import TimeLayerNorm
 from doldari.layers.lstm import LSTMState, TimeLSTM
 from doldari.layers.multi_head_attention import TimeMultiHeadAttention
 from doldari.layers.parameters import Optimizer, Parameter, Parameters
+from doldari.layers.places import PlacedAttention, PlacedEmbedding
 from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
@@ -33,6 +34,8 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Parameters",
+    "PlacedAttention",
+    "PlacedEmbedding",
     "TimeAffine",
     "TimeAttention",
     "TimeBidirectional",

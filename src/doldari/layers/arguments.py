@@ -105,7 +105,7 @@ def check_dtype(owner: str, dtype: Any) -> None:
 
 
 def described(value: object) -> str:
-    """Say what an argument is: int 1, list, an array of float64, shape (2, 3)."""
+    """Describe what an argument is: int 1, list, an array of float64, shape (2, 3)."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}, shape {value.shape}"
     if value is None:

@@ -31,6 +31,7 @@ class AttentionCache(NamedTuple):
     queries: Floats
     memory: Memory
     weights: Floats
+    places: Floats | None = None  # of `PlacedAttention`
 
 
 class TimeAttention:
@@ -59,10 +60,10 @@ class TimeAttention:
         keys = values if self.W is None else product_at_positions(values, self.W.value.T, mask)
         return Memory(values, keys, mask, np.arange(len(values), dtype=np.int32))
 
-    def forward(self, queries: Floats, memory: Memory) -> tuple[Floats, AttentionCache]:
+    def forward(self, queries: Floats, memory: Memory, places: Ids | None = None) -> tuple[Floats, AttentionCache]:
         """Look for queries (P, H) in the memory -> contexts (P, M), cache.
 
-        Where all of a memory is padding, the context is 0.
+        Where all of a memory is padding, the context is 0.  places are of `PlacedAttention`, and change nothing here.
         """
         if not isinstance(memory, Memory):
             raise TypeError(
@@ -83,7 +84,7 @@ class TimeAttention:
 
         dweights (P, S) is the gradient of the weights, where something else than the contexts was made of them.
         """
-        queries, (values, keys, mask, rows, _), weights = cache
+        queries, (values, keys, mask, rows, _), weights, _ = cache
         dqueries, dkeys, dvalues = (empty(x.shape, x.dtype) for x in (queries, keys, values))
         kernels.attend_backward(
             keys, values, mask, queries, rows, weights, dcontexts, dweights, dqueries, dkeys, dvalues
@@ -92,7 +93,8 @@ class TimeAttention:
             dvalues += dkeys
         else:
             real = real_positions(values, mask)
-            dreal = real_positions(dkeys, mask)
+            H = self.W.value.shape[0]  # behind that there may be places, which are not learnt
+            dreal = real_positions(np.ascontiguousarray(dkeys[:, :, :H]), mask)
             kernels.add_product(dreal.T, real, self.W.gradient)
             dvalues += at_positions(kernels.product(dreal, self.W.value), values.shape[:2], mask)
         return dqueries, dvalues

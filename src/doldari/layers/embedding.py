@@ -3,7 +3,7 @@
 import numpy as np
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats, Ids, Mask
 from doldari.layers.arguments import check_array
 from doldari.layers.parameters import Parameter, check_parameters
 
@@ -34,10 +34,13 @@ class TimeEmbedding:
         check_array("TimeEmbedding.backward", "dxs", dxs, "(N, T, D)", sizes, self.W.value.dtype)
         kernels.scatter_rows(self.W.gradient, cache, dxs)
 
-    def forward_table(self, ids: Ids) -> tuple[Floats, Ids, Ids | None]:
+    def forward_table(
+        self, ids: Ids, mask: Mask | None = None, before: Ids | None = None
+    ) -> tuple[Floats, Ids, Ids | None]:
         """Look up ids (N, T) as the table form of the recurrent layers reads them: table (R, D), rows (N, T), cache.
 
-        xs = table[rows], without a vector for every position: see layers/recurrent.py.  A vocabulary smaller than the
+        xs = table[rows], without a vector for every position: see layers/recurrent.py.  mask and before, which are of
+        `PlacedEmbedding`, change nothing.  A vocabulary smaller than the
         batch is its own table, W; of a larger one, the table holds a row for each position.
         """
         self.check_ids("TimeEmbedding.forward_table", ids)

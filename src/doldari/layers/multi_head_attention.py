@@ -17,14 +17,6 @@ class KeysValues(NamedTuple):
     keys: Floats
     values: Floats
 
-    def followed_by(self, others: "KeysValues") -> "KeysValues":
-        """Put the positions of others, of the same rows, behind these."""
-        return KeysValues(*(np.concatenate(pair, axis=1) for pair in zip(self, others, strict=True)))
-
-    def select(self, rows: Ids) -> "KeysValues":
-        """Take some rows."""
-        return KeysValues(self.keys[rows], self.values[rows])
-
 
 class MultiHeadCache(NamedTuple):
     """What `TimeMultiHeadAttention.backward` needs; weights (N, heads, T, S) is what a picture of attention shows."""

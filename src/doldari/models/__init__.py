@@ -4,8 +4,9 @@ from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecod
 from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
 from doldari.models.pointer_decoder import PointerDecoder
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.transformer import Transformer
+from doldari.models.variants import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq
 
 __all__ = [
     "AttentionDecoder",

@@ -10,6 +10,7 @@ from doldari.layers import Parameter, TimeAffine, TimeAttention
 from doldari.layers.affine import AffineCache
 from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
+from doldari.layers.places import places_of
 from doldari.layers.positions import at_positions, of_real_positions, product_at_positions, real_positions
 from doldari.models.decoder import Decoder, DecoderState, LookOfKernel
 from doldari.models.encoder import Encoded
@@ -25,13 +26,14 @@ class LookCache(NamedTuple):
 
 
 class AttentionDecoder(Decoder):
-    """A decoder that looks, in every step, at the encoder's hidden states, each as much as fits.
+    """A decoder that attends to all hidden states of the encoder in every step.
 
     Its scores are of the features tanh([context, h] W + b) (Luong et al. 2015, equation 5), as many as h has, or,
     tied, as many as the embedding has.  What fits is told by the "general" score.
     """
 
     general = True
+    attention: TimeAttention
 
     def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
         """Make the layers that `look` needs; return how many features it makes."""
@@ -54,12 +56,15 @@ class AttentionDecoder(Decoder):
         """Cross the bridge: the state before the first step."""
         return super().start(encoded)._replace(memory=self.attention.remember(encoded.hs, encoded.mask))
 
-    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+    def look(self, hs: Floats, state: DecoderState, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
+        memory = state.memory
         assert memory is not None
         N, T, _ = hs.shape
         queries, rows = real_positions(hs, mask), of_real_positions(memory.rows, T, mask)
-        contexts, attention_cache = self.attention.forward(queries, memory._replace(rows=rows))
+        places = places_of((N, T), mask, state.place)
+        places = places.ravel() if mask is None else places[mask]
+        contexts, attention_cache = self.attention.forward(queries, memory._replace(rows=rows), places)
         features, combine_cache = self.combine.forward(queries[:, None], contexts)
         np.tanh(features, out=features)
         return at_positions(features[:, 0], (N, T), mask), LookCache(attention_cache, combine_cache, features, mask)

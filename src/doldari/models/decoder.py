@@ -14,7 +14,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameter, TimeAffine, TimeDropout, TimeEmbedding, TimeLSTM, TimeTiedAffine
+from doldari.layers import (
+    Parameter,
+    PlacedEmbedding,
+    TimeAffine,
+    TimeDropout,
+    TimeEmbedding,
+    TimeLSTM,
+    TimeTiedAffine,
+)
 from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
@@ -32,12 +40,14 @@ class DecoderState(NamedTuple):
     layers: tuple[Any, ...]
     peeked: Floats | None
     memory: Memory | None
+    place: Ids  # how many symbols each row (N,) has read
 
     def select(self, rows: NDArray[np.intp]) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
         layers = tuple(type(layer)(*(array[rows] for array in layer)) for layer in self.layers)
         memory = None if self.memory is None else self.memory._replace(rows=self.memory.rows[rows])
-        return DecoderState(layers, None if self.peeked is None else self.peeked[rows], memory)
+        peeked = None if self.peeked is None else self.peeked[rows]
+        return DecoderState(layers, peeked, memory, self.place[rows])
 
     def join(self, other: "DecoderState") -> "DecoderState":
         """Put the rows of another state, with the same memory, below its own."""
@@ -50,7 +60,7 @@ class DecoderState(NamedTuple):
             peeked = np.concatenate([peeked, other.peeked])
         if memory is not None and other.memory is not None:
             memory = memory._replace(rows=np.concatenate([memory.rows, other.memory.rows]))
-        return DecoderState(layers, peeked, memory)
+        return DecoderState(layers, peeked, memory, np.concatenate([self.place, other.place]))
 
 
 class DecoderCache(NamedTuple):
@@ -78,6 +88,7 @@ class Decoder:
         hidden_size: int,
         *,
         features: int = 0,
+        places: bool = False,
         cell: str = "lstm",
         layers: int = 1,
         dropout: float = 0.0,
@@ -91,7 +102,8 @@ class Decoder:
         V, D, H = vocab_size, wordvec_size, hidden_size
         C = H if self.peeks else D if features else 0
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
+        W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
+        self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
         self.stack = recurrent_stack(
             cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
         )
@@ -121,7 +133,8 @@ class Decoder:
     def start(self, encoded: Encoded) -> DecoderState:
         """Cross the bridge: the state before the first step."""
         peeked = encoded.last[-1] if self.peeks else encoded.features
-        return DecoderState(self.stack.first_states(encoded.last), peeked, None)
+        place = np.zeros(len(encoded.hs), np.int32)
+        return DecoderState(self.stack.first_states(encoded.last), peeked, None, place)
 
     def forward(
         self, xs: Ids, state: DecoderState, mask: Mask | None = None, rng: np.random.Generator | None = None
@@ -131,15 +144,16 @@ class Decoder:
         Where mask (N, T) is False xs is padding: the state passes unchanged and the scores are exactly 0.  With rng
         there is dropout: of every recurrent layer's input and of the features that are scored.
         """
-        table, rows, embed_cache = self.embed.forward_table(xs)
+        table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, state.layers, mask, state.peeked, rng)
-        features, look_cache = self.look(hs, state.memory, mask)
+        features, look_cache = self.look(hs, state, mask)
         features, dropout_cache = self.dropout.forward(features, rng)
         scores, score_cache = self.score(features, state.peeked if self.peeks else None, look_cache)
         if mask is not None:
             scores[~mask] = 0.0
         cache = DecoderCache(embed_cache, stack_cache, look_cache, dropout_cache, score_cache)
-        return scores, state._replace(layers=lasts), cache
+        read = xs.shape[1] if mask is None else mask.sum(axis=1, dtype=np.int32)
+        return scores, state._replace(layers=lasts, place=state.place + read), cache
 
     def backward(self, dscores: Floats, cache: DecoderCache) -> EncodedGradient:
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
@@ -154,7 +168,7 @@ class Decoder:
         dlast[-1][...] += dpeeked + dpeeked_below
         return EncodedGradient(dlast, dmemory, None)
 
-    def look(self, hs: Floats, memory: Memory | None, mask: Mask | None) -> tuple[Floats, Any]:
+    def look(self, hs: Floats, state: DecoderState, mask: Mask | None) -> tuple[Floats, Any]:
         """Make of every step's hidden state, hs (N, T, H), the features that are scored, and a cache.
 
         Where mask (N, T) is False they do not matter.

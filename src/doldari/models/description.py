@@ -124,7 +124,7 @@ def described_subwords(side: str, vocabulary: Vocabulary) -> None:
 
 
 def may_be_symbol(symbol: str, vocabulary: Vocabulary) -> bool:
-    """Tell whether cutting a text can give such a symbol; of words and graphemes, which follow Unicode, loosely."""
+    """Return whether cutting a text can give such a symbol; of words and graphemes, which follow Unicode, loosely."""
     if normalize(symbol, vocabulary.normalization) != symbol:
         return False
     if vocabulary.kind == "characters":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import EmbeddingBag, Parameter, TimeEmbedding
+from doldari.layers import EmbeddingBag, Parameter, PlacedEmbedding, TimeEmbedding
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
 from doldari.models.recurrent import check_settings, recurrent_stack
@@ -48,7 +48,8 @@ class EncoderCache(NamedTuple):
 class Encoder:
     """Embedding and recurrent layers.
 
-    The last `features` of the ids are a source's features: they are not read in a row, but summed up.
+    The last `features` of the ids are a source's features: they are not read in a row, but summed up.  places: where
+    a symbol stands is added to its vector.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Encoder:
         hidden_size: int,
         *,
         features: int = 0,
+        places: bool = False,
         cell: str = "lstm",
         layers: int = 1,
         bidirectional: bool = False,
@@ -70,7 +72,8 @@ class Encoder:
         check_settings(type(self).__name__, sizes, cell, bidirectional, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
         self.cell = cell
-        self.embed = TimeEmbedding(Parameter.normal(rng, (V, D), embedding_scale, dtype))
+        W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
+        self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
         self.bag = EmbeddingBag(self.embed.W, V - features) if features else None
         self.stack = recurrent_stack(
             cell, D, H, layers=layers, bidirectional=bidirectional, dropout=dropout, rng=rng, dtype=dtype
@@ -85,7 +88,7 @@ class Encoder:
     ) -> tuple[Encoded, EncoderCache]:
         """Read ids xs (N, S), padding or features where mask (N, S) is False; with rng, with dropout."""
         features, bag_cache = (None, None) if self.bag is None else self.bag.forward(xs)
-        table, rows, embed_cache = self.embed.forward_table(xs)
+        table, rows, embed_cache = self.embed.forward_table(xs, mask)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, mask=mask, rng=rng)
         encoded = Encoded(tuple(last.h for last in lasts), hs, mask, xs, features)
         return encoded, EncoderCache(embed_cache, stack_cache, bag_cache)

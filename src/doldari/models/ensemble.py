@@ -54,6 +54,6 @@ class Ensemble:
         return greedy(self.step, self.select, states, N, start_id, self.pad_id, sample_size, never)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
+        """Return where the members look, on average: weights (N, T, S), as `Seq2seq.attention`."""
         weights = [member.attention(xs, read) for member in self.members]
         return sum(weights[1:], weights[0]) / len(weights)

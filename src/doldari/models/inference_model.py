@@ -1,4 +1,4 @@
-"""What inference asks of a model, whichever engine computes it."""
+"""The interface between inference and models, for every engine."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,11 +13,11 @@ Rows = NDArray[np.intp]
 
 
 class InferenceModel(Protocol):
-    """A model as search and files see it; `Seq2seq` and `Ensemble` are two.  What a state is, is the model's own."""
+    """A model as search and model files use it, such as `Seq2seq` or `Ensemble`; its states are opaque."""
 
     @property
     def batch_factor(self) -> int:
-        """How many times as much it is to be asked at a time as suits a CPU's cache."""
+        """The factor by which batches should be larger than suits a CPU's cache."""
 
     @property
     def pad_id(self) -> int | None:
@@ -39,7 +39,7 @@ class InferenceModel(Protocol):
         """Answer questions xs (N, S) greedily -> ids (N, sample_size), as `Seq2seq.generate`."""
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where it looks: weights (N, T, S), as `Seq2seq.attention`."""
+        """Attention weights (N, T, S), as `Seq2seq.attention`."""
 
     def weights(self) -> dict[str, Parameter]:
-        """Name every parameter, as NumPy arrays that hold what it has learned."""
+        """Return all parameters by name, as NumPy arrays with the current weights."""

@@ -1,4 +1,4 @@
-"""Several trained models into one that answers with all of them: an ensemble."""
+"""Joining several trained models into an ensemble."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ MAY_DIFFER = {"longest_source", "longest_target", "longer", "temperature", "copi
 
 
 def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
-    """Make one model of several, and of ensembles among them their members; of one, that one.
+    """Join models, or members of ensembles, into an ensemble; a single model stays as it is.
 
-    The weights stay the models' own; temperatures are given up, for several models need another than one.
-    ConfigError where vocabularies differ, or settings other than `ensemble`: it says which two by their names, of
-    which there are as many as models, or else by their numbers.
+    The weights are shared, not copied.  Temperatures are dropped, since an ensemble needs one of its own.  Raises
+    ConfigError where vocabularies differ, or settings other than `ensemble`; names are those of the models in it.
     """
     if not models:
         raise ConfigError("no models to join")
@@ -40,13 +39,13 @@ def join(models: Sequence[TextModel], names: Sequence[str] = ()) -> TextModel:
 
 
 def members_of(text_model: TextModel) -> list[InferenceModel]:
-    """List the models that answer together; one alone is the only one."""
+    """List the members of an ensemble, or the single model."""
     model = text_model.model
     return model.members if isinstance(model, Ensemble) else [model]
 
 
 def difference(one: TextModel, other: TextModel) -> str:
-    """Say what keeps two models from being joined; nothing if they can be."""
+    """Return why two models cannot be joined, or an empty text."""
     mine, theirs = describe(one), describe(other)
     settings, others = mine.pop("model"), theirs.pop("model")
     for name in settings:
@@ -59,7 +58,7 @@ def difference(one: TextModel, other: TextModel) -> str:
 
 
 def different_entries(name: str, mine: object, theirs: object) -> str:
-    """Say how an entry of two descriptions differs: of symbols or features, by one that only one of the two has."""
+    """Describe how an entry of two descriptions differs; for symbols or features, by one that the other lacks."""
     if not isinstance(mine, list) or not isinstance(theirs, list):
         return f"their {name} differ"
     what = name.replace("_", " ") if "_" in name else f"{name} symbols"

@@ -24,18 +24,18 @@ from doldari.models.description import FORMAT, check_numbers, check_shape, check
 from doldari.models.ensemble import Ensemble
 from doldari.models.inference_model import InferenceModel
 from doldari.models.pointer_decoder import PointerDecoder
-from doldari.models.seq2seq import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq
+from doldari.models.seq2seq import Seq2seq
 from doldari.models.tempered import Tempered
 from doldari.models.transformer import Transformer
+from doldari.models.variants import BY_DECODER, AttentionSeq2seq, DotAttentionSeq2seq
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
-ROOM = 2  # an answer may have so many times the symbols that it would have in training
-MODELS = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
+ROOM = 2  # the length limit is this multiple of the usual length
 
 
 class TextModel(NamedTuple):
-    """A model and all that is needed to ask it in text.
+    """A model with everything needed for inference on texts.
 
     The lengths, in symbols, are the longest in training; `longer` is how much longer than its source an answer was
     there at most, or None if that is not known.  Scores are divided by the temperature (calibration.py).  copies:
@@ -58,11 +58,11 @@ class TextModel(NamedTuple):
         return self.model if self.temperature == 1.0 else Tempered(self.model, self.temperature)
 
     def limit(self, length: int, free: bool = True) -> int:
-        """Say how many symbols the answer to a source of so many symbols may have: twice the usual."""
+        """Return the maximum output length, in symbols, for a source of this length: ROOM times the usual."""
         return ROOM * self.usual_length(length, free)
 
     def usual_length(self, length: int, free: bool = True) -> int:
-        """Say how many symbols, judging by training, the answer to a source of so many symbols has at most.
+        """Return the maximum output length, in symbols, to expect from training for a source of this length.
 
         As many as the longest in training, or in proportion more if the source is longer than any there; if it is
         not, and what may be answered is free, no more symbols longer than the source than any there.
@@ -76,7 +76,7 @@ class TextModel(NamedTuple):
 
 
 def summary(text_model: TextModel) -> str:
-    """Say in a line what a model is: attention LSTM, bidirectional, 1 layer, D 64, H 256, 11 -> 10 symbols, ..."""
+    """Summarize a model in a line: attention LSTM, bidirectional, 1 layer, D 64, H 256, 11 -> 10 symbols, ..."""
     config, source, target = text_model.config, text_model.source, text_model.target
     decoder = "dot attention" if config.attention == "dot" else config.decoder
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
@@ -122,7 +122,7 @@ def build_model(
             label_smoothing=label_smoothing,
             rng=rng,
         )
-    model_class = MODELS[config.decoder]
+    model_class = BY_DECODER[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq
     model = model_class(
@@ -146,7 +146,7 @@ def build_model(
 
 
 def describe(text_model: TextModel) -> dict[str, Any]:
-    """Say, in what JSON can hold, all of a model but its weights."""
+    """Return a JSON-compatible description of a model without its weights."""
     return {
         "format": FORMAT,
         "model": dataclasses.asdict(text_model.config),
@@ -165,7 +165,7 @@ def describe(text_model: TextModel) -> dict[str, Any]:
 
 
 def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> TextModel:
-    """Make the model of what `describe` said and its weights, which are copied; ModelFileError where they do not fit.
+    """Make the model from its description and weights, which are copied; ModelFileError where they do not fit.
 
     MissingPackageError if its sources are cut into subwords and the package for that is not installed.
     """
@@ -188,12 +188,12 @@ def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> Te
 
 
 def save_model(path: Path, text_model: TextModel) -> None:
-    """Write a model's file, whole or not at all."""
+    """Write a model file atomically."""
     write_whole(path, model_bytes(text_model))
 
 
 def model_bytes(text_model: TextModel) -> bytes:
-    """Write what is in a model's file."""
+    """Return the content of a model file."""
     description = describe(text_model)
     weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
     description["sha256"] = fingerprint(description, weights)
@@ -214,9 +214,9 @@ def model_file(path: Path) -> Path:
 
 
 def load_model(path: Path) -> TextModel:
-    """Read what `save_model` wrote; a file that is not such a one, not whole, or changed since is refused.
+    """Read a model file; ModelFileError if it is not one, is incomplete, or was changed.
 
-    Files of 0.1.0 have no checksum: there, a changed weight goes unseen.
+    Files of 0.1.0 have no checksum, so changed weights are not noticed there.
     """
     metadata, weights = read_safetensors(path)
     if "doldari" not in metadata:

@@ -9,11 +9,14 @@ from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimePointer
 from doldari.layers.affine import AffineCache
 from doldari.layers.parameters import prefixed
+from doldari.layers.places import PlacedAttention
 from doldari.layers.pointer import PointerCache
 from doldari.layers.positions import at_positions, real_positions
 from doldari.models.attention_decoder import AttentionDecoder, LookCache
 from doldari.models.decoder import DecoderState
 from doldari.models.encoder import Encoded
+
+START = -2.0  # of the gate's bias: at first seven of eight parts are copied
 
 
 class PointerScoreCache(NamedTuple):
@@ -38,7 +41,11 @@ class PointerDecoder(AttentionDecoder):
     def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
         """Make the layers that `look` and `score` need; return how many features they have."""
         size = super().add_look(D, H, tie, rng, dtype)
-        self.gate = TimeAffine(Parameter.normal(rng, (size, 1), size**-0.5, dtype), Parameter.zeros((1,), dtype))
+        assert self.attention.W is not None
+        self.attention = PlacedAttention(self.attention.W, PlacedAttention.first_places(dtype))
+        self.gate = TimeAffine(
+            Parameter.normal(rng, (size, 1), size**-0.5, dtype), Parameter(np.full((1,), START, dtype))
+        )
         self.pointer = TimePointer()
         return size
 

@@ -1,4 +1,4 @@
-"""Encoder, decoder and loss joined into the model that is trained and asked (chapter 7.3.3)."""
+"""Encoder, decoder and loss joined into one model (chapter 7.3.3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,12 +11,11 @@ from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
 from doldari.layers.arguments import check_flag, check_rate, check_size
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder, LookCache
-from doldari.models.decoder import Decoder, DecoderCache, DecoderState, PeekyDecoder
+from doldari.models.attention_decoder import LookCache
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
 from doldari.models.ids import check_id, check_ids
-from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.recurrent import check_settings
 
 
@@ -42,9 +41,10 @@ class Seq2seq:
     """
 
     decoder_class: type[Decoder] = Decoder
-    batch_factor = 1  # of batches when it is asked
+    batch_factor = 1  # of batches in inference
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
+    places = False  # whether a symbol's vector says where it stands
 
     def __init__(
         self,
@@ -73,16 +73,18 @@ class Seq2seq:
         check_rate(owner, "label_smoothing", label_smoothing)
         check_flag(owner, "tie", tie)
         check_size(owner, "features", features, least=0)
-        if features and self.decoder_class.peeks:
-            raise ValueError(f"{owner}: features={features}: a peeky decoder has no place for them")
-        if features >= vocab_size:
-            raise ValueError(f"{owner}: features={features}: must be fewer than vocab_size={vocab_size}")
+        if features >= vocab_size or (features and self.decoder_class.peeks):
+            where = (
+                "a peeky decoder has no place for them" if self.decoder_class.peeks else f"{vocab_size} ids in all"
+            )
+            raise ValueError(f"{owner}: features={features}: {where}")
         self.features = features
         encoder = Encoder(
             vocab_size,
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             bidirectional=bidirectional,
@@ -96,6 +98,7 @@ class Seq2seq:
             wordvec_size,
             hidden_size,
             features=features,
+            places=self.places,
             cell=cell,
             layers=layers,
             dropout=dropout,
@@ -104,23 +107,17 @@ class Seq2seq:
             rng=rng,
             dtype=dtype,
         )
-        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)
+        self.assemble(encoder, decoder, (vocab_size, target_vocab_size), pad_id, label_smoothing)
 
     def assemble(
-        self,
-        encoder: Encoder,
-        decoder: Decoder,
-        vocab_size: int,
-        target_vocab_size: int,
-        pad_id: int | None,
-        label_smoothing: float,
+        self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float
     ) -> None:
-        """Join the parts into the model, all of their parameters in one vector."""
+        """Join the parts, of vocabularies of these sizes, into the model, all of their parameters in one vector."""
         if pad_id is not None:
-            check_id(f"{type(self).__name__}: pad_id", pad_id, min(vocab_size, target_vocab_size))
+            check_id(f"{type(self).__name__}: pad_id", pad_id, min(sizes))
         self.encoder, self.decoder = encoder, decoder
-        self.vocab_size, self.target_vocab_size, self.pad_id = vocab_size, target_vocab_size, pad_id
-        self.loss = TimeSoftmaxWithLoss(label_smoothing)
+        (self.vocab_size, self.target_vocab_size), self.pad_id = sizes, pad_id
+        self.loss = TimeSoftmaxWithLoss(smoothing)
         self.parameters = Parameters(
             prefixed("encoder", self.encoder.parameters()) | prefixed("decoder", self.decoder.parameters())
         )
@@ -174,7 +171,7 @@ class Seq2seq:
         return scores[:, 0], state
 
     def select(self, state: DecoderState, rows: NDArray[np.intp]) -> DecoderState:
-        """Take rows of a state, as `DecoderState.select`: how a search goes on with some of them."""
+        """Select rows of a state, as `DecoderState.select`, with which a search continues."""
         return state.select(rows)
 
     def join(self, state: DecoderState, other: DecoderState) -> DecoderState:
@@ -197,7 +194,7 @@ class Seq2seq:
         return answers
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
+        """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
         Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
         TypeError if the decoder has no attention.
@@ -227,29 +224,3 @@ class Seq2seq:
             return None
         mask = ids != self.pad_id
         return None if mask.all() else mask
-
-
-class PeekySeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks at the encoder's h in every step."""
-
-    decoder_class = PeekyDecoder
-
-
-class AttentionSeq2seq(Seq2seq):
-    """A `Seq2seq` whose decoder looks, in every step, at the encoder's hidden states; by the general score."""
-
-    decoder_class = AttentionDecoder
-    embedding_scale = 0.1  # with 0.01 the first epochs of small data were lost: 0 % after four, against 50 %
-
-
-class DotAttentionSeq2seq(AttentionSeq2seq):
-    """An `AttentionSeq2seq` by the dot score."""
-
-    decoder_class = DotAttentionDecoder
-
-
-class PointerSeq2seq(AttentionSeq2seq):
-    """An `AttentionSeq2seq` whose decoder also copies what it looks at; `decoder.copies` says as what."""
-
-    decoder_class = PointerDecoder
-    embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)

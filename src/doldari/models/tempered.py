@@ -11,9 +11,9 @@ from doldari.models.inference_model import InferenceModel, Rows
 
 
 class Tempered:
-    """A model that is asked as another is, but with p = softmax(scores / temperature) at every step.
+    """A model with calibrated probabilities: p = softmax(scores / temperature) at every step.
 
-    A temperature above 1 makes it less sure, one below 1 surer; what it would say first stays the same (Guo et al.
+    A temperature above 1 lowers its confidence, below 1 raises it; greedy predictions do not change (Guo et al.
     2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, section 4.2).
     """
 
@@ -43,7 +43,7 @@ class Tempered:
         return self.model.generate(xs, start_id, sample_size, never)
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where the model looks."""
+        """Attention weights of the model."""
         return self.model.attention(xs, read)
 
     def weights(self) -> dict[str, Parameter]:

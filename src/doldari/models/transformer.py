@@ -65,7 +65,8 @@ class Transformer(Seq2seq):
             rng=rng,
             dtype=dtype,
         )
-        self.assemble(encoder, decoder, vocab_size, target_vocab_size, pad_id, label_smoothing)  # type: ignore[arg-type]
+        vocabularies = vocab_size, target_vocab_size
+        self.assemble(encoder, decoder, vocabularies, pad_id, label_smoothing)  # type: ignore[arg-type]
 
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), as `Seq2seq.attention`.

@@ -7,67 +7,18 @@ the keys and values of what was read, beside those of the source, which are made
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimeLayerNorm, TimeTiedAffine
 from doldari.layers.affine import AffineCache
 from doldari.layers.layer_norm import LayerNormCache
 from doldari.layers.layout import Layout
-from doldari.layers.multi_head_attention import KeysValues
 from doldari.layers.parameters import prefixed
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.transformer_encoder import EmbeddedCache, ScaledEmbedding
 from doldari.models.transformer_layer import LayerCache, Seen, TransformerLayer
-
-
-class Source(NamedTuple):
-    """What is remembered of Q sources: the encoder's vectors (P, D) as laid out, every layer's keys and values."""
-
-    vectors: Floats
-    layout: Layout
-    layers: tuple[KeysValues, ...]
-
-
-class TransformerState(NamedTuple):
-    """What the decoder carries from step to step: R rows, of which each has read as many ids.
-
-    Every layer's keys and values (R, t, D) of these ids; mask (R, t), False where one was padding, None if none was;
-    how many it has read (R,), padding not counted; and the source, of which row r looks at that numbered rows[r], or,
-    where rows is None, at its own.
-    """
-
-    layers: tuple[KeysValues, ...]
-    mask: Mask | None
-    read: Ids
-    source: Source
-    rows: Ids | None
-
-    def select(self, rows: NDArray[np.intp]) -> "TransformerState":
-        """Take some rows, any of them as often as wanted; the source itself stays where it is."""
-        layers = tuple(layer.select(rows.astype(np.int32)) for layer in self.layers)
-        mask = None if self.mask is None else self.mask[rows]
-        return TransformerState(layers, mask, self.read[rows], self.source, self.every_row()[rows])
-
-    def join(self, other: "TransformerState") -> "TransformerState":
-        """Put the rows of another state, of the same sources and as many ids, below its own."""
-        layers = tuple(
-            KeysValues(*(np.concatenate(pair) for pair in zip(mine, others, strict=True)))
-            for mine, others in zip(self.layers, other.layers, strict=True)
-        )
-        mask = None
-        if self.mask is not None or other.mask is not None:
-            mask = np.concatenate([self.unpadded(), other.unpadded()])
-        rows = np.concatenate([self.every_row(), other.every_row()])
-        return TransformerState(layers, mask, np.concatenate([self.read, other.read]), self.source, rows)
-
-    def every_row(self) -> Ids:
-        """Give the source's number for each row, also where that is its own."""
-        return np.arange(len(self.read), dtype=np.int32) if self.rows is None else self.rows
-
-    def unpadded(self) -> Mask:
-        """Give the mask (R, t), also where nothing is padding."""
-        return np.ones(self.layers[0].keys.shape[:2], np.bool_) if self.mask is None else self.mask
+from doldari.models.transformer_state import Past, Source, TransformerState
 
 
 class TransformerDecoderCache(NamedTuple):
@@ -121,14 +72,12 @@ class TransformerDecoder:
 
     def start(self, encoded: Encoded) -> TransformerState:
         """Make the state before the first step."""
-        N, S, D = encoded.hs.shape
+        N, S, _ = encoded.hs.shape
         layout = Layout.of((N, S), encoded.mask)
         vectors = layout.together(encoded.hs)
         layers = tuple(layer.cross.remember(vectors, layout) for layer in self.layers if layer.cross is not None)
-        nothing = KeysValues(*(np.zeros((N, 0, D), vectors.dtype) for _ in range(2)))
         source = Source(vectors, layout, layers)
-        first = tuple(nothing for _ in layers)
-        return TransformerState(first, None, np.zeros(N, np.int32), source, None)
+        return TransformerState(0, None, None, None, np.zeros(N, np.int32), source, None)
 
     def forward(
         self, xs: Ids, state: TransformerState, mask: Mask | None = None, rng: np.random.Generator | None = None
@@ -139,20 +88,18 @@ class TransformerDecoder:
         there is dropout: of the embeddings, and of what every part of a layer adds.
         """
         layout = Layout.of(xs.shape, mask, state.read)
-        seen = None
-        if state.mask is not None or mask is not None:
-            seen = np.concatenate([state.unpadded(), np.ones(xs.shape, np.bool_) if mask is None else mask], axis=1)
+        after, befores = state.followed_by(xs.shape[1], mask)
         vectors, embed_cache = self.embed.forward(xs, layout, rng)
-        caches, layers = [], []
-        for layer, before, source in zip(self.layers, state.layers, state.source.layers, strict=True):
+        caches, remembered = [], []
+        for layer, before, source in zip(self.layers, befores, state.source.layers, strict=True):
             across = Seen(source, state.source.layout.mask, state.rows)
-            vectors, memory, cache = layer.forward(vectors, layout, Seen(before, seen), across, rng)
+            vectors, own, cache = layer.forward(vectors, layout, before, across, rng)
             caches.append(cache)
-            layers.append(memory)
+            remembered.append(own)
+        if after.past is None:
+            after = after._replace(past=Past(tuple(remembered), xs.shape[1]))
         vectors, norm_cache = self.norm.forward(vectors)
         scores, affine_cache = self.affine.forward(vectors[:, None])
-        read = state.read + (np.int32(xs.shape[1]) if mask is None else mask.sum(axis=1, dtype=np.int32))
-        after = TransformerState(tuple(layers), seen, read, state.source, state.rows)
         cache_of_all = TransformerDecoderCache(layout, state.source, embed_cache, caches, norm_cache, affine_cache)
         return layout.apart(scores[:, 0]), after, cache_of_all
 

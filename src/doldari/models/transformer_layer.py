@@ -27,6 +27,25 @@ class Seen(NamedTuple):
     rows: Ids | None = None
 
 
+class Before(NamedTuple):
+    """What stands before the positions of a forward: row n in row rows[n] of keys and values (R, room, D).
+
+    The first `read` positions are written.  mask (N, read + T) is False at padding, T positions further on.
+    """
+
+    memory: KeysValues
+    rows: Ids | None
+    read: int
+    mask: Mask | None
+
+    def followed_by(self, own: KeysValues) -> Seen:
+        """Write what follows, (N, T, D), behind: all that is seen."""
+        end = self.read + own.keys.shape[1]
+        for array, new in zip(self.memory, own, strict=True):
+            array[slice(None) if self.rows is None else self.rows, self.read : end] = new
+        return Seen(KeysValues(*(array[:, :end] for array in self.memory)), self.mask, self.rows)
+
+
 class PartCache(NamedTuple):
     """What the backward of one part needs: that of its norm, its own, and that of its dropout."""
 
@@ -89,22 +108,21 @@ class TransformerLayer:
         self,
         xs: Floats,
         layout: Layout,
-        before: Seen | None = None,
+        before: Before | None = None,
         across: Seen | None = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[Floats, KeysValues, LayerCache]:
-        """Run over vectors xs (P, D) -> ys (P, D), the keys and values of all positions so far, cache.
+        """Run over vectors xs (P, D) -> ys (P, D), the keys and values of these positions, cache.
 
         A decoder's layer is given what it looks at across, and sees of its own positions those up to each, behind
         those `before`, if there are any; an encoder's sees all.
         """
         normed, norm_cache = self.attention_norm.forward(xs)
         own = self.attention.remember(normed, layout)
-        memory, mask = own, layout.mask
-        if before is not None:
-            memory = before.memory.followed_by(own)
-            mask = before.mask
-        ys, part_cache = self.attention.forward(normed, layout, memory, mask, causal=across is not None)
+        seen = Seen(own, layout.mask) if before is None else before.followed_by(own)
+        ys, part_cache = self.attention.forward(
+            normed, layout, seen.memory, seen.mask, rows=seen.rows, causal=across is not None
+        )
         xs, dropped = self.added(xs, ys, layout, rng)
         own_cache, cross_cache = PartCache(norm_cache, part_cache, dropped), None
         if self.cross is not None and self.cross_norm is not None:
@@ -117,7 +135,7 @@ class TransformerLayer:
         ys, feed_cache = self.feed_forward.forward(inputs)
         xs, dropped = self.added(xs, ys, layout, rng)
         feed_forward_cache = PartCache(norm_cache, feed_cache, dropped)
-        return xs, memory, LayerCache(layout, own_cache, normed, cross_cache, feed_forward_cache)
+        return xs, own, LayerCache(layout, own_cache, normed, cross_cache, feed_forward_cache)
 
     def added(
         self, xs: Floats, ys: Floats, layout: Layout, rng: np.random.Generator | None

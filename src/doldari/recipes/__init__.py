@@ -1,4 +1,4 @@
-"""Settings known to do well: a TOML file for each kind of task, its first lines saying for what and why.
+"""Proven settings: a TOML file for each kind of task, whose first lines explain them.
 
 What a recipe leaves out has the default of `doldari.config`, which is the recipe for everything else: "general".
 """

@@ -27,7 +27,7 @@ NAMES = {
 
 
 def write_card(run: RunFiles, overwrite: bool = False) -> Path:
-    """Write the card beside a run's model; a README.md by another hand is refused with RunExistsError."""
+    """Write the card beside a run's model; RunExistsError if a README.md is there that doldari did not write."""
     path = (run.path if run.path.is_dir() else run.path.parent) / CARD_FILE
     if path.exists() and not overwrite and CARD_MARK not in path.read_text("utf-8", "replace"):
         raise RunExistsError(f"{path}: not written by doldari; replace it with --overwrite")
@@ -98,7 +98,7 @@ def dataset_name(data: Facts) -> str:
 
 
 def description(run: RunFiles) -> str:
-    """Say what it is, in a paragraph."""
+    """Describe what it is, in a paragraph."""
     parts = ["A sequence-to-sequence model: text in, text out."]
     if run.model_config is not None:
         weights = "" if run.weights is None else f"; {run.weights:,} weights"
@@ -117,7 +117,7 @@ def usage(run: RunFiles, address: str | None) -> str:
 
 
 def data_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it learnt from, and what its scores are measured with."""
+    """Describe what it learnt from, and what its scores are measured with."""
     there = False
     for use, label in (("training", "Training"), ("validation", "Validation")):
         data = run.data(use)
@@ -133,7 +133,7 @@ def data_lines(run: RunFiles) -> Iterator[str]:
 
 
 def training_lines(run: RunFiles) -> Iterator[str]:
-    """Say how it was trained; the settings in full stand in config.toml."""
+    """Describe the training; all settings are in config.toml."""
     parts = [] if run.epochs is None else [f"{run.epochs:,} epochs"]
     parts += [] if run.seconds is None else [readable_seconds(run.seconds)]
     if parts:
@@ -171,7 +171,7 @@ def interval(score: Score) -> str:
 
 
 def limits(run: RunFiles) -> Iterator[str]:
-    """Say what is not to be expected of it."""
+    """Describe what is not to be expected of it."""
     yield "- It predicts an output for any text; for texts unlike its training pairs the output is probably wrong."
     selected = "The best epoch was selected on the validation pairs that the scores are from"
     yield f"- {selected}; expect slightly lower scores on new pairs."

@@ -1,4 +1,4 @@
-"""How trainings went, drawn: one run's accuracy and losses after every epoch, or the accuracies of several (7.3.4).
+"""Learning curves: accuracy and losses of one run per epoch, or the accuracies of several runs (7.3.4).
 
 Every curve has its name and last value written at its end, so that no legend is needed.
 """
@@ -43,7 +43,7 @@ def run_figure(
     *,
     best: int | None = None,
 ) -> "Figure":
-    """Draw one run: above the accuracy of the validation pairs, in [0, 1], below the losses in nats a symbol.
+    """Plot one run: validation accuracy, in [0, 1], above; losses, in nats per symbol, below.
 
     Each sequence has an item an epoch, from 1; an item may be no number.  The epoch `best` is marked in both.
     """
@@ -146,13 +146,13 @@ def draw_curves(axes: "Axes", curves: Curves, shown: Callable[[float], str], lin
 
 
 def height_in(axes: "Axes", value: float) -> float:
-    """Tell how high in a picture a value stands, as a share of its height."""
+    """Return how high in a picture a value stands, as a share of its height."""
     low, high, at = axes.yaxis.get_transform().transform((*axes.get_ylim(), value))
     return float((at - low) / (high - low))
 
 
 def epoch_axis(axes: "Axes", epochs: int) -> None:
-    """Name and scale the axis of so many epochs."""
+    """Label and scale the epoch axis."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epoch")

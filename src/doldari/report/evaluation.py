@@ -71,7 +71,7 @@ def evaluation_sections(model: Predictor, evaluation: Evaluation, beam: int = 1)
 
 
 def summary(evaluation: Evaluation, has_unknown: Sequence[bool]) -> str:
-    """Say how many sources there are, how many of them with symbols that the model has not seen in training."""
+    """Return how many sources there are, how many of them with symbols that the model has not seen in training."""
     text = f"{len(evaluation.pairs):,} sources, {sum(evaluation.right):,} predicted correctly."
     several = sum(len(set(targets)) > 1 for targets in evaluation.targets)
     if several:
@@ -173,7 +173,7 @@ def confusions_table(counts: Sequence[tuple[Step, int]]) -> str:
 
 
 def leaks_section(leaks: Leaks | None) -> str:
-    """Name the held-out pairs that stand in training, and their sources that do with another target."""
+    """List the held-out pairs that are in the training data, and sources that are there with another target."""
     if leaks is None:
         return "<p>Not checked: no training pairs given (<code>--training FILE</code>).</p>"
     if not leaks.pairs and not leaks.sources:
@@ -198,7 +198,7 @@ def leaks_section(leaks: Leaks | None) -> str:
 
 
 def counted(what: str, there: int, shown: int, order: str = "") -> str:
-    """Say how many there are, in which order they stand, and how many of them are shown, if not all."""
+    """Return how many there are, in which order they stand, and how many of them are shown, if not all."""
     some = f"{shown:,} shown" if shown < there else ""
     return ", ".join(part for part in (f"{what}: {there:,}", order, some) if part) + "."
 

@@ -1,6 +1,6 @@
-"""What a run's directory says, or a model file alone: run.json, config.toml, history.jsonl and the model.
+"""The contents of a run directory, or of a model file alone: run.json, config.toml, history.jsonl and the model.
 
-Another version of doldari may have written them: what is missing there, or of another type, is None here.
+Another version of doldari may have written them; missing values, or those of another type, are None.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from doldari.run_files import CONFIG_FILE, HISTORY_FILE, LOCK_FILE, MODEL_FILE, 
 
 
 class Facts:
-    """A JSON object, asked by name and type."""
+    """A JSON object with access by name and type."""
 
     def __init__(self, value: object = None) -> None:
         self.value: dict[str, Any] = value if isinstance(value, dict) else {}
@@ -53,7 +53,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """All that a run's files say; of a model file alone, path is the file and there is only the model.
+    """The contents of a run's files; for a model file alone, path is the file and only the model is set.
 
     problem is why its model cannot be read; alive is whether a training holds the run's lock.
     """
@@ -105,7 +105,7 @@ class RunFiles:
         return sum(epochs) or None if recorded is None else recorded
 
     def data(self, use: str) -> Facts:
-        """What is said of the pairs to train on (training) or to validate with (validation)."""
+        """The record of the training or validation pairs: use is "training" or "validation"."""
         return next((data for data in self.record.parts("data") if data.text("use") == use), Facts())
 
     @property
@@ -156,7 +156,7 @@ def file_name(name: str | None) -> str | None:
 
 
 def is_run(directory: Path) -> bool:
-    """Tell whether a run is in a directory."""
+    """Return whether a run is in a directory."""
     return any((directory / name).is_file() for name in (RECORD_FILE, MODEL_FILE))
 
 
@@ -165,12 +165,15 @@ def find_runs(directory: Path) -> list[Path]:
     return [path for path in sorted(directory.iterdir()) if path.is_dir() and is_run(path)]
 
 
-def read_run(path: Path) -> RunFiles:
-    """Read a run's directory, or a model file, with what lies beside it if it is a run's; or raise ModelFileError."""
+def read_run(path: Path, with_model: bool = True) -> RunFiles:
+    """Read a run's directory, or a model file, with what lies beside it if it is a run's; or raise ModelFileError.
+
+    Without the model only the small files are read.
+    """
     directory = path if path.is_dir() else path.parent
     whole_run = path.is_dir() or path.name == MODEL_FILE
     text_model, problem = None, None
-    if path.is_file() or (path / MODEL_FILE).exists():
+    if with_model and (path.is_file() or (path / MODEL_FILE).exists()):
         try:
             text_model = load(path).text_model
         except ModelFileError as error:
@@ -211,7 +214,7 @@ def read_history(path: Path) -> list[Facts]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether another process holds a file's lock; a claim waits for as long as this takes."""
+    """Return whether another process holds a file's lock; a claim waits for as long as this takes."""
     try:
         import fcntl
     except ImportError:  # a system without such locks: who says that it is running is believed

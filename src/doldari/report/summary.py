@@ -1,4 +1,4 @@
-"""A run or a model on one screen: what it is, how it was trained, how good it is, what it can be asked."""
+"""A one-screen summary of a run or a model: model, training, scores, usage."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ def summary(run: RunFiles) -> list[Row]:
 
 
 def described_status(run: RunFiles) -> str:
-    """Say how far it is, and what can be done about it."""
+    """Return how far it is, and what can be done about it."""
     status = run.status
     if status is None:
         return ""
@@ -42,7 +42,7 @@ def described_status(run: RunFiles) -> str:
 
 
 def data_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it was trained on and validated with."""
+    """Describe what it was trained on and validated with."""
     training, validation = run.data("training"), run.data("validation")
     if training.value:
         yield f"training: {described_data(training)}"
@@ -63,7 +63,7 @@ def described_data(data: Facts) -> str:
 
 
 def model_lines(run: RunFiles) -> Iterator[str]:
-    """Say what the model is, and its size."""
+    """Describe what the model is, and its size."""
     config, weights = run.model_config, run.weights
     if config is not None:
         yield described_model(config) + ("" if weights is None else f"; {weights:,} weights")
@@ -77,6 +77,8 @@ def model_lines(run: RunFiles) -> Iterator[str]:
     if run.text_model is not None:
         symbols = [len(run.text_model.source.symbols), len(run.text_model.target.symbols)]
         longest = [run.text_model.longest_source, run.text_model.longest_target]
+    if run.text_model is not None and run.text_model.temperature != 1.0:
+        yield f"calibrated: temperature {run.text_model.temperature:.3g}"
     for side, count, most in zip(("source", "target"), symbols, longest, strict=True):
         if count is not None:
             kind = "" if config is None else f" ({getattr(config, f'{side}_symbols')})"
@@ -84,7 +86,7 @@ def model_lines(run: RunFiles) -> Iterator[str]:
 
 
 def described_model(config: ModelConfig) -> str:
-    """Say what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
+    """Describe what kind of model it is: `LSTM, decoder peeky, sources reversed, 1 layer of 128 units, ...`."""
     layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
     sizes = [f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
     if config.model == "transformer":
@@ -129,7 +131,7 @@ def described_settings(config: Config) -> str:
 
 
 def ran_on_lines(record: Facts) -> Iterator[str]:
-    """Say what computed it."""
+    """Describe what computed it."""
     versions = record.part("versions")
     parts = [f"{name} {versions.text(name)}" for name in versions.value if versions.text(name)]
     kernels, instructions, threads = (
@@ -146,7 +148,7 @@ def ran_on_lines(record: Facts) -> Iterator[str]:
 
 
 def score_lines(run: RunFiles) -> Iterator[str]:
-    """Say how good the best epoch is, each measure with its 95 % interval."""
+    """Return how good the best epoch is, each measure with its 95 % interval."""
     best, scores = run.best, run.scores
     for name, score in scores.items():
         known = math.isfinite(score.low) and math.isfinite(score.high)
@@ -159,7 +161,7 @@ def score_lines(run: RunFiles) -> Iterator[str]:
 
 
 def usage_lines(run: RunFiles) -> Iterator[str]:
-    """Say what it can be asked: a command, the symbols it knows, and options that apply."""
+    """Describe the usage: a command, the known symbols, and options that apply."""
     if run.text_model is None:
         return
     source, path = run.text_model.source, shlex.quote(str(run.path))
@@ -196,6 +198,7 @@ def as_object(run: RunFiles) -> dict[str, Any]:
             "features": len(run.text_model.source.features),
             "longest_source": run.text_model.longest_source,
             "longest_target": run.text_model.longest_target,
+            "temperature": run.text_model.temperature,
         }
     best = run.best
     known = {
@@ -217,7 +220,7 @@ def as_object(run: RunFiles) -> dict[str, Any]:
 
 
 def without_nan(value: Any) -> Any:
-    """Put None in the place of numbers that JSON has not."""
+    """Replace numbers that JSON does not have by None."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

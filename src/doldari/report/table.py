@@ -68,7 +68,7 @@ def short_count(count: int) -> str:
 
 
 def fitted(text: str, width: int, right: bool) -> str:
-    """Cut a text or fill it with blanks so that it takes so many places of a terminal."""
+    """Cut or pad a text to a width in terminal columns."""
     if cell_len(text) > width:
         return set_cell_size(text, width - 1) + "…"
     blanks = " " * (width - cell_len(text))

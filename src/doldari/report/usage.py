@@ -1,5 +1,6 @@
-"""How a model is asked: a command with an example from its pairs, and the symbols it knows."""
+"""How to use a model: a command with an example from its pairs, and the symbols it knows."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,52 +9,60 @@ if TYPE_CHECKING:
     from doldari.data.vocabulary import Vocabulary
     from doldari.report.record import RunFiles
 
-SAMPLED = 20  # symbols that are shown
-LOOKED_AT = 1 << 16  # bytes of a file in which an example is looked for
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes of a file name, as Python represents them
+SAMPLED = 20  # symbols shown
+LOOKED_AT = 1 << 16  # bytes of a file searched for an example
 
 
 def predict_command(path: str, source: str | None) -> str:
-    """Write the command that asks a model a source, or of None any text."""
-    ask = shlex.join(["doldari", "predict", f"./{path}" if path.startswith("-") else path])
+    """Return the command that predicts from a source; None stands for any text."""
+    ask = f"doldari predict {quote(f'./{path}' if path.startswith('-') else path)}"
     if source is None:
         return f"{ask} TEXT"
     return f"{ask} {'-- ' * source.startswith('-')}{quote(source)}"
 
 
 def resume_command(path: Path) -> str:
-    """Write the command that goes on with a training."""
-    return shlex.join(["doldari", "train", "--resume", str(path)])
+    """Return the command that resumes a training."""
+    return f"doldari train --resume {quote(str(path))}"
 
 
 def quote(text: str) -> str:
-    """Write a text for a shell; one with a tab as Bash and Zsh write it."""
-    if "\t" not in text:
+    """Quote a text for a shell; one with a tab, or with bytes that are not UTF-8, as Bash and Zsh write it."""
+    if "\t" not in text and not NOT_UTF8.search(text):
         return shlex.quote(text)
-    return "$'" + text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t") + "'"
+    escaped = text.replace("\\", r"\\").replace("'", r"\'").replace("\t", r"\t")
+    return "$'" + NOT_UTF8.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", escaped) + "'"
 
 
 def example_source(run: "RunFiles") -> str | None:
-    """Find a source that the model of a run knows, in its validation pairs or else those it was trained on."""
-    if run.text_model is None:
-        return None
-    for use in ("validation", "training"):
+    """Find a source with known symbols in the validation pairs of a run, or else in its training pairs."""
+    return next(iter(example_sources(run, 1)), None)
+
+
+def example_sources(run: "RunFiles", most: int) -> list[str]:
+    """Find different sources with known symbols in the validation pairs of a run, or else in its training pairs."""
+    found: dict[str, None] = {}
+    for use in ("validation", "training") if run.text_model is not None else ():
         data = run.data(use)
         path, name = data.text("path"), data.text("name")
         for line in task_sources(name) if path is None else lines(Path(path)):
-            source = known_source(line, run.text_model.source)
+            source = known_source(line, run.text_model.source) if run.text_model is not None else None
             if source is not None:
-                return source
-    return None
+                found[source] = None
+            if len(found) == most:
+                return list(found)
+    return list(found)
 
 
 def task_sources(name: str | None) -> list[str]:
-    """Make some sources of a built-in task."""
+    """Generate some sources of a built-in task."""
     from doldari.data import TASKS, task_pairs
     from doldari.errors import DoldariError
 
     try:
-        return [pair.source for pair in task_pairs(name, count=5)] if name in TASKS else []
-    except DoldariError:  # it needs a package that is not there
+        return [pair.source for pair in task_pairs(name, count=10)] if name in TASKS else []
+    except DoldariError:  # a package is missing
         return []
 
 
@@ -71,7 +80,7 @@ def lines(path: Path) -> list[str]:
 
 
 def known_source(line: str, vocabulary: "Vocabulary") -> str | None:
-    """Take the source of a line, its first column, and its features, if the model knows all its symbols."""
+    """Return the source (first column) and the features of a line, if the model knows all its symbols."""
     columns = line.removesuffix("\r").split("\t")
     source = columns[0]
     if not source or not source.isprintable():
@@ -84,7 +93,7 @@ def known_source(line: str, vocabulary: "Vocabulary") -> str | None:
 
 
 def knows(vocabulary: "Vocabulary", text: str) -> bool:
-    """Tell whether a source can be encoded."""
+    """Return whether a source can be encoded."""
     from doldari.errors import DoldariError
 
     try:
@@ -94,7 +103,7 @@ def knows(vocabulary: "Vocabulary", text: str) -> bool:
 
 
 def some_symbols(symbols: tuple[str, ...]) -> str:
-    """List the first symbols, with blanks and invisible ones as names."""
+    """List the first symbols; blank and invisible ones by name."""
     shown = [
         symbol if symbol.isprintable() and symbol.strip() else repr(symbol)[1:-1] for symbol in symbols[:SAMPLED]
     ]

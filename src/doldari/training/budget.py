@@ -44,7 +44,8 @@ def seconds_a_step(run: "Run", limit: float) -> float:
     batches = chain.from_iterable(run.batches(rng) for _ in count())
     marks = [run.clock()]
     while len(marks) < 4 or marks[-1] - marks[0] < limit:
-        learner.step(*next(batches), 1.0)
+        x, t, whole = next(batches)
+        learner.step(x, t, 1.0, whole)
         marks.append(run.clock())
     learner.restore(before, counters)
     return (marks[-1] - marks[1]) / (len(marks) - 2)

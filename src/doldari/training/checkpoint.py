@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped, to the bit.
+"""Checkpoints: everything needed to resume a training with the same result to the bit.
 
 One safetensors file has the weights, the optimizer's moments, the averaged weights and those of the best epoch, each
 under the parameters' names; and, as JSON, the description of the model, the counters, the states of the generators of
@@ -33,7 +33,7 @@ class Checkpoint(NamedTuple):
     state: dict[str, Any]
 
     def restore(self, run: Run) -> None:
-        """Put a run that was prepared anew where the checkpointed one stood."""
+        """Restore a newly prepared run to the state of the checkpoint."""
         state = self.state
         run.learner.restore(self.arrays, state["learner"])
         run.rng.bit_generator.state = state["shuffle_rng"]

@@ -1,6 +1,6 @@
 """A run's directory: held by one training at a time, and never without the model that was in it.
 
-Whoever trains there holds a lock on `.doldari.lock`, which the operating system lets go when the process ends,
+A training holds a lock on `.doldari.lock`, which the operating system releases when the process ends,
 however it ends.  How a run replaces an older one in its directory is in replacing.py.
 """
 
@@ -82,7 +82,7 @@ class RunDirectory:
         return RunDirectory(self.claim, name)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all."""
+        """Write a file atomically."""
         if isinstance(self.claim, NoClaim):
             return
         self.claim.check()
@@ -100,7 +100,7 @@ class RunDirectory:
             os.fsync(file.fileno())
 
     def exists(self, name: str) -> bool:
-        """Tell whether a file is there."""
+        """Return whether a file is there."""
         return (self.path / name).exists()
 
 
@@ -160,7 +160,7 @@ def locked(directory: Path) -> FileLock:
 
 
 def refuse_held_beside(directory: Path, parts: tuple[str, ...]) -> None:
-    """Refuse a directory that is part of another training's, or of which another training holds a part."""
+    """Refuse a directory inside another training's, or with another training's inside it."""
     for place in (directory.absolute().parent, *list(replacing.places(directory, parts))[1:]):
         if (place / LOCK_FILE).exists():
             other = FileLock(place / LOCK_FILE)

@@ -1,7 +1,7 @@
 """Pairs to vocabularies, and to the ids that are trained on and validated with."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,11 +9,11 @@ import numpy as np
 from doldari.config import Config
 from doldari.data.pairs import Pair, Texts, have_features, selected
 from doldari.data.ragged import Ragged
-from doldari.data.vocabulary import START, Vocabulary, split_features
+from doldari.data.vocabulary import START, UNKNOWN, Vocabulary, split_features
 from doldari.errors import UnknownSymbolError
 
 
-def build_vocabularies(config: Config, training: Sequence[Pair]) -> tuple[Vocabulary, Vocabulary]:
+def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabulary, Vocabulary]:
     """Collect the symbols of each side, or of both sides for both, and the features of sources that have any."""
     model, settings = config.model, config.training
     features = (split_features(pair.source)[1] for pair in training) if have_features(training) else ()
@@ -49,9 +49,17 @@ def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair])
     return selected(pairs, np.array(spelled, np.intp))
 
 
-def most_longer(x: Ragged, t: Ragged) -> int:
-    """Tell by how many symbols, at least 0, an answer of t is longer than its question of x at most."""
-    return max(0, int((t.lengths - 1 - x.lengths).max()))  # without the start symbol
+def measured(parts: Iterable[tuple[Ragged, Ragged]]) -> tuple[tuple[int, int, int], bool]:
+    """Measure questions and answers that come in parts, and tell whether any answer has an unknown symbol.
+
+    That is: the symbols of the longest of each, and by how many, at least 0, an answer is longer than its question.
+    """
+    source, target, longer, unknown = 0, 0, 0, False
+    for x, t in parts:
+        source, target = max(source, x.longest), max(target, t.longest - 1)  # without the start symbol
+        longer = max(longer, int((t.lengths - 1 - x.lengths).max()))
+        unknown = unknown or bool((t.ids == UNKNOWN).any())
+    return (source, target, longer), unknown
 
 
 def encode_pairs(

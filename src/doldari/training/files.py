@@ -16,7 +16,7 @@ from doldari.training.run import Run
 
 
 class RunFiles:
-    """Writes a run's files, each whole or not at all, as its training goes on.
+    """Writes a run's files during training, each atomically.
 
     first_epoch is called when the first epoch's model is written.
     """
@@ -35,7 +35,7 @@ class RunFiles:
         self.every = math.inf, math.inf  # steps and seconds
 
     def started(self, run: Run) -> None:
-        """Write what a run is made of; history and model anew, which after a crash may be ahead of the checkpoint."""
+        """Write the record; rewrite history and model, which may be ahead of the checkpoint after a crash."""
         self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
         self.saved_steps, self.every = run.position.steps, steps_or_seconds(run.config.training.checkpoint_every)
         self.directory.write(HISTORY_FILE, history_lines(run.history))

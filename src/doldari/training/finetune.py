@@ -20,7 +20,7 @@ class Base(NamedTuple):
     facts: dict[str, str]
 
     def needed(self) -> TextModel:
-        """Give the model to whoever has no checkpoint to go on from."""
+        """Return the model, which is needed where there is no checkpoint."""
         if self.text_model is None:
             raise ConfigError(f"{self.facts['path']}: the model to start from is missing or has changed; restore it")
         return self.text_model
@@ -63,6 +63,6 @@ def settings_besides(base: Base, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_model_of(base: Base, config: Config) -> Config:
-    """Put the base's settings of the model in the place of those of a configuration, but for its ensemble."""
+    """Replace the model settings of a configuration by those of the base, except for `ensemble`."""
     model = dataclasses.replace(base.needed().config, ensemble=config.model.ensemble)
     return Config(model=model, training=config.training)

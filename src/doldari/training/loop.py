@@ -14,6 +14,7 @@ from doldari.training.history import Epoch
 from doldari.training.observer import Observer, Stop
 from doldari.training.run import Position, Run
 from doldari.training.schedules import make_schedule
+from doldari.training.stuck import warn_if_stuck
 from doldari.training.validation import mean_loss
 
 HARDLY = 0.1  # a learning rate, or what weight decay takes in a step, above which it is the likely cause of ruin
@@ -23,7 +24,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
     """Train a run to its end; the files, and at the end the run, hold the model of the best epoch.
 
     If it was stopped before, False is returned, and a model that has not seen one whole epoch is kept as it stands.
-    If the loss is no longer a number, TrainingError is raised.
+    Raises TrainingError if the loss becomes NaN or infinite.
     """
     files.started(run)
     observer.started(run)
@@ -41,6 +42,7 @@ def train_run(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bool
                 if run.best is run.history[-1]:
                     run.best_weights, run.best_evaluation = values.copy(), evaluation
                 files.epoch(run)
+                warn_if_stuck(run)
             if len(run.history) == 1:
                 files.checkpoint(run)
             warn_of_ruin(run)
@@ -61,12 +63,12 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
     settings, position = run.config.training, run.position
     rate = make_schedule(settings, [epoch.score(settings.metric) for epoch in run.history])
     start = run.clock()
-    for x, t in run.batches_left():
+    for x, t, whole in run.batches_left():
         if run.budget is not None and position.batches > 0 and run.progress() >= 1:
             break
         run.learner.learning_rate = rate(run.progress())
         position.steps += 1
-        loss, norm = run.learner.step(x, t, settings.max_grad_norm)
+        loss, norm = run.learner.step(x, t, settings.max_grad_norm, whole)
         position.batches += 1
         position.losses += loss
         position.norms += norm
@@ -85,7 +87,7 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
 
 
 def is_stopped(run: Run, stop: Stop) -> bool:
-    """Tell whether this process, or any that trains with it, was asked to stop; then it was too."""
+    """Return whether this process, or any that trains with it, was asked to stop; then it was too."""
     if run.learner.agreed(stop.signal is not None):
         stop.signal = stop.signal or signal.SIGTERM
     return stop.signal is not None
@@ -100,7 +102,7 @@ def validate(run: Run) -> Evaluation:
     if run.budget is not None:
         run.budget.validation = run.clock() - start
         run.budget.epoch = position.seconds + run.budget.validation
-    pairs = min(position.batches * settings.batch_size, len(run.x))
+    pairs = min(position.batches * settings.batch_size, run.pairs)
     run.history.append(
         Epoch(
             len(run.history) + 1,

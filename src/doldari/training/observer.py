@@ -20,7 +20,7 @@ class Observer:
     """
 
     def started(self, run: "Run") -> None:
-        """A model's training begins, or goes on."""
+        """A model's training begins or resumes."""
 
     def step(self, run: "Run", loss: float) -> None:
         """A step was taken on a batch of that mean loss."""
@@ -29,7 +29,7 @@ class Observer:
         """An epoch is over, the last of run.history; evaluation is of the pairs held out."""
 
     def stopped(self, run: "Run") -> None:
-        """The training ends before its time: it was asked to stop, or its loss is no longer a number."""
+        """The training ends early: it was stopped, or its loss became NaN."""
 
     def finished(self, run: "Run") -> None:
         """The training is over, and the run's model is that of its best epoch."""

@@ -14,6 +14,7 @@ import doldari
 from doldari import kernels
 from doldari.config import Config
 from doldari.inference.scores import scores
+from doldari.recipes.choice import Choice
 from doldari.run_files import RECORD_FILE
 from doldari.training.data import TrainingData
 from doldari.training.directory import RunDirectory
@@ -23,17 +24,18 @@ FORMAT = 1
 
 
 class Facts(NamedTuple):
-    """What a run does not know of itself: the command that trains it, its data, and the model it goes on from."""
+    """Facts about a run from outside: its command, its data, and the model it starts from."""
 
     command: list[str]
     data: TrainingData
     config: Config
     base: dict[str, str] | None = None  # its path, and the checksum of its weights and description
     members: int = 1
+    recipe: Choice | None = None
 
 
 class Record:
-    """The record of a run in its directory, begun now, or gone on with if the run is resumed."""
+    """The record of a run in its directory: a new one, or continued if the run is resumed."""
 
     def __init__(self, directory: RunDirectory, facts: Facts, *, resume: bool) -> None:
         self.directory, self.start = directory, time.monotonic()
@@ -53,7 +55,7 @@ class Record:
 
 
 def new_record(facts: Facts) -> dict[str, Any]:
-    """Say what a run that starts now is made of, and what it runs on."""
+    """Describe what a run that starts now is made of, and what it runs on."""
     return {
         "format": FORMAT,
         "status": "running",
@@ -76,6 +78,7 @@ def new_record(facts: Facts) -> dict[str, Any]:
         "from": facts.base,
         "data": facts.data.described(),
         "reading": facts.data.reading,
+        "recipe": None if facts.recipe is None else {"name": facts.recipe.recipe, "why": facts.recipe.why},
         "settings": dataclasses.asdict(facts.config),
         "best": None,
     }
@@ -84,7 +87,9 @@ def new_record(facts: Facts) -> dict[str, Any]:
 def resumed_record(record: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Go on with the record of a run that was stopped: what it runs on may be another machine now."""
     data = [old | {"path": new["path"]} for old, new in zip(record["data"], facts.data.described(), strict=True)]
-    kept = {name: record[name] for name in ("started", "seconds", "command", "from", "best") if name in record}
+    kept = {
+        name: record[name] for name in ("started", "seconds", "command", "from", "recipe", "best") if name in record
+    }
     return new_record(facts) | kept | {"data": data, "resumes": record.get("resumes", 0) + 1}
 
 
@@ -103,7 +108,7 @@ def now() -> str:
 
 
 def run_facts(run: Run) -> dict[str, Any]:
-    """Say what a run knows of itself; the scores of its best epoch are computed here, once."""
+    """Return the facts a run knows itself; the scores of its best epoch are computed here, once."""
     text_model, best = run.predictor.text_model, run.best
     if run.best_evaluation is not None:
         measured = scores(run.best_evaluation)

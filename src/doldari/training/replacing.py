@@ -1,4 +1,4 @@
-"""How a run takes an older one's place: it grows beside it, and after its first epoch replaces it file by file.
+"""Replacing an older run: the new one is written beside it and, after its first epoch, replaces it file by file.
 
 Beside it is `.doldari-new` in the same directory.  A list there, `replace`, says that it is whole and which files are
 to be moved; what a crash leaves undone the next claim of the directory does.  Files that are not doldari's stay.
@@ -45,7 +45,7 @@ def files_of_run(root: Path, parts: Sequence[str]) -> list[Path]:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether a file is a model card or report that doldari wrote."""
+    """Return whether a file is a model card or report that doldari wrote."""
     try:
         return MADE_LATER[path.name].encode() in path.read_bytes()
     except OSError:
@@ -64,7 +64,7 @@ def held_run(root: Path, parts: Sequence[str]) -> Path | None:
 
 
 def replace_older(root: Path, parts: Sequence[str]) -> None:
-    """Put the files of `.doldari-new` in the place of the older run's."""
+    """Replace the older run's files by those of `.doldari-new`."""
     new = root / NEW
     names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
     write_whole(new / REPLACE_FILE, json.dumps(names).encode())

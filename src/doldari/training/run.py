@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from doldari.arrays import Floats, Ids
+from doldari.arrays import Floats
 from doldari.config import Config
-from doldari.data.batches import shuffled_batches
+from doldari.data.batches import shuffled_rows
 from doldari.data.pairs import Pair
 from doldari.data.ragged import Ragged
-from doldari.data.vocabulary import UNKNOWN
+from doldari.data.shards import Shards
+from doldari.data.vocabulary import PADDING
 from doldari.engines import make_learner
 from doldari.engines.learner import Learner
 from doldari.errors import ConfigError, DataError
@@ -26,9 +27,10 @@ from doldari.models.model_file import TextModel, build_model
 from doldari.settings import seconds
 from doldari.training.budget import Budget, Clock, seconds_a_step
 from doldari.training.directory import RunDirectory
-from doldari.training.encoding import encode_pairs, most_longer, spelled_pairs
+from doldari.training.encoding import encode_pairs, measured, spelled_pairs
 from doldari.training.history import Epoch, best_epoch
 from doldari.training.start import Start, start_of
+from doldari.training.streams import OwnRows, Streamed, in_step
 from doldari.training.trainer import warn_of_slow_kernels
 
 STEPS = 3_000  # of a training for which neither epochs nor a budget are given
@@ -61,7 +63,10 @@ class SharingPredictor(Predictor):
 
 @dataclass
 class Run:
-    """A model in training: what it learns from, what it is validated with, and how it went so far."""
+    """A model in training: its training and validation data, and its history so far.
+
+    x and t are all questions and answers to train on; of a stream the first few.
+    """
 
     config: Config
     predictor: Predictor
@@ -72,22 +77,24 @@ class Run:
     spelled: Sequence[Pair]  # those to validate with that have no unknown symbol
     validation_arrays: tuple[Ragged, Ragged]  # of those, or of all if there are none
     rng: np.random.Generator  # shuffles
+    stream: Streamed | None = None
     clock: Clock = time.perf_counter
     member: int = 1  # of an ensemble
     directory: RunDirectory | None = None
-    new_symbols: tuple[int, int] | None = None  # of each side, where training goes on from another model
+    new_symbols: tuple[int, int] | None = None  # of each side, when fine-tuning
     budget: Budget | None = None
     position: Position = field(default_factory=Position)
     history: list[Epoch] = field(default_factory=list)
     best_weights: Floats | None = None
     best_evaluation: Evaluation | None = None  # until its scores are computed
     best_scores: dict[str, Any] | None = None
+    looked_at: bool = False  # whether it has learned something by now
 
     @classmethod
     def prepare(
         cls,
         config: Config,
-        training: Sequence[Pair],
+        training: Sequence[Pair] | Shards,
         validation: Sequence[Pair],
         clock: Clock = time.perf_counter,
         *,
@@ -102,7 +109,13 @@ class Run:
         initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
         start = start_of(config, training) if start is None else start
         source, target = start.source, start.target
-        x, t = encode_pairs(training, source, target, config.model.reverse)
+        encode = partial(encode_pairs, source=source, target=target, reverse=config.model.reverse)
+        stream = None
+        if isinstance(training, Shards):
+            stream = Streamed(training, encode, settings.shuffle_buffer)
+            x, t = next(stream.windows())
+        else:
+            x, t = encode(training)
         model = build_model(
             config.model,
             source,
@@ -113,8 +126,9 @@ class Run:
         )
         start.write_weights(model)
         spelled = spelled_pairs(source, target, validation)
-        longest = start.longest(x.longest, t.longest - 1, most_longer(x, t))
-        copies = bool((t.ids == UNKNOWN).any())
+        lengths, copies = measured([(x, t)] if stream is None else stream.windows())
+        longest = start.longest(*lengths)
+        copies = copies or config.model.decoder == "pointer"
         warn_of_slow_kernels()
         return cls(
             config,
@@ -124,8 +138,9 @@ class Run:
             t,
             validation,
             spelled,
-            encode_pairs(spelled or validation, source, target, config.model.reverse),
+            encode(spelled or validation),
             shuffle_rng,
+            stream,
             clock,
             new_symbols=start.new_symbols,
         )
@@ -154,12 +169,18 @@ class Run:
         """The model as its engine computes it: the weights of now, where `predictor` has those that are kept."""
         return SharingPredictor(self.predictor.text_model, self.learner)
 
-    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Ids, Ids]]:
-        """Yield the batches of an epoch in the order that the generator gives."""
-        settings, pad_id = self.config.training, self.learner.model.pad_id
-        return shuffled_batches(self.x, self.t, settings.batch_size, pad_id, rng, settings.bucketing)
+    def batches(self, rng: np.random.Generator) -> Iterator[OwnRows]:
+        """Yield the batches of an epoch in the order that the generator gives: this process's rows of each."""
+        settings = self.config.training
+        if self.stream is not None:
+            batches = self.stream.batches(settings.batch_size, rng, settings.bucketing)
+            yield from in_step(batches, self.learner.agreed, settings.batch_size)
+            return
+        for rows in shuffled_rows(self.x, self.t, settings.batch_size, PADDING, rng, settings.bucketing):
+            own = rows[self.learner.rows(len(rows))]
+            yield OwnRows(self.x.padded(PADDING, own), self.t.padded(PADDING, own, keep=1), len(rows))
 
-    def batches_left(self) -> Iterator[tuple[Ids, Ids]]:
+    def batches_left(self) -> Iterator[OwnRows]:
         """Yield what is left of the epoch under way, or a new one."""
         if self.position.order is None:
             self.position.order = dict(self.rng.bit_generator.state)
@@ -170,7 +191,13 @@ class Run:
     @property
     def steps_an_epoch(self) -> int:
         """How many batches an epoch has."""
-        return math.ceil(len(self.x) / self.config.training.batch_size)
+        batch_size = self.config.training.batch_size
+        return math.ceil(len(self.x) / batch_size) if self.stream is None else self.stream.steps(batch_size)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs there are to train on."""
+        return len(self.x if self.stream is None else self.stream)
 
     @property
     def epochs(self) -> int:
@@ -206,7 +233,7 @@ class Run:
 
     @contextmanager
     def best_in_model(self) -> Iterator[None]:
-        """Put the best epoch's weights, of which there are some, into the model for as long as the block runs."""
+        """Load the best epoch's weights into the model during the block; there must be a best epoch."""
         values = self.learner.model.parameters.values
         before = values.copy()
         values[...] = self.best_weights
@@ -216,6 +243,6 @@ class Run:
             values[...] = before
 
     def use_best(self) -> None:
-        """Put the best epoch's weights in the place of the last ones."""
+        """Replace the last weights by those of the best epoch."""
         if self.best_weights is not None:
             self.learner.values[...] = self.best_weights

@@ -4,7 +4,7 @@ Usually the vocabularies are those of the training pairs, and the weights are dr
 from a trained model: its symbols keep their vectors, and symbols that are new get new rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from doldari.config import Config
 from doldari.data.pairs import Pair
 from doldari.data.vocabulary import SPECIALS, Vocabulary
+from doldari.errors import ConfigError
 from doldari.models import Seq2seq
 from doldari.models.model_file import TextModel
 from doldari.training.encoding import build_vocabularies
@@ -68,11 +69,13 @@ class Start:
                 value[...] = parameter.value
 
 
-def start_of(config: Config, training: Sequence[Pair], base: TextModel | None = None) -> Start:
+def start_of(config: Config, training: Iterable[Pair], base: TextModel | None = None) -> Start:
     """Start from the training pairs' own symbols, or from a model and the symbols that are new to it."""
     source, target = build_vocabularies(config, training)
     if base is None:
         return Start(source, target)
+    if config.model.decoder == "pointer" and source.features and not base.source.features:
+        raise ConfigError("the pairs have features, and the model to start from knows none; train without it")
     return Start(extended(base.source, source), extended(base.target, target), base)
 
 

@@ -1,6 +1,6 @@
-"""Whether pairs can be trained on: long ones are left out or refused, and what cannot work is said beforehand.
+"""Checks before training: long pairs are dropped or refused, and settings that cannot work are warned about.
 
-What is said is a DataWarning, which whoever starts a training shows in a line; none of them ends it.
+All warnings are DataWarnings, which the interface prints; none ends the training.
 """
 
 import warnings
@@ -9,31 +9,37 @@ import numpy as np
 
 from doldari.config import Config
 from doldari.data.pairs import Pair, Pairs
+from doldari.data.shards import Shards
 from doldari.data.statistics import blank_ends_warning
 from doldari.data.symbols import cut, normalize
 from doldari.errors import DataError, DataWarning, level_of_caller
 from doldari.training.data import TrainingData
 from doldari.training.run import Run
 
-# Symbols of a text that is trained on unasked.  Attention takes memory as the product of both lengths: 100 MB here.
+# Maximum symbols of a text without --max-length.  Attention takes memory as the product of both lengths: 100 MB here.
 LONGEST = 5_000
 EXPANSION = 18  # code points that one becomes at most in any normalisation form
 SHOWN = 10  # line numbers that are listed
-EPOCHS = 5  # as few as a training has if nobody says how many
+EPOCHS = 5  # the fewest that a training has by default
 FEW = 20  # pairs, among which chance may look like anything
 
 
 def suitable(data: TrainingData, config: Config) -> TrainingData:
-    """Leave out pairs that are longer than the settings say; warn of them, and of targets with blanks at an end."""
-    training, validation = (within_length(pairs, config) for pairs in (data.training, data.validation))
-    blanks = blank_ends_warning(training, config.model.target_symbols)
+    """Leave out pairs that are longer than the settings say; warn of them, and of targets with blanks at an end.
+
+    Of shards this is done while they are read, and the pairs to validate with stand for those to train on.
+    """
+    training, validation = data.training, within_length(data.validation, config)
+    if isinstance(training, Pairs):
+        training = within_length(training, config)
+    blanks = blank_ends_warning(training if isinstance(training, Pairs) else validation, config.model.target_symbols)
     if blanks:
         say(blanks)
     return data._replace(training=training, validation=validation)
 
 
 def within_length(pairs: Pairs, config: Config) -> Pairs:
-    """Leave out the pairs of which source or target has more than max_length symbols, and warn of them.
+    """Drop the pairs whose source or target has more than max_length symbols, with a warning.
 
     Symbols are those of each side's kind; of subwords, which are not known yet, characters.  Without max_length,
     pairs of more than LONGEST are refused with DataError.
@@ -54,9 +60,33 @@ def within_length(pairs: Pairs, config: Config) -> Pairs:
             f"{places}: up to {symbols:,} symbols in a source or target; more than {LONGEST:,} need much memory; "
             f"skip such pairs (--max-length {LONGEST}), or train on them (--max-length {symbols})"
         )
-    what = "pair is" if len(long) == 1 else "pairs are"
-    say(f"{len(long):,} {what} skipped, longer than {most:,} symbols: {places}")
+    say(f"{counted(len(long))} skipped, longer than {most:,} symbols: {places}")
     return pairs[np.delete(np.arange(len(pairs)), long)]
+
+
+def fits_length(pair: Pair, *, config: Config, has_features: bool) -> bool:
+    """Tell whether source and target have at most max_length symbols, or LONGEST without it."""
+    limit = config.training.max_length or LONGEST
+    if max(map(len, pair)) * EXPANSION <= limit:
+        return True
+    return longest_side(pair, has_features, config) <= limit
+
+
+def say_skipped(shards: Shards, most: int | None) -> None:
+    """Warn of the pairs of shards that are too long; DataError where max_length does not ask for that."""
+    if shards.skipped == 0:
+        return
+    more = f" and {shards.skipped - len(shards.skipped_at):,} more" * (shards.skipped > len(shards.skipped_at))
+    places = ", ".join(shards.skipped_at) + more
+    if most is None:
+        what = f"more than {LONGEST:,} symbols in a source or target need much memory"
+        raise DataError(f"{places}: {what}; skip such pairs (--max-length {LONGEST}), or allow longer ones")
+    say(f"{counted(shards.skipped)} skipped, longer than {most:,} symbols: {places}")
+
+
+def counted(pairs: int) -> str:
+    """Count pairs as the subject of a sentence."""
+    return "1 pair is" if pairs == 1 else f"{pairs:,} pairs are"
 
 
 def longest_side(pair: Pair, has_features: bool, config: Config) -> int:
@@ -74,7 +104,7 @@ def longest_side(pair: Pair, has_features: bool, config: Config) -> int:
 
 def warn_of_hopeless(run: Run) -> None:
     """Say before the first epoch what cannot be learnt: symbols of one text each, validation of other symbols."""
-    model, N = run.predictor.text_model, len(run.x)
+    model, N = run.predictor.text_model, run.pairs
     for side, vocabulary, lengths in (
         ("source", model.source, run.x.lengths - bool(model.source.features)),
         ("target", model.target, run.t.lengths - 1),  # without the start symbol

@@ -1,15 +1,18 @@
-"""One training behind every door: from data and settings to a finished run or ensemble.
+"""Training from data and settings to a finished run or ensemble; the one implementation behind every interface.
 
-Whoever starts one chooses settings and a directory, gives an `Observer`, and shows what comes back.  The command
-line, `doldari.train` and `compare` do no more than that.
+The command line, `doldari.train` and `compare` only choose settings and a directory, pass an `Observer`, and show the
+result.
 """
 
+import warnings
+from contextlib import suppress
 from typing import NamedTuple
 
 from doldari.config import Config
-from doldari.errors import ConfigError, DataError, DoldariError, ModelFileError, TrainingError
+from doldari.errors import ConfigError, DataError, DoldariError, ModelFileError, TrainingError, level_of_caller
 from doldari.inference.predictor import Predictor
-from doldari.run_files import CHECKPOINT_FILE
+from doldari.models.model_file import load_model
+from doldari.run_files import CHECKPOINT_FILE, MODEL_FILE
 from doldari.training import loop
 from doldari.training.checkpoint import read_checkpoint
 from doldari.training.directory import RunDirectory
@@ -24,7 +27,7 @@ from doldari.training.suitability import suitable, warn_of_hopeless, warn_of_not
 
 
 class Trained(NamedTuple):
-    """What came of a training: the model, its run or its members', and what ended it before its time, if anything."""
+    """The result of a training: the model, its run or those of its members, and what ended it early, if anything."""
 
     predictor: Predictor
     runs: list[Run]
@@ -37,14 +40,14 @@ class Trained(NamedTuple):
 def train(plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | None = None) -> Trained:
     """Train a model, or an ensemble's members one after the other, each in a directory of its own.
 
-    A training that is stopped returns what it has, and so does one whose loss is no longer a number.  ConfigError and
-    DataError where settings and data do not go together, OSError where a file cannot be written.
+    A training that is stopped, or whose loss becomes NaN, returns what it has.  ConfigError and DataError where
+    settings and data do not fit each other, OSError where a file cannot be written.
     """
     stop = Stop() if stop is None else stop
     plan = plan._replace(data=suitable(plan.data, plan.config))
     configs = list(member_configs(plan.config))
     base = None if plan.base is None else plan.base.facts
-    facts = Facts(plan.command, plan.data, plan.config, base, len(configs))
+    facts = Facts(plan.command, plan.data, plan.config, base, len(configs), plan.recipe)
     ensemble = EnsembleFiles(directory, plan.config, facts, plan.resume) if len(configs) > 1 else None
     runs: list[Run] = []
     error = None
@@ -54,6 +57,8 @@ def train(plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | 
         run.member, run.directory = number, place
         if number == 1:
             warn_of_hopeless(run)
+        if plan.resume and number == 1 and (ensemble is not None or not run.over):
+            warn_of_calibration(directory)
         if run.budget is None:
             run.plan()
         if ensemble is not None:
@@ -76,8 +81,16 @@ def train(plan: Plan, directory: RunDirectory, observer: Observer, stop: Stop | 
     return trained._replace(together=ensemble.ended(trained.predictor, runs, run, is_whole))
 
 
+def warn_of_calibration(directory: RunDirectory) -> None:
+    """Warn that a calibrated model loses its temperature, which does not fit weights that are trained further."""
+    with suppress(DoldariError):
+        if load_model(directory.path / MODEL_FILE).temperature != 1.0:
+            message = f"the calibration of {directory.shown} is lost; afterwards run: doldari calibrate"
+            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+
+
 def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
-    """Make a run ready to train: anew, or as its checkpoint says, if it is gone on with and has one."""
+    """Prepare a run: a new one, or from its checkpoint when it is resumed and has one."""
     training, validation = plan.data.training, plan.data.validation
     if plan.resume and place.exists(CHECKPOINT_FILE):
         return resumed(plan, config, place)
@@ -92,7 +105,7 @@ def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
 
 
 def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
-    """Make a run that stands where its checkpoint says."""
+    """Prepare a run from its checkpoint."""
     checkpoint = read_checkpoint(place.path / CHECKPOINT_FILE)
     described = checkpoint.described
     start = Start(described.source, described.target, lengths=described[3:6])
@@ -101,16 +114,16 @@ def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
         checkpoint.restore(run)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{place.shown / CHECKPOINT_FILE}: does not fit the run's settings and data: {error}; train anew with "
+            f"{place.shown / CHECKPOINT_FILE}: does not fit the run's settings and data: {error}; start again with "
             "--overwrite"
         ) from error
     if run.budget is None and config.training.budget is None and run.epochs < len(run.history):
-        raise ConfigError(f"epochs={run.epochs}: the run has {len(run.history)} already")
+        raise ConfigError(f"{{epochs}}: the run has {len(run.history)} already", epochs=run.epochs)
     return run
 
 
 def train_one(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> TrainingError | None:
-    """Train one model to its end, or until it is stopped or its loss is no longer a number: then the error."""
+    """Train one model until it ends or is stopped; return the error if its loss becomes NaN."""
     if run.over:
         run.use_best()
         return None

@@ -23,14 +23,14 @@ class SlowKernelsWarning(UserWarning):
 
 
 def warn_of_slow_kernels() -> None:
-    """Say so where training runs on the NumPy kernels and nobody asked for them."""
+    """Warn if training runs on the NumPy kernels although they were not requested."""
     if kernels.name == "reference" and "DOLDARI_KERNELS" not in os.environ:
         message = "training with the NumPy kernels: doldari was installed without a C++ compiler, and is slower"
         warnings.warn(message, SlowKernelsWarning, stacklevel=level_of_caller())
 
 
 class Trainer:
-    """Trains a model: `fit` as in the chapter, or `epoch` for whoever wants to look in after each step.
+    """Trains a model: `fit` as in the chapter, or `epoch` for control after each step.
 
     schedule gives the learning rate of a step, counted from 0; without one the optimizer's is left as it is.  With
     bucketing the examples of a batch are of about one length.  Without rng and dropout_rng, shuffling and dropout

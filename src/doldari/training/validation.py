@@ -1,4 +1,4 @@
-"""The loss on pairs that are held out: it rises again when a model learns its training pairs by heart."""
+"""The loss on held-out pairs; it rises again when a model overfits."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from doldari.engines.learner import Learner
 def mean_loss(learner: Learner, x: Examples, t: Examples, batch_size: int) -> float:
     """Mean loss, in nats a symbol, of answers t (N, T), start symbol first, to questions x (N, S): teacher-forced.
 
-    Label smoothing is in it as in the training loss, beside which it is shown.
+    It includes label smoothing, like the training loss that is shown with it.
     """
 
     def losses(starts: list[int]) -> list[tuple[float, int]]:

@@ -61,7 +61,7 @@ def to_the_left(ids: Ids, mask: Mask | None) -> Question:
 
 
 def counted_positions(t: Ids, pad_id: int | None) -> Mask:
-    """Tell which positions of answers t (N, T + 1) count in the loss: where what is read is not padding; (N, T)."""
+    """Return which positions of answers t (N, T + 1) count in the loss: where what is read is not padding; (N, T)."""
     read = t[:, :-1]
     return np.ones(read.shape, np.bool_) if pad_id is None else read != pad_id
 

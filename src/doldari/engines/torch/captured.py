@@ -1,7 +1,7 @@
 """Small models on a GPU: forward and backward of a batch as one launch rather than some hundred (a CUDA graph).
 
 A graph is of one shape, so it is captured for shapes that come again and again, after they came often enough.  What
-it computes is compared once with what it should be; where it cannot be captured, or differs, all goes on without.
+it computes is compared once with the eager step; where capturing fails or differs, training continues without it.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""A model on PyTorch as search asks it: NumPy in, NumPy out, its states kept on the device."""
+"""Inference on PyTorch: NumPy in, NumPy out, states stay on the device."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from doldari.models.inference_model import Rows
 
 
 class TorchInferenceModel:
-    """Answers as `doldari.models.Seq2seq` does; `weights` are those of that model, whose file is saved."""
+    """Predicts as `doldari.models.Seq2seq` does; `weights` are those of that model, from which files are saved."""
 
     def __init__(self, model: Seq2seq, torch_model: TorchSeq2seq) -> None:
         self.model, self.torch_model, self.device = model, torch_model, torch_model.device
@@ -92,7 +92,7 @@ class TorchInferenceModel:
 
     @torch.inference_mode()
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
-        """Tell where it looks: weights (N, T, S), as `Seq2seq.attention`."""
+        """Attention weights (N, T, S), as `Seq2seq.attention`."""
         if not self.torch_model.attends:
             raise TypeError(f"{type(self.model.decoder).__name__} has no attention")
         ids = check_ids("read", read, self.model.target_vocab_size)
@@ -106,6 +106,6 @@ class TorchInferenceModel:
 
 
 def model_on_device(model: Seq2seq, device: str) -> TorchInferenceModel:
-    """Bring a model to a device, to answer there."""
+    """Move a model to a device for inference."""
     place = choose_device(device, Processes())
     return TorchInferenceModel(model, torch_model(model, FlatTensors(model.parameters, place).named, place))

@@ -7,11 +7,13 @@ The recurrent kernels are PyTorch's own (cuDNN's on NVIDIA's GPUs).
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from doldari.engines.torch.parameters import Named
+from doldari.layers.places import LONGEST, SCALE, SHORTEST
 
 
 class State(NamedTuple):
@@ -45,7 +47,7 @@ class TimeLSTM:
         """Run over time: xs (N, T, D), first state (zeros if None) -> hs (N, T, H), last state."""
         h, c = self.state(xs.new_zeros(len(xs), self.Wh.shape[0])) if first is None else first
         assert c is not None
-        weights = [pytorch_gates(self.Wx).t(), pytorch_gates(self.Wh).t(), pytorch_gates(self.b), self.second_bias]
+        weights = [*map(pytorch_gates, (self.Wx, self.Wh, self.b)), self.second_bias]
         training = torch.is_grad_enabled()
         hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
         return hs, State(h.squeeze(0), c.squeeze(0))
@@ -74,9 +76,9 @@ CELLS: dict[str, type[TimeLSTM] | type[TimeGRU]] = {"lstm": TimeLSTM, "gru": Tim
 
 
 def pytorch_gates(weights: Tensor) -> Tensor:
-    """Bring an LSTM's gates, along the last axis, from f, g, i, o into PyTorch's order, i, f, g, o."""
-    f, g, i, o = weights.chunk(4, dim=-1)
-    return torch.cat([i, f, g, o], dim=-1)
+    """Bring an LSTM's weights (..., 4H), gates f, g, i, o, into PyTorch's layout: (4H, ...), gates i, f, g, o."""
+    f, g, i, o = weights.t().chunk(4)
+    return torch.cat([i, f, g, o])
 
 
 def last_h(hs: Tensor, last: State, lengths: Tensor | None) -> Tensor:
@@ -129,6 +131,21 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
         scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
         weights = scores.softmax(dim=2) * mask[:, None]  # where all is padding, nothing is looked at
     return weights @ values, weights
+
+
+def placed(places: Tensor, W: Tensor) -> Tensor:
+    """Make the vectors (..., D) of places (...) that are added to those of an embedding W (V, D), as `sinusoids`."""
+    D = W.shape[1]
+    wavelengths = 1e4 ** (-torch.arange(0, D, 2, dtype=torch.float64, device=W.device) / D)
+    angles = places[..., None] * wavelengths
+    return (SCALE * torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :D]).to(W.dtype)
+
+
+def place_vectors(places: Tensor, U: Tensor) -> Tensor:
+    """Make vectors (..., K) of places (...), as those that U (K, K) compares, and the NumPy function of that name."""
+    waves = torch.from_numpy(np.geomspace(SHORTEST, LONGEST, len(U) // 2)).to(U.device)
+    angles = places[..., None] * (2 * np.pi / waves)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).to(U.dtype)
 
 
 def point(scores: Tensor, gates: Tensor, weights: Tensor, ids: Tensor) -> Tensor:

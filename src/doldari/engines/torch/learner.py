@@ -61,12 +61,17 @@ class TorchLearner:
             values[...] = self.tensors.values.cpu().numpy()
         return values
 
-    def step(self, x: Ids, t: Ids, max_grad: float | None = None) -> Step:
-        """Train on one batch: questions x (N, S), answers t (N, T), start symbol first."""
+    def rows(self, N: int) -> slice:
+        """Say which rows of a batch of N are this process's."""
+        mine = self.processes.share(N)
+        return slice(mine.start, mine.stop)
+
+    def step(self, x: Ids, t: Ids, max_grad: float | None = None, whole: int | None = None) -> Step:
+        """Train on a batch x (N, S), t (N, T), start symbol first; or on this process's rows of one of `whole`."""
         self.tensors.sums.zero_()
-        if not fits(partial(self.forward_backward, x, t)):
+        if not fits(partial(self.forward_backward, x, t, whole)):
             raise self.too_large(x, t)
-        self.processes.sum(self.tensors.sums)
+        self.processes.mean(self.tensors.sums, int(counted_positions(t, self.model.pad_id).sum()))
         loss, norm = self.tensors.sums[-1], clip(self.tensors.gradients, max_grad)
         loss_value, norm_value = torch.stack([loss, norm]).tolist()  # the one time that a step waits for the device
         if not math.isfinite(loss_value):
@@ -78,18 +83,17 @@ class TorchLearner:
             self.average.update(self.tensors.values)
         return Step(loss_value, norm_value)
 
-    def forward_backward(self, x: Ids, t: Ids) -> None:
-        """Add this process's share of the batch's mean loss and of its gradient to the sums."""
+    def forward_backward(self, x: Ids, t: Ids, whole: int | None = None) -> None:
+        """Add the mean loss of these rows and its gradient to the sums; dropout is that of the whole batch."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
-        mine = self.processes.share(len(x))
-        scales = self.torch_model.draw_scales(len(x), mine, self.dropout_rng)
-        x, t = x[mine.start : mine.stop], t[mine.start : mine.stop]
+        mine = range(len(x)) if whole is None else self.processes.share(whole)
+        scales = self.torch_model.draw_scales(whole or len(x), mine, self.dropout_rng)
         for rows in np.array_split(np.arange(len(x)), min(self.settings.accumulate, max(1, len(x)))):
             if len(rows) > 0:
                 self.compute(self.batch(x[rows], t[rows], [scale[rows] for scale in scales], counted))
 
     def batch(self, x: Ids, t: Ids, scales: list[Floats], counted: int) -> Batch:
-        """Bring a part of a batch to the device; the whole batch has so many positions that count."""
+        """Move a part of a batch to the device; positions is the number of unmasked ones in the whole batch."""
         share = torch.tensor(1 / max(1, counted), dtype=self.tensors.values.dtype, device=self.device)
         return make_batch(x, self.model.read(x), t, self.model.pad_id, scales, share)
 
@@ -106,8 +110,8 @@ class TorchLearner:
             scales = self.torch_model.draw_scales(pairs, range(pairs), self.dropout_rng)
             self.backward(self.batch(x[:pairs], t[:pairs], scales, 1))
 
-        pairs, lengths = len(self.processes.share(len(x))), (x.shape[1], t.shape[1] - 1)
-        return too_large(try_some, pairs, self.settings.accumulate, lengths, self.device, self.settings.batch_size)
+        lengths = x.shape[1], t.shape[1] - 1
+        return too_large(try_some, len(x), self.settings.accumulate, lengths, self.device, self.settings.batch_size)
 
     @torch.inference_mode()
     def loss(self, x: Ids, t: Ids) -> float:
@@ -141,7 +145,7 @@ class TorchLearner:
         }
 
     def counters(self) -> dict[str, Any]:
-        """Give what else training changes, as plain numbers for JSON."""
+        """Return the other state of training, as plain numbers for JSON."""
         return {
             "optimizer_steps": self.optimizer.steps,
             "learning_rate": self.optimizer.learning_rate,
@@ -150,7 +154,7 @@ class TorchLearner:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], counters: Mapping[str, Any]) -> None:
-        """Take back what `arrays` and `counters` gave; KeyError or ValueError where they do not fit."""
+        """Restore what `arrays` and `counters` returned; KeyError or ValueError where they do not fit."""
         for kind, vector in self.vectors().items():
             values = np.empty(len(vector), self.model.parameters.values.dtype)
             for name, view in self.model.parameters.views(values).items():
@@ -170,11 +174,11 @@ class TorchLearner:
         return self.processes.gather([work(list(items[self.processes.rank :: self.processes.count]))], len(items))
 
     def agreed(self, wish: bool) -> bool:
-        """Tell whether any process has this wish."""
+        """Return whether any process has this wish."""
         return self.processes.any(wish)
 
     def facts(self) -> dict[str, Any]:
-        """Say what computes."""
+        """Describe what computes."""
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
         return {
             "name": f"torch {torch.__version__}",

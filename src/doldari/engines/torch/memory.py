@@ -21,7 +21,7 @@ def fits(work: Callable[[], None]) -> bool:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether a device's memory is used up, as CUDA, Apple's GPUs and the CPU say it."""
+    """Return whether a device's memory is used up, as CUDA, Apple's GPUs and the CPU say it."""
     words = "out of memory", "can't allocate memory", "not enough memory"
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)
 

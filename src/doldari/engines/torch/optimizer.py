@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from doldari.engines.torch.parameters import FlatTensors
 
@@ -22,15 +23,22 @@ class Adam:
     def step(self) -> None:
         """Draw the matrices towards 0, then take Adam's step along the gradients."""
         values, gradients = self.tensors.values, self.tensors.gradients
-        self.steps += 1
         if self.weight_decay > 0:
             values.addcmul_(values, self.tensors.is_matrix, value=-self.learning_rate * self.weight_decay)
-        self.m.lerp_(gradients, 1 - self.BETA1)
-        self.v.mul_(self.BETA2).addcmul_(gradients, gradients, value=1 - self.BETA2)
-        # v_hat = v / correction, and eps weighs as beside the uncorrected v: both are put into the size of the step.
-        correction = math.sqrt(1 - self.BETA2**self.steps)
-        size = self.learning_rate * correction / (1 - self.BETA1**self.steps)
-        values.addcdiv_(self.m, self.v.sqrt().add_(self.EPS), value=-size)
+        # PyTorch's own, which goes through memory once.  It has eps beside the corrected second moment.
+        steps = torch.full((), float(self.steps), device=values.device)
+        self.steps += 1
+        adam(
+            *([values], [gradients], [self.m], [self.v], [], [steps]),
+            fused=True,
+            amsgrad=False,
+            beta1=self.BETA1,
+            beta2=self.BETA2,
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=self.EPS / math.sqrt(1 - self.BETA2**self.steps),
+            maximize=False,
+        )
 
 
 def clip(gradients: Tensor, max_grad: float | None) -> Tensor:

@@ -46,6 +46,13 @@ class Processes:
                 "budget", budget, f"needs a single process, not {self.count}; give a number of epochs instead"
             )
 
+    def mean(self, vector: Tensor, weight: int) -> None:
+        """Take the mean of a vector over all processes, each with its weight, in place: one message."""
+        if self.count > 1:
+            message = torch.cat([vector * weight, vector.new_tensor([weight])])
+            self.sum(message)
+            torch.div(message[:-1], message[-1], out=vector)
+
     def sum(self, vector: Tensor) -> None:
         """Sum up a vector over all processes, in place."""
         if self.count > 1:
@@ -53,7 +60,7 @@ class Processes:
                 distributed.all_reduce(vector)
 
     def any(self, wish: bool) -> bool:
-        """Tell whether any process has this wish."""
+        """Return whether any process has this wish."""
         if self.count == 1:
             return wish
         wishes = torch.tensor([float(wish)])

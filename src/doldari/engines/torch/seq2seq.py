@@ -11,7 +11,17 @@ from torch.nn import functional
 
 from doldari.arrays import Floats
 from doldari.engines.torch.batch import Batch, to_device
-from doldari.engines.torch.layers import CELLS, State, TimeReader, attend, dropped, point, summed_loss
+from doldari.engines.torch.layers import (
+    CELLS,
+    State,
+    TimeReader,
+    attend,
+    dropped,
+    place_vectors,
+    placed,
+    point,
+    summed_loss,
+)
 from doldari.engines.torch.parameters import Named
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
@@ -48,6 +58,7 @@ class DecoderState(NamedTuple):
     layers: tuple[State, ...]
     peeked: Tensor | None
     memory: Memory | None
+    place: Tensor  # how many symbols each row (N,) has read
 
     def select(self, rows: Rows) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
@@ -56,7 +67,8 @@ class DecoderState(NamedTuple):
         if memory is not None:
             memory = memory._replace(rows=index if memory.rows is None else memory.rows[index])
         peeked = None if self.peeked is None else self.peeked[index]
-        return DecoderState(tuple(layer.select(index) for layer in self.layers), peeked, memory)
+        layers = tuple(layer.select(index) for layer in self.layers)
+        return DecoderState(layers, peeked, memory, self.place[index])
 
     def join(self, other: "DecoderState") -> "DecoderState":
         """Put the rows of another state, with the same memory, below its own."""
@@ -66,11 +78,11 @@ class DecoderState(NamedTuple):
             peeked = torch.cat([peeked, other.peeked])
         if memory is not None and other.memory is not None:
             memory = memory._replace(rows=torch.cat([rows_of(memory), rows_of(other.memory)]))
-        return DecoderState(layers, peeked, memory)
+        return DecoderState(layers, peeked, memory, torch.cat([self.place, other.place]))
 
 
 def rows_of(memory: Memory) -> Tensor:
-    """Say which memory each row looks at."""
+    """Return which memory each row looks at."""
     return torch.arange(len(memory.values), device=memory.values.device) if memory.rows is None else memory.rows
 
 
@@ -86,6 +98,7 @@ class TorchSeq2seq:
         self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
         self.peeks, self.attends = model.decoder.peeks, "combine.W" in self.decoder
         self.first_feature = model.vocab_size - model.features if model.features else None
+        self.places = model.places
         self.copies = copied_ids(model, device) if isinstance(model.decoder, PointerDecoder) else None
         self.dtype = model.parameters.values.dtype
         cell, layers = model.encoder.cell, len(model.encoder.stack.layers)
@@ -102,17 +115,28 @@ class TorchSeq2seq:
         return batch.share * summed_loss(scores.to(batch.share.dtype), batch.targets, self.smoothing)
 
     def in_precision(self) -> AbstractContextManager[None]:
-        """Take products in bfloat16, if that was asked for."""
+        """Compute products in bfloat16, if so configured."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def encode(self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None) -> "DecoderState":
         """Read questions x (N, S) of those lengths (N,) -> the decoder's state before its first step."""
-        hs, lasts = functional.embedding(x, self.encoder["embed.W"]), []
+        hs, lasts = self.embed(x, self.encoder["embed.W"]), []
         for reader in self.readers:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
         layers = tuple(writer.state(last) for writer, last in zip(self.writers, lasts, strict=True))
-        return DecoderState(layers, lasts[-1] if self.peeks else self.sum_features(x), self.remember(hs, x, lengths))
+        peeked = lasts[-1] if self.peeks else self.sum_features(x)
+        place = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        return DecoderState(layers, peeked, self.remember(hs, x, lengths), place)
+
+    def embed(self, ids: Tensor, W: Tensor, before: Tensor | None = None) -> Tensor:
+        """Look up ids (N, T), of which `before` (N,) came before, with their places if the model wants them."""
+        vectors = functional.embedding(ids, W)
+        if not self.places:
+            return vectors
+        places = torch.arange(ids.shape[1], device=ids.device)
+        places = places if before is None else places + before[:, None]
+        return vectors + placed(places, W)
 
     def sum_features(self, x: Tensor) -> Tensor | None:
         """Sum up the vectors of the features of questions x (N, S): (N, D), if the model has any."""
@@ -127,6 +151,9 @@ class TorchSeq2seq:
             return None
         mask = None if lengths is None else torch.arange(hs.shape[1], device=hs.device) < lengths[:, None]
         keys = hs @ self.decoder["attention.W"].t() if "attention.W" in self.decoder else hs
+        if "attention.U" in self.decoder:
+            places = torch.arange(hs.shape[1], device=hs.device).expand(hs.shape[:2])
+            keys = torch.cat([keys, place_vectors(places, self.decoder["attention.U"])], dim=2)
         return Memory(hs, keys, mask, ids=None if self.copies is None else self.copies[x])
 
     def decode(
@@ -135,7 +162,7 @@ class TorchSeq2seq:
         """Read the ids before each position, (N, T) -> scores (N, T, V), state after the last."""
         features, state = self.write(ids, state, scales)
         if state.memory is not None:
-            features, weights = self.look(features, state.memory)
+            features, weights = self.look(features, state)
         features = dropped(features, scales)
         if self.peeks and state.peeked is not None:
             features = torch.cat([at_every_step(state.peeked, ids), features], dim=2)
@@ -150,18 +177,27 @@ class TorchSeq2seq:
         self, ids: Tensor, state: DecoderState, scales: Iterator[Tensor] | None = None
     ) -> tuple[Tensor, DecoderState]:
         """Run the decoder's recurrent layers over ids (N, T) -> the top's hs (N, T, H), state after the last."""
-        hs, lasts = functional.embedding(ids, self.decoder["embed.W"]), []
+        hs, lasts = self.embed(ids, self.decoder["embed.W"], state.place), []
         for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
             hs = dropped(hs, scales)
             if number == 0 and state.peeked is not None:
                 hs = torch.cat([at_every_step(state.peeked, ids), hs], dim=2)
             hs, last = writer.forward(hs, first)
             lasts.append(last)
-        return hs, state._replace(layers=tuple(lasts))
+        return hs, state._replace(layers=tuple(lasts), place=state.place + ids.shape[1])
 
-    def look(self, hs: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Attend to the memory: the features that are scored of hs (N, T, H), and the weights (N, T, S)."""
-        contexts, weights = attend(hs, *memory.looked_at())
+    def look(self, hs: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """Attend to the memory: the features that are scored of hs (N, T, H), and the weights (N, T, S).
+
+        state is the one after the last of hs.
+        """
+        assert state.memory is not None
+        queries = hs
+        if "attention.U" in self.decoder:
+            U, T = self.decoder["attention.U"], hs.shape[1]
+            places = state.place[:, None] - T + torch.arange(T, device=hs.device)
+            queries = torch.cat([hs, place_vectors(places, U) @ U], dim=2)
+        contexts, weights = attend(queries, *state.memory.looked_at())
         combined = torch.cat([contexts, hs], dim=2) @ self.decoder["combine.W"] + self.decoder["combine.b"]
         return torch.tanh(combined), weights
 
@@ -169,7 +205,7 @@ class TorchSeq2seq:
         """Tell where it looks while it reads ids (N, T): weights (N, T, S)."""
         hs, state = self.write(ids, state)
         assert state.memory is not None
-        return self.look(hs, state.memory)[1]
+        return self.look(hs, state)[1]
 
     def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
         """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""

@@ -55,9 +55,7 @@ public:
     /// The same, or null for None.
     template <class Element>
     Element* optional(const char* name, const char* shape) {
-        if (!peek(name).is_none()) return array<Element>(name, shape);
-        ++taken_;
-        return nullptr;
+        return peek(name).is_none() ? none(name) : array<Element>(name, shape);
     }
 
     /// An argument that others leave no use for: it must be None.
@@ -106,9 +104,7 @@ public:
 
     /// The same, or null for None.
     const int32_t* optional_ids(const char* name, const char* shape, char limit) {
-        if (!peek(name).is_none()) return ids(name, shape, limit);
-        ++taken_;
-        return nullptr;
+        return peek(name).is_none() ? none(name) : ids(name, shape, limit);
     }
 
     int32_t id(const char* name, char limit) {
@@ -130,12 +126,11 @@ public:
     /// How long the axes with this letter are, which must be a multiple of `unit`.
     long multiple(const char* name, char letter, long unit) const {
         const long length = (*this)[letter];
-        if (unit < 1 || length % unit != 0)
-            value_error(name, "expected a multiple of " + std::to_string(unit) + ", got " + std::to_string(length));
+        if (unit < 1 || length % unit != 0) value_error(name, "expected a multiple of " + std::to_string(unit));
         return length;
     }
 
-    /// Refuse arguments that nobody asked for.
+    /// Raise an error for unexpected arguments.
     void finish() const {
         if (taken_ == positional_.size() + named_.size()) return;
         throw nanobind::type_error(("expected " + std::to_string(taken_) + " arguments").c_str());

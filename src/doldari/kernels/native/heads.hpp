@@ -38,10 +38,10 @@ void find_head(Places<Real>& places, const AttendHeads<Real>& p, long q, long he
     places.count = 0;
     for (long s = 0; s < p.S; ++s) {
         if (p.mask != nullptr && !p.mask[q * p.S + s]) continue;
-        const long start = (q * p.S + s) * p.D + head * (p.D / p.heads);
+        const long start = s * p.D + head * (p.D / p.heads);
         places.at[places.count] = s;
-        places.keys[places.count] = p.keys + start;
-        places.values[places.count++] = p.values + start;
+        places.keys[places.count] = p.keys[q] + start;
+        places.values[places.count++] = p.values[q] + start;
     }
 }
 

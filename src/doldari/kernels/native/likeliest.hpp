@@ -1,4 +1,4 @@
-// The likeliest ids of a softmax.
+// The top-k ids of a softmax.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Choose the K highest of `scores`, best first, of equals the first; -inf, and any ids, where there are not so many.
+/// Choose the K highest of `scores`, best first, ties by lower id; -inf and arbitrary ids if there are fewer than K.
 template <class Real>
 void likeliest_row(const Real* scores, const bool* allowed, long V, long K, int32_t* ids, double* logs) {
     constexpr long L = LANES<Real>;

@@ -11,7 +11,7 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-/// Write scale * (softmax - what is asked for) and return the loss of one position.
+/// Write scale * (softmax - target distribution) and return the loss of one position.
 template <class Real>
 double softmax_position(const Real* scores, long V, int32_t target, Real smoothing, Real scale, Real* dscores) {
     constexpr long L = LANES<Real>;

@@ -1,7 +1,7 @@
 // What the recurrent layers share: the whole batch over all steps, forward and backward.
 //
 // The batch is a tree (tree.hpp), computed level by level; each thread takes its own rows of the batch through all
-// levels, so nobody waits for anybody at a step, and padding costs nothing.  Within a level everything lies in panels:
+// levels, so no thread waits for another at a step, and padding costs nothing.  Within a level everything lies in panels:
 // PANEL units of every node, then the next PANEL units.  That is the order in which the cell writes, and what a product
 // reads as either of its factors, so nothing is packed but the weights.
 //

@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    /// Claim a part that nobody has claimed, and do it; false if there is none.
+    /// Claim an unclaimed part and do it; false if there is none.
     bool take_part() {
         // The ticket holds the number of the loop, so that a late worker cannot claim a part of the next one with
         // what it read of this one, and how many parts are left to claim.  A loop with an unfinished part stays.

@@ -15,9 +15,10 @@ def rotate(xs: Floats, cosines: Floats, sines: Floats, rows: Ids, backwards: boo
     xs (P, D); cosines and sines (R, E/2), of which vector p takes row rows[p].  Backwards turns the other way, as
     gradients do.  Writes ys (P, D), which may be xs.
     """
-    P, _ = xs.shape
+    P, D = xs.shape
+    half = cosines.shape[1]
     cos, sin = cosines[rows][:, None], (-sines if backwards else sines)[rows][:, None]
-    pairs, turned = (array.reshape(P, -1, 2, cosines.shape[1]) for array in (xs, ys))
+    pairs, turned = (array.reshape(P, D // (2 * half), 2, half) for array in (xs, ys))
     first, second = pairs[:, :, 0], pairs[:, :, 1]
     turned[:, :, 0], turned[:, :, 1] = first * cos - second * sin, first * sin + second * cos
 
@@ -37,10 +38,11 @@ def attend_heads(
 
         weights = softmax over s of query key_s / sqrt(E);  context = sum over s of weights_s value_s
 
-    queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side.  mask (Q, S) is False at
+    queries (N, T, D), keys and values (Q, S, D), D the heads' E numbers side by side; the rows of keys and of values
+    may lie any distance apart.  mask (Q, S) is False at
     padding, which gets a weight of exactly 0; asking (N, T) is False at queries that are padding, which see nothing;
-    causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n]; rows None: at its own.  Where
-    nothing is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
+    causal: query t sees no key behind S - T + t.  Row n looks at memory rows[n], or, where rows is None, at its own.
+    Where nothing is seen the context is 0.  Writes weights (N, heads, T, S) and contexts (N, T, D).
     """
     if rows is not None:
         keys, values, mask = keys[rows], values[rows], None if mask is None else mask[rows]

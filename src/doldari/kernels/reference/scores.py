@@ -1,4 +1,4 @@
-"""What is made of scores: the loss, and the likeliest ids."""
+"""Functions of scores: the loss, and the top-k ids."""
 
 import numpy as np
 from numpy.typing import NDArray
