@@ -183,8 +183,12 @@ def train_and_tell(request: "Request", track: str | None) -> None:
         with working("reading data"):
             plan, directory = stack.enter_context(planned(request))
         trained = train_shown(plan, directory, Stop(), tracking)
-        if rank() == 0:  # of several processes the first alone says how it ended
-            conclude(trained, directory, plan.config.model.ensemble)
+        try:
+            if rank() == 0:  # of several processes the first alone says how it ended
+                conclude(trained, directory, plan.config.model.ensemble)
+        finally:
+            if trained.error is None:
+                trained.last.learner.agreed(False)  # the others wait: torchrun ends all when one leaves badly
 
 
 def train_shown(
