@@ -25,6 +25,7 @@ from doldari.settings import (
     check_model,
     from_table,
     read_toml,
+    refuse_of_others,
     require_known,
     seconds,
     setting,
@@ -255,4 +256,5 @@ class Config:
         require_known(settings, (*tables[0], *tables[1]), "setting")
         model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
         changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
+        refuse_of_others(model, changed[0].model)
         return dataclasses.replace(self, model=changed[0], training=changed[1])

@@ -142,14 +142,18 @@ def plain_number(value: Any, kind: type[Any]) -> Any:
 def check_model(config: Any) -> None:
     """Refuse settings that only other types of model than `config.model` have, and heads that do not fit."""
     defaults = {item.name: item.default for item in dataclasses.fields(config)}
-    for model, names in OF_MODEL.items():
-        for name in names if model != config.model else ():
-            value = getattr(config, name)
-            if value != defaults[name]:
-                raise ConfigError(f"{{{name}}}: needs {{model}}", **{name: value, "model": model})
+    refuse_of_others({name: value for name, value in vars(config).items() if value != defaults[name]}, config.model)
     if config.model == "transformer" and config.embedding_size % (2 * config.heads) != 0:
         sizes = {"embedding_size": config.embedding_size, "heads": config.heads}
         raise ConfigError("{embedding_size}: must be a multiple of twice {heads}", **sizes)
+
+
+def refuse_of_others(given: dict[str, Any], chosen: str) -> None:
+    """Refuse a setting that was given and that only other types of model than the chosen one have."""
+    for model, names in OF_MODEL.items():
+        for name in names if model != chosen else ():
+            if name in given:
+                raise ConfigError(f"{{{name}}}: needs {{model}}", **{name: given[name], "model": model})
 
 
 def check_range(name: str, value: float, at_least: float | None, below: float) -> None:
