@@ -34,3 +34,19 @@ def test_notebook(path, tmp_path):
     pytest.importorskip("ipykernel")
     done = subprocess.run([sys.executable, "-c", RUN, path], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_training_in_a_notebook_draws_its_curve(tmp_path):
+    """Without a word to matplotlib."""
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    code = """
+import nbformat
+from nbclient import NotebookClient
+train = "import doldari\\ndoldari.train([('ab', 'b'), ('b', 'c'), ('c', 'a')] * 9, epochs=2, hidden_size=8)"
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(train)])
+NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+print([sorted(output.data) for output in notebook.cells[0].outputs if "data" in output])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("[['image/png', "), done.stderr[-2000:]

@@ -1,10 +1,11 @@
 """The Python API for training: `doldari.train` can do everything that the command line can."""
 
+import io
 import signal
 import sys
 import warnings
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doldari.data.formats import Format, Reading, choose_columns
 from doldari.data.pairs import SplitBy
@@ -21,6 +22,9 @@ from doldari.training.plan import Request, planned
 from doldari.training.run import Run
 from doldari.training.trackers import Tracking
 from doldari.training.train import train as train_by_plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def train(
@@ -113,7 +117,19 @@ class LiveCurve(Observer):
         """Plot the accuracies so far, or print the last."""
         epoch = run.history[-1]
         if self.handle is not None:
-            self.handle.update(run_figure(*run_curves(run), f"epoch {epoch.epoch} of {run.epochs}"))
+            self.handle.update(shown_as_png(run_figure(*run_curves(run), f"epoch {epoch.epoch} of {run.epochs}")))
         else:
             text = f"epoch {epoch.epoch}/{run.epochs}   loss {epoch.loss:.4f}   accuracy {percent(epoch.accuracy)}"
             print(text, file=sys.stderr)
+
+
+def shown_as_png(figure: "Figure") -> "Figure":
+    """Let a notebook show a figure, whether or not it was told to show matplotlib's."""
+
+    def png() -> bytes:
+        image = io.BytesIO()
+        figure.savefig(image, format="png", dpi=100)
+        return image.getvalue()
+
+    figure._repr_png_ = png  # type: ignore[attr-defined]  # IPython asks an object for this
+    return figure
