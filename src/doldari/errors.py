@@ -97,9 +97,14 @@ def brief(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:40]}...{text[-17:]}"
 
 
+def plural(count: int, what: str) -> str:
+    """Write a number of things: 1 source, 2 sources."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def and_more(count: int, what: str) -> str:
     """Write how many more there are: ` (and 1 more line)`, ` (and 5 more lines)`; nothing for 0."""
-    return f" (and {count:,} more {what}{'s' * (count > 1)})" if count else ""
+    return f" (and {plural(count, f'more {what}')})" if count else ""
 
 
 def quoted(text: str, most: int = 80) -> str:

@@ -28,7 +28,7 @@ from doldari.cli.arguments import (
 from doldari.cli.console import stdout, warn, working
 from doldari.cli.predictions import output_file
 from doldari.cli.reading import read_shown, reading_for
-from doldari.errors import ConfigError, DataError, UnknownSymbolError, and_more
+from doldari.errors import ConfigError, DataError, UnknownSymbolError, and_more, plural
 
 if TYPE_CHECKING:
     from doldari.data.leaks import Leaks
@@ -194,11 +194,6 @@ def print_lengths(evaluation: "Evaluation") -> None:
     if evaluation.unreachable:
         what = plural(evaluation.unreachable, "source")
         stdout.print(f"{what} whose target exceeds the length limit; raise it with --max-length N")
-
-
-def plural(count: int, what: str) -> str:
-    """Write a number of things: 1 source, 2 sources."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def prediction_table(evaluation: "Evaluation") -> str:

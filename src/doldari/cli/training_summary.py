@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doldari.cli.console import stderr, tell
+from doldari.errors import plural
 from doldari.report.usage import predict_command
 
 if TYPE_CHECKING:
@@ -18,11 +19,12 @@ def describe(run: "Run") -> None:
     source, target = text_model.source, text_model.target
     unspelled = len(run.validation) - len(run.spelled)
     never_seen = f" ({unspelled:,} of them with symbols not seen in training)" if unspelled else ""
-    features = f", {len(source.features)} features" if source.features else ""
+    features = f", {plural(len(source.features), 'feature')}" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
     tell(
-        f"{run.pairs:,} training pairs, {len(run.validation):,} validation pairs{never_seen}; "
-        f"{len(source.symbols)} source and {len(target.symbols)} target symbols{features}; {weights:,} weights"
+        f"{plural(run.pairs, 'training pair')}, {plural(len(run.validation), 'validation pair')}{never_seen}; "
+        f"{len(source.symbols)} source and {plural(len(target.symbols), 'target symbol')}{features}; "
+        f"{weights:,} weights"
     )
     for tip in tips(run):
         stderr.print(f"tip: {tip}")
