@@ -51,11 +51,13 @@ def serve(
 
 def check_path(path: Path) -> None:
     """Refuse what has no run or no readable model in it; say so where a model is still to come."""
+    from doldari.cli.usage import check_spelling
     from doldari.inference.predictor import load
     from doldari.report.record import find_runs, is_run, read_run
     from doldari.run_files import MODEL_FILE
 
     if not path.exists():
+        check_spelling(path, f"{path}: no such run")
         raise ModelFileError(f"{path}: no such run or directory of runs; train one: doldari train addition")
     if path.is_file():
         load(path)

@@ -32,6 +32,7 @@ def show(
 
     For a directory of runs: a table of them, sorted by accuracy, the best first.
     """
+    from doldari.cli.usage import check_spelling
     from doldari.report.card import write_card
     from doldari.report.record import find_runs, is_run, read_run
     from doldari.report.summary import as_object
@@ -39,6 +40,7 @@ def show(
     if overwrite and not card:
         raise ConfigError("--overwrite: needs --card")
     if not path.exists():
+        check_spelling(path, f"{path}: no such run")
         raise ModelFileError(f"{path}: no such run; train one: doldari train DATA --out {path}")
     if path.is_file() or is_run(path):
         run = read_run(path)

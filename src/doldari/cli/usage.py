@@ -41,6 +41,9 @@ def usage(error: Any) -> str:
         typed = next((name for name in parameter.opts if name in map(name_of, sys.argv)), parameter.opts[0])
         error.param_hint = f"'{typed}'"
     message = " ".join(error.format_message().split()).replace("Value error, ", "")
+    if message.startswith("Missing argument") and parameter is not None and parameter.help:
+        what = parameter.help.partition(". ")[0].rstrip(".")
+        message = f"{message.rstrip('.')}, {what}: {shlex.join(['doldari', *sys.argv[1:]])} {parameter.metavar}"
     if getattr(error, "option_name", None) is not None and hasattr(error, "possibilities"):
         message = no_such_option(error)
     if not message or not error.ctx:
@@ -60,9 +63,10 @@ def no_such_option(error: Any) -> str:
     if name == "-v":
         return f"{message}; did you mean -V (--version)?"
     options = [option for one in error.ctx.command.params for option in one.opts if option.startswith("--")]
-    nearest = difflib.get_close_matches(name, [option for option in options if option not in FORMER], 1)
+    words = [option.removeprefix("--") for option in options if option not in FORMER]
+    nearest = difflib.get_close_matches(name.removeprefix("--"), words, 1)  # dashes would make all options alike
     if nearest and name.startswith("--"):
-        return f"{message}; did you mean {nearest[0]}?"
+        return f"{message}; did you mean --{nearest[0]}?"
     if any(one.name in ("text", "texts") for one in error.ctx.command.params):
         at = next((at for at, word in enumerate(sys.argv) if at > 2 and word.startswith(name)), None)
         if at is not None:
@@ -90,21 +94,16 @@ def check_model(parameters: dict[str, Any]) -> None:
     model = parameters.get("model")
     if not isinstance(model, Path) or is_model(model):  # the setting of that name is a type of model
         return
-    text = parameters.get("text")
-    others = [*(parameters.get("data") or ()), *(parameters.get("texts") or ()), *([text] if text else ())]
+    ones = [str(one) for one in (parameters.get("text"), parameters.get("file"), parameters.get("name")) if one]
+    others = [*(parameters.get("data") or ()), *(parameters.get("texts") or ()), *ones]
     other = next((word for word in others if is_model(Path(word))), None)
     if other is not None and not model.is_dir():
         raise ModelFileError(f"{printable_name(model)}: not a model; the model comes first: {swapped(model, other)}")
     if model.exists():
         return  # loading it gives a better message
     message = f"{printable_name(model)}: no such model"
-    if is_model(RUNS / model):
-        raise ModelFileError(f"{message}; did you mean {RUNS / model}? Try: {instead(model, RUNS / model)}")
+    check_spelling(model, message)
     known = models()
-    nearest = difflib.get_close_matches(str(model), [name for path in known for name in (str(path), path.name)], 1)
-    meant = next((path for path in known if nearest and nearest[0] in (str(path), path.name)), None)
-    if meant is not None:
-        raise ModelFileError(f"{message}; did you mean {meant}? Try: {instead(model, meant)}")
     if str(model) in TASKS:
         raise ModelFileError(f"{message}; train it first: doldari train {model}")
     if "texts" in parameters and not parameters["texts"] and not model.suffix:
@@ -114,6 +113,16 @@ def check_model(parameters: dict[str, Any]) -> None:
         raise ModelFileError(f"{message}; {first}give the model before the text: {command}")
     there = f"in {RUNS} there are: {', '.join(path.name for path in known[:10])}" if known else ""
     raise ModelFileError(f"{message}; {there or 'train one, for example with: doldari train addition'}")
+
+
+def check_spelling(model: Path, message: str) -> None:
+    """Raise ModelFileError with the message if a path that is not there is nearly that of a model in `runs`."""
+    known = models()
+    nearest = difflib.get_close_matches(str(model), [name for path in known for name in (str(path), path.name)], 1)
+    meant = next((path for path in known if nearest and nearest[0] in (str(path), path.name)), None)
+    meant = RUNS / model if is_model(RUNS / model) else meant
+    if meant is not None:
+        raise ModelFileError(f"{message}; did you mean {meant}? Try: {instead(model, meant)}")
 
 
 def is_model(path: Path) -> bool:
