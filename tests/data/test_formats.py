@@ -67,6 +67,7 @@ def test_json_lines(write):
         ("x.csv", 'a,b\n"c"d,e\n', "x.csv:2: not CSV: ',' expected after '\"'"),
         ("x.csv", 'a,"b\nc"\nd,e\n', "x.csv:1: a line break in the target; a text is one line"),
         ("x.csv", "a\tb\n", r"x.csv:1: no comma \(tabs\? --format tsv\)"),
+        ("x.csv", "\ufeffa;b\r\n", r"x.csv:1: no comma \(semicolons\? save the file with commas or tabs\)"),
         ("x.csv", "a,\n", "x.csv:1: the target is empty"),
         ("x.tsv", "snake_case,b\n", r"x.tsv:1: no tab \(CSV\?"),
         ("x.tsv", "snake_case\n\n", "x.tsv:1: no tab, and not the chapter's file: it has one line"),

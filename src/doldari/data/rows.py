@@ -109,4 +109,6 @@ def looks_like(text: str) -> str:
         return " (JSON lines? --format jsonl)"
     if "\t" in text:
         return " (tabs? --format tsv)"
+    if ";" in text and "," not in text:  # as spreadsheets write where the comma is the decimal mark
+        return " (semicolons? save the file with commas or tabs)"
     return " (CSV? --format csv)" if "," in text else ""
