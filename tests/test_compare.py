@@ -55,6 +55,9 @@ def test_a_table_and_a_picture():
     figure = comparison_figure([bad, good], "title")
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["good", "[b]ad"]
     assert not math.isnan(good.mean)
+    never = Compared("never", [[False] * 4, [False] * 4], [1.0, 1.0])
+    lowest, highest = comparison_figure([never, never], "title").axes[0].get_xlim()
+    assert -0.01 < lowest < 0 < highest
 
 
 def test_what_varies_is_trained_once_and_compared(cli, pairs):

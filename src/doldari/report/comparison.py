@@ -120,6 +120,8 @@ def comparison_figure(compared: Sequence[Compared], title: str) -> "Figure":
         tick.label1.set_parse_math(False)
         tick.label1.set_fontfamily(installed_fonts())
     axes.set_ylim(len(ordered) - 0.5, -0.5)
+    lowest, highest = axes.get_xlim()
+    axes.set_xlim(max(lowest, -0.005), min(highest, 1.005))  # there is no accuracy below 0 or above 100 %
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("accuracy (dots: seeds; bar: mean; line: 95 % interval over examples)")
     axes.grid(axis="x", alpha=0.3)
