@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import Parameter, TimeAffine, TimeLayerNorm, TimeTiedAffine
+from doldari.layers import Parameter, TimeAffine, TimeTiedAffine
 from doldari.layers.affine import AffineCache
 from doldari.layers.layer_norm import LayerNormCache
 from doldari.layers.layout import Layout
 from doldari.layers.parameters import prefixed
 from doldari.models.encoder import Encoded, EncodedGradient
-from doldari.models.transformer_encoder import EmbeddedCache, ScaledEmbedding
-from doldari.models.transformer_layer import LayerCache, Seen, TransformerLayer
+from doldari.models.transformer_encoder import EmbeddedCache, TransformerSide
+from doldari.models.transformer_layer import LayerCache, Seen
 from doldari.models.transformer_state import Past, Source, TransformerState
 
 
@@ -32,10 +32,10 @@ class TransformerDecoderCache(NamedTuple):
     affine: AffineCache
 
 
-class TransformerDecoder:
+class TransformerDecoder(TransformerSide):
     """Embedding, layers, a last norm, and affine scores."""
 
-    peeks = False
+    peeks, crosses = False, True
 
     def __init__(
         self,
@@ -50,12 +50,9 @@ class TransformerDecoder:
         rng: np.random.Generator,
         dtype: DTypeLike,
     ) -> None:
-        self.embed = ScaledEmbedding(vocab_size, size, dropout, rng, dtype)
-        self.layers = [
-            TransformerLayer(size, hidden_size, heads, crosses=True, dropout=dropout, rng=rng, dtype=dtype)
-            for _ in range(layers)
-        ]
-        self.norm = TimeLayerNorm(Parameter.ones((size,), dtype), Parameter.zeros((size,), dtype))
+        super().__init__(
+            vocab_size, size, hidden_size, heads=heads, layers=layers, dropout=dropout, rng=rng, dtype=dtype
+        )
         b = Parameter.zeros((vocab_size,), dtype)
         self.affine = (
             TimeTiedAffine(self.embed.embed.W, b)
@@ -65,10 +62,7 @@ class TransformerDecoder:
 
     def parameters(self) -> dict[str, Parameter]:
         """Name every parameter: embed.W, 1.attention.Wq and so on, norm.g, norm.b, affine.W, affine.b."""
-        named = prefixed("embed", self.embed.embed.parameters())
-        for number, layer in enumerate(self.layers, start=1):
-            named |= prefixed(str(number), layer.parameters())
-        return named | prefixed("norm", self.norm.parameters()) | prefixed("affine", self.affine.parameters())
+        return super().parameters() | prefixed("affine", self.affine.parameters())
 
     def start(self, encoded: Encoded) -> TransformerState:
         """Make the state before the first step."""

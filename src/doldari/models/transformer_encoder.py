@@ -55,8 +55,10 @@ class TransformerEncoderCache(NamedTuple):
     norm: LayerNormCache
 
 
-class TransformerEncoder:
-    """Embedding, layers, and a last norm."""
+class TransformerSide:
+    """What encoder and decoder have in common: an embedding, layers, and a last norm."""
+
+    crosses: bool  # whether its layers look at another side
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class TransformerEncoder:
     ) -> None:
         self.embed = ScaledEmbedding(vocab_size, size, dropout, rng, dtype)
         self.layers = [
-            TransformerLayer(size, hidden_size, heads, crosses=False, dropout=dropout, rng=rng, dtype=dtype)
+            TransformerLayer(size, hidden_size, heads, crosses=self.crosses, dropout=dropout, rng=rng, dtype=dtype)
             for _ in range(layers)
         ]
         self.norm = TimeLayerNorm(Parameter.ones((size,), dtype), Parameter.zeros((size,), dtype))
@@ -83,6 +85,12 @@ class TransformerEncoder:
         for number, layer in enumerate(self.layers, start=1):
             named |= prefixed(str(number), layer.parameters())
         return named | prefixed("norm", self.norm.parameters())
+
+
+class TransformerEncoder(TransformerSide):
+    """Vectors of the positions, of which each has looked at all others."""
+
+    crosses = False
 
     def forward(
         self, xs: Ids, mask: Mask | None = None, rng: np.random.Generator | None = None
