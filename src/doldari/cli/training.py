@@ -24,7 +24,7 @@ from doldari.cli.arguments import (
 )
 from doldari.cli.console import UsageError, errors, stderr, stdout, tell, working
 from doldari.cli.settings import with_settings
-from doldari.cli.training_summary import example_command
+from doldari.cli.training_summary import example_command, kept_model, why_over
 from doldari.errors import ConfigError, TrainingError
 from doldari.percent import percent
 from doldari.recipes import RECIPES
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from doldari.training.directory import RunDirectory
     from doldari.training.observer import Stop
     from doldari.training.plan import Plan, Request
-    from doldari.training.run import Run
     from doldari.training.trackers import Tracking
     from doldari.training.train import Trained
 
@@ -208,19 +207,6 @@ def train_shown(
     return trained
 
 
-def why_over(run: "Run") -> str:
-    """Return why a resumed run is already over, and the option that makes it longer."""
-    settings = run.config.training
-    if run.out_of_patience:
-        return (
-            f"it stopped early at epoch {len(run.history)}, after {settings.patience} epochs without improvement; "
-            "to continue, raise --patience, or set it to 0"
-        )
-    if settings.budget is not None:
-        return f"its time budget of {settings.budget} is used up; for more, raise --budget"
-    return f"all {run.epochs} epochs are done; for more, raise --epochs"
-
-
 def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> None:
     """Print which model was saved, and how to use it."""
     run, out = trained.last, directory.shown
@@ -241,15 +227,3 @@ def conclude(trained: "Trained", directory: "RunDirectory", members: int) -> Non
     saved = f"Model of the best epoch ({best.epoch})" if best and best is not run.history[-1] else "Model"
     saved = "Ensemble" if members > 1 else saved
     stdout.print(f"{saved} saved to {out}. Try: {example_command(out, run.validation)}")
-
-
-def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
-    """Return which model a stopped or failed training leaves in its directory."""
-    best = trained.last.best
-    if directory.claim.beside_older:
-        return "the earlier run, since no epoch was finished"
-    if members > 1:
-        return f"an ensemble of the models trained so far ({len(trained.runs)})"
-    if best is None:
-        return "the current model" if trained.error is None else "the untrained model"
-    return f"the model of epoch {best.epoch}" + " (the best so far)" * (trained.error is None)

@@ -1,4 +1,4 @@
-"""Summary of a training: the data and model before it, tips, and the command to type after it."""
+"""What is said of a training: data and model before it, tips, what it left, and the command to type after it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +10,9 @@ from doldari.report.usage import predict_command
 
 if TYPE_CHECKING:
     from doldari.data.pairs import Pair
+    from doldari.training.directory import RunDirectory
     from doldari.training.run import Run
+    from doldari.training.train import Trained
 
 
 def describe(run: "Run") -> None:
@@ -52,3 +54,28 @@ def example_command(out: Path, pairs: "Sequence[Pair]") -> str:
     """Return the command that predicts from the first printable source."""
     question = next((pair.source for pair in pairs if pair.source.replace("\t", "").isprintable()), "")
     return predict_command(str(out), question)
+
+
+def why_over(run: "Run") -> str:
+    """Return why a resumed run is already over, and the option that makes it longer."""
+    settings = run.config.training
+    if run.out_of_patience:
+        return (
+            f"it stopped early at epoch {len(run.history)}, after {settings.patience} epochs without improvement; "
+            "to continue, raise --patience, or set it to 0"
+        )
+    if settings.budget is not None:
+        return f"its time budget of {settings.budget} is used up; for more, raise --budget"
+    return f"all {run.epochs} epochs are done; for more, raise --epochs"
+
+
+def kept_model(trained: "Trained", directory: "RunDirectory", members: int) -> str:
+    """Return which model a stopped or failed training leaves in its directory."""
+    best = trained.last.best
+    if directory.claim.beside_older:
+        return "the earlier run, since no epoch was finished"
+    if members > 1:
+        return f"an ensemble of the models trained so far ({len(trained.runs)})"
+    if best is None:
+        return "the current model" if trained.error is None else "the untrained model"
+    return f"the model of epoch {best.epoch}" + " (the best so far)" * (trained.error is None)
