@@ -13,6 +13,7 @@ from doldari import ConfigError, DataError, ModelFileError, load
 from doldari.data.string_tasks import reverse_pairs
 from doldari.run_files import CHECKPOINT_FILE
 from doldari.training.checkpoint import read_checkpoint
+from doldari.training.directory import RunDirectory
 from doldari.training.history import read_history
 from doldari.training.observer import Observer
 
@@ -155,6 +156,33 @@ def test_what_cannot_be_resumed(tmp_path):
             doldari.train(PAIRS, resume=tmp_path / "run")
     with pytest.raises(ConfigError, match="out: cannot be combined with resume"):
         doldari.train(PAIRS, resume=tmp_path / "run", out=tmp_path / "x")
+
+
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_kill_between_the_first_two_files(tmp_path, monkeypatch, ensemble):
+    """Whatever is there belongs to a run: it can be resumed, and started anew."""
+    settings = SMALL | {"ensemble": ensemble, "progress": False}
+    data = tmp_path / "data.tsv"
+    data.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+    whole = doldari.train(data, out=tmp_path / "whole", **settings)
+    write, written = RunDirectory.write, []
+
+    def write_one(directory, name, content):
+        if written:
+            raise KeyboardInterrupt
+        written.append(name)
+        write(directory, name, content)
+
+    for run, how in (("a", {"resume": tmp_path / "a"}), ("b", {"out": tmp_path / "b"})):
+        monkeypatch.setattr(RunDirectory, "write", write_one)
+        written.clear()
+        with pytest.raises(KeyboardInterrupt):
+            doldari.train(data, out=tmp_path / run, **settings)
+        monkeypatch.setattr(RunDirectory, "write", write)
+        assert [path.name for path in (tmp_path / run).iterdir()] == ["run.json"]
+        again = {"progress": False} if run == "a" else settings | {"data": data}
+        assert doldari.train(**again, **how).predict(["abc"]) == whole.predict(["abc"])
+        assert_same(tmp_path / run, tmp_path / "whole")
 
 
 def test_kills_at_random_moments(tmp_path):

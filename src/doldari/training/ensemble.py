@@ -43,9 +43,9 @@ class EnsembleFiles:
 
     def started(self, runs: Sequence[Run]) -> None:
         """Write what is known when the training of the last of these members starts."""
+        self.write_record(runs, "running")
         if len(runs) == 1:
             self.directory.write(CONFIG_FILE, self.config.to_toml().encode())
-        self.write_record(runs, "running")
 
     def first_epoch(self, predictor: Predictor) -> None:
         """Write a model as soon as there is one: that of the first member's first epoch."""

@@ -35,14 +35,17 @@ class RunFiles:
         self.every = math.inf, math.inf  # steps and seconds
 
     def started(self, run: Run) -> None:
-        """Write the record; rewrite history and model, which may be ahead of the checkpoint after a crash."""
+        """Write the record, without which no file counts as a run's, and the settings.
+
+        Rewrite history and model, which may be ahead of the checkpoint after a crash.
+        """
+        self.write_record(run, "running")
         self.directory.write(CONFIG_FILE, run.config.to_toml().encode())
         self.saved_steps, self.every = run.position.steps, steps_or_seconds(run.config.training.checkpoint_every)
         self.directory.write(HISTORY_FILE, history_lines(run.history))
         if run.best_weights is not None:
             with run.best_in_model():
                 self.directory.write(MODEL_FILE, model_bytes(run.predictor.text_model))
-        self.write_record(run, "running")
 
     def step(self, run: Run) -> None:
         """Write a checkpoint if one is due."""

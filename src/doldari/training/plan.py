@@ -197,7 +197,9 @@ def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
     changed since.
     """
     record = checked_record(directory)
-    config = Config.from_toml(directory.path / CONFIG_FILE)
+    # A kill may have struck between the record, which is written first, and the settings' own file.
+    has_file = directory.exists(CONFIG_FILE)
+    config = Config.from_toml(directory.path / CONFIG_FILE) if has_file else recorded_config(record["settings"])
     for what, now, before in differences(config, record["settings"]):
         if what not in LONGER:
             raise ConfigError(
@@ -215,11 +217,10 @@ def resumed_plan(request: Request, directory: RunDirectory) -> Plan:
 def checked_record(directory: RunDirectory) -> dict[str, Any]:
     """Read the record of a run to resume; ConfigError where there is none, or one of another version."""
     record = read_record(directory)
-    if record is None or not directory.exists(CONFIG_FILE):
-        missing = RECORD_FILE if record is None else CONFIG_FILE
+    if record is None:
         inside = sorted(path.parent.name for path in directory.shown.glob(f"*/{RECORD_FILE}"))
         hint = f"; the runs in it: {', '.join(inside)}" if inside else ""
-        raise ConfigError(f"{directory.shown}: no run to resume: {missing} is missing or damaged{hint}")
+        raise ConfigError(f"{directory.shown}: no run to resume: {RECORD_FILE} is missing or damaged{hint}")
     data = record.get("data")
     whole = (
         record.get("format") == FORMAT
@@ -235,14 +236,17 @@ def checked_record(directory: RunDirectory) -> dict[str, Any]:
     return record
 
 
+def recorded_config(settings: dict[str, Any]) -> Config:
+    """Read the settings of a record."""
+    tables = settings.get("model") or {}, settings.get("training") or {}
+    return Config(model=from_table(ModelConfig, tables[0]), training=from_table(TrainingConfig, tables[1]))
+
+
 def differences(config: Config, before: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Yield the settings that are not those of a record: name, value now, value then."""
-    for now, kind, table in (
-        (config.model, ModelConfig, before.get("model")),
-        (config.training, TrainingConfig, before.get("training")),
-    ):
-        then = from_table(kind, table or {})
-        for item in dataclasses.fields(kind):
-            values = getattr(now, item.name), getattr(then, item.name)
+    then = recorded_config(before)
+    for ours, theirs in ((config.model, then.model), (config.training, then.training)):
+        for item in dataclasses.fields(ours):
+            values = getattr(ours, item.name), getattr(theirs, item.name)
             if values[0] != values[1]:
                 yield item.name, *values
