@@ -12,8 +12,10 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import doldari
 from doldari.__main__ import main
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +47,7 @@ NOT_RUN = {
     "doldari serve": "serves pages until it is stopped; tests/web does",
     "curl -d": "asks such a server",
     "tensorboard --logdir": "serves pages until it is stopped",
-    "doldari calibrate runs/kor": "needs a model that is sometimes right; tests/test_cli_answers.py calibrates",
+    "doldari calibrate": "needs a model that is sometimes right; tests/test_cli_answers.py calibrates",
     "doldari compare addition": "trains four models for minutes; tests/test_cli.py compares on few pairs",
 }
 SMALL = "--epochs 1 --hidden-size 8 --embedding-size 8 --batch-size 16"
@@ -81,7 +83,7 @@ def prepared(tmp_path_factory):
     words = [("가게", "k a̠ː ɡ e̞"), ("나무", "n a̠ m u"), ("나라", "n a̠ ɾ a̠"), ("가나", "k a̠ n a̠"), ("무게", "m u ɡ e̞")]
     words += [(a + b, f"{x} {y}") for (a, x) in words for (b, y) in words]
     tsv = "".join(f"{source}\t{target}\n" for source, target in words)
-    for name in ("words", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
+    for name in ("words", "train", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
         (folder / f"{name}.tsv").write_text(tsv, "utf-8")
     (folder / "shards").mkdir()
     for name in ("0", "1"):
@@ -173,3 +175,48 @@ def test_command(command, prepared, tmp_path, monkeypatch, capfd):
     out, err = capfd.readouterr()
     assert code == 0, f"{COMMANDS[command]}: {err}"
     assert out or err
+
+
+# Blocks of Python that are not run, by how they begin, and why.
+BLOCKS_NOT_RUN = {
+    "import json\nimport numpy": "tests/export/test_docs.py runs it",
+    "given = {": "tests/export/test_docs.py runs it",
+    "decoder_ts =": "a line for the chapter's class; tests/chapter/test_chapter_classes.py has it",
+    'import doldari\n\nmodel = doldari.load("hf://': "needs the Hub; tests/test_hub.py loads from a small server",
+    "    f = np.ones_like": "an exercise, a line for lstm_step",
+    "np.subtract": "one way to write a formula beside another",
+    "raise ValueError": "one way to write an error beside another",
+}
+
+
+def blocks():
+    """Find the pages' blocks of Python, each once, comments aside, with a page that has it."""
+    found = {}
+    for page in PAGES:
+        for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            found.setdefault(re.sub(r"\s+#.*", "", block), page.relative_to(ROOT))
+    return found
+
+
+BLOCKS = blocks()
+RUN_BLOCKS = [block for block in BLOCKS if not block.startswith(tuple(BLOCKS_NOT_RUN))]
+
+
+def test_the_pages_have_blocks():
+    assert len(RUN_BLOCKS) >= 7
+    assert [start for start in BLOCKS_NOT_RUN if not any(block.startswith(start) for block in BLOCKS)] == []
+
+
+@pytest.mark.parametrize("block", RUN_BLOCKS, ids=lambda block: str(BLOCKS[block]))
+def test_block(block, prepared, tmp_path, monkeypatch):
+    """A block runs as it stands, with its trainings made short."""
+    shutil.copytree(prepared, tmp_path / "folder")
+    monkeypatch.chdir(tmp_path / "folder")
+    pairs = "[('walk', 'walked'), ('talk', 'talked')] * 9"
+    block = block.replace(
+        '[("walk", "walked"), ...], budget="2m"', f"{pairs}, epochs=1, hidden_size=8, progress=False"
+    )
+    block = block.replace('"pairs.tsv", observer', '"pairs.tsv", epochs=1, hidden_size=8, observer')
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        exec(block, {"doldari": doldari, "np": np})
