@@ -61,6 +61,9 @@ class ModelConfig:
     )
     tie: bool = setting(False, "Tie the decoder's input and output embeddings.", "Model")
     reverse: bool = setting(False, "Reverse the source sequences.", "Model")
+    right_to_left: bool = setting(
+        False, "Write targets from right to left, the last symbol first; predictions read as usual.", "Model"
+    )
     embedding_size: int = setting(64, "Embedding size.", "Model", basic=True, former=("wordvec_size",))
     hidden_size: int = setting(
         256, "Number of hidden (transformer: feed-forward) units.", "Model", basic=True, former=("hidden",)

@@ -29,7 +29,7 @@ from doldari.cli.reading import read_shown
 from doldari.errors import ConfigError, DataError, UnknownSymbolError, quoted
 
 if TYPE_CHECKING:
-    from doldari.inference.constraints import Automaton
+    from doldari.inference.automaton import Automaton
     from doldari.inference.predictor import Predictor
 
 CHUNK = 5_000  # pairs that score processes and prints at a time

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ class Vocabulary:
 
     kind: how a text is cut into symbols (symbols.py); normalization: the Unicode form it is brought into before, and
     written: the form into which an answer is brought; subwords: the tokenizer, as JSON, if that is the kind.
+    right_to_left: the ids of a text begin with its last symbol; only here, so models and searches need not know.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Vocabulary:
     normalization: str = "none"
     written: str = "none"
     subwords: str = ""
+    right_to_left: bool = False
 
     @classmethod
     def build(
@@ -136,7 +139,7 @@ class Vocabulary:
             raise UnknownSymbolError(
                 f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was not seen in training"
             )
-        return ids
+        return ids[::-1] if self.right_to_left else ids
 
     def ids_of(self, source: "Vocabulary") -> NDArray[np.int32]:
         """Say by which of its ids each of a source's ids is copied: that of the same text, or unknown.
@@ -172,6 +175,8 @@ class Vocabulary:
         The first of `copied` stands for the first unknown, and so on; beyond them the replacement character does.
         """
         symbols, replacements = [], iter(copied)
+        if self.right_to_left:
+            ids = [*takewhile(PADDING.__ne__, ids)][::-1]
         for id in ids:
             if id == PADDING:
                 break

@@ -10,9 +10,9 @@ from doldari.arrays import Floats, Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
 from doldari.inference.answers import END, Answer, Attention, different
+from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
 from doldari.inference.beam import beam_search
-from doldari.inference.constraints import Automaton
 from doldari.inference.questions import Questions
 from doldari.inference.search import Bounds, Hypothesis, with_forced
 from doldari.models.model_file import TextModel
@@ -101,7 +101,7 @@ def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -
 
 
 def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:
-    """Predict from a text by beam search, with the attention weights."""
+    """Predict from a text by beam search, with the attention weights; both in the order of the texts."""
     target = model.target
 
     def look(batch: list[int], xs: Ids, bounds: Bounds) -> list[tuple[Hypothesis, Floats]]:
@@ -113,4 +113,6 @@ def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> At
     if model.config.reverse:
         weights = weights[:, ::-1]
     symbols = [target.decode([id]) for id in best.ids]
+    if target.right_to_left:
+        symbols, weights = symbols[::-1], np.concatenate([weights[-2::-1], weights[-1:]])  # the end's row stays last
     return Attention(model.source.spell(text), [*symbols, END], weights, as_answer(model, text, best, unknown).text)

@@ -11,68 +11,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from doldari.arrays import Ids, Mask
 from doldari.data.symbols import IN_WORD, normalize
-from doldari.data.vocabulary import PADDING, SPECIALS, Vocabulary
+from doldari.data.vocabulary import SPECIALS, Vocabulary
 from doldari.errors import ConfigError, MissingPackageError, and_more, brief, level_of_caller, quoted
 from doldari.inference.arguments import checked_texts
+from doldari.inference.automaton import Automaton, backwards
 
-NEVER = np.int64(1 << 40)  # symbols, more than any answer has
 MOST_REPEATS = 1_000  # that a pattern may count: an automaton has a state for each
 ESCAPED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # of a pattern, with its sets of letters
 # What the automaton's package takes for something else, or does not take.
 UNUSABLE = re.compile(r"\(\?(?:[=!>#]|<[=!])|[*+?}]\+")
-
-
-class Automaton:
-    """States 0 (the start) to Q - 1; accepting (Q,) says where an answer may end.
-
-    An edge leads from a state by an id, below V, to another state: edges (E,) are state * V + id, ascending, and
-    targets (E,) where they lead.  State Q is where what has no edge leads to, and nothing leads out of.  longest: so
-    many symbols an answer may have, however short they are otherwise.
-    """
-
-    def __init__(
-        self,
-        edges: NDArray[np.int64],
-        targets: NDArray[np.int64],
-        accepting: NDArray[np.bool_],
-        V: int,
-        longest: int = 0,
-    ) -> None:
-        self.V, self.Q, self.longest = V, len(accepting), longest
-        self.edges, self.targets = (
-            np.append(edges, (self.Q + 1) * V),
-            np.append(targets, self.Q),
-        )  # one after the last
-        self.accepting = np.append(accepting, False)
-        self.first = np.searchsorted(edges, np.arange(self.Q + 2) * V)  # of each state's edges
-        sources = edges // V
-        self.distance = np.where(self.accepting, 0, NEVER)  # symbols that are still to come, at least
-        while True:
-            nearer = self.distance.copy()
-            np.minimum.at(nearer, sources, self.distance[targets] + 1)
-            if np.array_equal(nearer, self.distance):
-                break
-            self.distance = nearer
-
-    def allowed(self, states: Ids, left: Ids, pad_id: int = PADDING) -> Mask:
-        """Return which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""
-        may = np.zeros((len(states), self.V), np.bool_)
-        counts = self.first[states + 1] - self.first[states]
-        row = np.repeat(np.arange(len(states)), counts)  # of every edge out of each state
-        edge = np.arange(len(row)) + np.repeat(self.first[states + 1] - counts.cumsum(), counts)
-        may[row, self.edges[edge] % self.V] = self.distance[self.targets[edge]] < left[row]
-        may[:, pad_id] = self.accepting[states]
-        return may
-
-    def next(self, states: Ids, ids: Ids) -> Ids:
-        """Go on from states (R,) by ids (R,)."""
-        wanted = states.astype(np.int64) * self.V + ids
-        edge = np.searchsorted(self.edges, wanted)
-        return np.where(self.edges[edge] == wanted, self.targets[edge], self.Q).astype(np.int32)
 
 
 # A regular expression that answers match whole, or the list of them; or what `automaton_of` made of that.
@@ -117,7 +66,7 @@ def one_of(outputs: Iterable[str], vocabulary: Vocabulary) -> Automaton:
         if len(unspelled) == len(outputs):
             raise ConfigError(f"the list allows nothing: {what}")
         warnings.warn(f"of the {len(outputs):,} allowed outputs {what}", stacklevel=level_of_caller())
-    spelled = [ids for ids in spelled if 0 not in ids]
+    spelled = [ids[::-1] if vocabulary.right_to_left else ids for ids in spelled if 0 not in ids]
     V, lengths = len(vocabulary), np.array([len(ids) for ids in spelled], np.int64)
     flat, first = np.array([id for ids in spelled for id in ids], np.int64), lengths.cumsum() - lengths
     node, nodes = np.zeros(len(spelled), np.int64), 1  # where each text has got to
@@ -161,7 +110,7 @@ def matching(pattern: str, vocabulary: Vocabulary, longest: int) -> Automaton:
     automaton = Automaton(np.array(edges, np.int64), np.array(targets, np.int64), accepting, len(vocabulary))
     if automaton.distance[0] > longest:
         raise ConfigError(f"{pattern!r} allows nothing that the model could predict in at most {longest} symbols")
-    return automaton
+    return backwards(automaton) if vocabulary.right_to_left else automaton
 
 
 def stays(symbol: str, written: str) -> bool:

@@ -26,8 +26,9 @@ from doldari.inference.arguments import (
     checked_path,
     checked_texts,
 )
+from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
-from doldari.inference.constraints import Allowed, Automaton, automaton_of, chosen_constraint
+from doldari.inference.constraints import Allowed, automaton_of, chosen_constraint
 from doldari.inference.questions import Questions, encoded_source
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample, with_forced
 from doldari.models.model_file import ROOM, TextModel, load_model, model_file, save_model, summary

@@ -10,8 +10,8 @@ from doldari.arrays import Ids
 from doldari.data.vocabulary import START, UNKNOWN, Unknown, Vocabulary
 from doldari.errors import ConfigError, UnknownSymbolError, quoted
 from doldari.inference.arguments import check_text, check_unknown, warn_of_long
+from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress, answers_in_batches
-from doldari.inference.constraints import Automaton
 from doldari.inference.search import Bounds
 from doldari.models.model_file import ROOM, TextModel
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask
 from doldari.data.batches import pad
-from doldari.inference.constraints import Automaton
+from doldari.inference.automaton import Automaton
 from doldari.layers.softmax_loss import log_softmax
 from doldari.models.inference_model import InferenceModel, Rows
 

@@ -93,6 +93,7 @@ def described_vocabulary(side: str, config: ModelConfig, description: dict[str, 
         getattr(config, f"{side}_normalization"),
         description.get(f"{side}_written", "none"),
         description.get(f"{side}_subwords", ""),
+        right_to_left=side == "target" and config.right_to_left,
     )
     if vocabulary.written not in ("none", "NFC", "NFD"):
         raise ValueError(f"{side}_written={brief(vocabulary.written)}: must be none, NFC or NFD")

@@ -90,13 +90,22 @@ def described_model(config: ModelConfig) -> str:
     layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
     sizes = [f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
     if config.model == "transformer":
-        reversed_tied = ["sources reversed"] * config.reverse + ["tied"] * config.tie
-        return ", ".join([f"transformer, {config.heads} heads", *reversed_tied, *sizes])
+        return ", ".join([f"transformer, {config.heads} heads", *order_and_ties(config), *sizes])
     parts = [f"{config.cell.upper()}, decoder {config.decoder}"]
     if config.attention != "general":
         parts[0] += f" ({config.attention})"
-    parts += ["bidirectional"] * config.bidirectional + ["sources reversed"] * config.reverse + ["tied"] * config.tie
-    return ", ".join([*parts, *sizes])
+    parts += ["bidirectional"] * config.bidirectional
+    return ", ".join([*parts, *order_and_ties(config), *sizes])
+
+
+def order_and_ties(config: ModelConfig) -> list[str]:
+    """Say what is reversed, if anything, and whether embeddings are tied."""
+    parts = {
+        "sources reversed": config.reverse,
+        "targets right to left": config.right_to_left,
+        "tied": config.tie,
+    }
+    return [part for part, holds in parts.items() if holds]
 
 
 def training_lines(run: RunFiles) -> Iterator[str]:

@@ -21,12 +21,12 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
     build_source = partial(build, kind=model.source_symbols, normalization=model.source_normalization)
     if model.shared_vocabulary:
         source = build_source(Texts(training, 0, 1), features=features)
-        return source, dataclasses.replace(source, features=())
+        return source, dataclasses.replace(source, features=(), right_to_left=model.right_to_left)
     source = build_source(Texts(training, 0), features=features)
     target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
     if model.decoder == "pointer" and may_copy_all(source, target):
         target = dataclasses.replace(target, symbols=tuple(sorted({*target.symbols, *source.symbols})))
-    return source, target
+    return source, dataclasses.replace(target, right_to_left=model.right_to_left)
 
 
 def may_copy_all(source: Vocabulary, target: Vocabulary) -> bool:
