@@ -11,12 +11,14 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import doldari
 from doldari.__main__ import main
+from doldari.chapter import TimeSoftmaxWithLoss
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -97,6 +99,9 @@ def prepared(tmp_path_factory):
     rows = (json.dumps(dict(zip(("lemma", "form", "tags"), verb, strict=True))) + "\n" for verb in verbs)
     (folder / "forms.jsonl").write_text("".join(rows), "utf-8")
     (folder / "past.tsv").write_text("".join(f"{verb}\t{past}\n" for verb, past, _ in verbs), "utf-8")
+    (folder / "addition.txt").write_text(
+        "".join(f"{n}+{n:<5}"[:7] + f"_{2 * n:<4}\n" for n in range(10, 99)), "utf-8"
+    )
     dates = "".join(f"september {day}, 1994\t1994-09-{day}\n" for day in range(10, 31))
     (folder / "dates.tsv").write_text(dates + "27 Sep 94\t1994-09-27\n", "utf-8")
     for part in ("train", "dev", "test"):
@@ -181,7 +186,7 @@ def test_command(command, prepared, tmp_path, monkeypatch, capfd):
 BLOCKS_NOT_RUN = {
     "import json\nimport numpy": "tests/export/test_docs.py runs it",
     "given = {": "tests/export/test_docs.py runs it",
-    "decoder_ts =": "a line for the chapter's class; tests/chapter/test_chapter_classes.py has it",
+    "decoder_ts =": "a line for the chapter's class; the test below",
     'import doldari\n\nmodel = doldari.load("hf://': "needs the Hub; tests/test_hub.py loads from a small server",
     "    f = np.ones_like": "an exercise, a line for lstm_step",
     "np.subtract": "one way to write a formula beside another",
@@ -190,33 +195,48 @@ BLOCKS_NOT_RUN = {
 
 
 def blocks():
-    """Find the pages' blocks of Python, each once, comments aside, with a page that has it."""
+    """Find the pages' blocks of Python, comments aside; what a page shares with an earlier one only once."""
     found = {}
     for page in PAGES:
-        for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-            found.setdefault(re.sub(r"\s+#.*", "", block), page.relative_to(ROOT))
-    return found
+        text = page.read_text("utf-8")
+        code = [re.sub(r"\s+#.*", "", block) for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)]
+        if code:
+            found.setdefault(tuple(code), str(page.relative_to(ROOT)))
+    return {page: code for code, page in found.items()}
 
 
 BLOCKS = blocks()
-RUN_BLOCKS = [block for block in BLOCKS if not block.startswith(tuple(BLOCKS_NOT_RUN))]
 
 
 def test_the_pages_have_blocks():
-    assert len(RUN_BLOCKS) >= 7
-    assert [start for start in BLOCKS_NOT_RUN if not any(block.startswith(start) for block in BLOCKS)] == []
+    every = [block for code in BLOCKS.values() for block in code]
+    assert len([block for block in every if not block.startswith(tuple(BLOCKS_NOT_RUN))]) >= 10
+    assert [start for start in BLOCKS_NOT_RUN if not any(block.startswith(start) for block in every)] == []
 
 
-@pytest.mark.parametrize("block", RUN_BLOCKS, ids=lambda block: str(BLOCKS[block]))
-def test_block(block, prepared, tmp_path, monkeypatch):
-    """A block runs as it stands, with its trainings made short."""
+@pytest.mark.parametrize("page", BLOCKS)
+def test_blocks(page, prepared, tmp_path, monkeypatch):
+    """A page's blocks run one after the other, with their trainings made short."""
     shutil.copytree(prepared, tmp_path / "folder")
     monkeypatch.chdir(tmp_path / "folder")
     pairs = "[('walk', 'walked'), ('talk', 'talked')] * 9"
-    block = block.replace(
-        '[("walk", "walked"), ...], budget="2m"', f"{pairs}, epochs=1, hidden_size=8, progress=False"
-    )
-    block = block.replace('"pairs.tsv", observer', '"pairs.tsv", epochs=1, hidden_size=8, observer')
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        exec(block, {"doldari": doldari, "np": np})
+    names = {"doldari": doldari}
+    for block in BLOCKS[page]:
+        block = block.replace('[("walk", "walked"), ...], budget="2m"', f"{pairs}, epochs=1, hidden_size=8")
+        block = block.replace('"pairs.tsv", observer', '"pairs.tsv", epochs=1, hidden_size=8, observer')
+        if not block.startswith(tuple(BLOCKS_NOT_RUN)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")
+                exec(block, names)
+
+
+def test_the_line_that_masks_the_loss():
+    """docs/chapter.md: where the decoder reads padding, 0 here, the target is ignored."""
+    line = next(block for code in BLOCKS.values() for block in code if block.startswith("decoder_ts ="))
+    softmax = TimeSoftmaxWithLoss()
+    names = {"np": np, "pad_id": 0, "self": SimpleNamespace(softmax=softmax)}
+    names |= {"decoder_xs": np.array([[3, 1, 0]]), "decoder_ts": np.array([[1, 0, 0]])}
+    exec(line, names)
+    score = np.random.default_rng(0).standard_normal((1, 3, 4))
+    kept = -np.log(np.exp(score[0, :2]) / np.exp(score[0, :2]).sum(axis=1, keepdims=True))
+    assert softmax.forward(score, names["decoder_ts"]) == pytest.approx((kept[0, 1] + kept[1, 0]) / 2)
