@@ -1,5 +1,7 @@
 """What a predictor tells beside its answer: others, with their scores; drawn ones; where it looked."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from predictors import SOURCES, make_predictor
@@ -20,6 +22,19 @@ def predictor(request):
 def test_a_beam_of_one_is_greedy(predictor):
     greedy = predictor.predict(SOURCES)
     assert [answers[0].text for answers in predictor.predict(SOURCES, beam=1, n_best=1)] == greedy
+
+
+def test_threads_share_a_predictor(predictor):
+    """Each call has the answers that it has alone, whatever other threads ask meanwhile."""
+    calls = [(text, beam) for beam in (1, 3) for text in SOURCES] * 4
+
+    def ask(call):
+        text, beam = call
+        return predictor.predict([text], beam=beam, scores=True)
+
+    alone = [ask(call) for call in calls]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, calls)) == alone
 
 
 def test_a_beam_is_never_below_greedy(predictor):

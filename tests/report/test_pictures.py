@@ -38,6 +38,11 @@ def test_letters_that_no_font_has_are_named(fonts, tmp_path):
         draw_accuracy(tmp_path / "a.png", {"x": [0.5]}, "가")
 
 
+def test_letters_are_looked_up_in_the_fonts(fonts):
+    assert pictures.missing_letters("a가가 ʃ a̠ː나") == "가나"
+    assert pictures.missing_letters("") == ""
+
+
 @pytest.mark.parametrize("name, magic", [("a.png", b"\x89PNG"), ("a.PDF", b"%PDF"), ("a.svg", b"<?xml")])
 def test_the_suffix_says_the_format(name, magic, tmp_path):
     draw_accuracy(tmp_path / name, {"x": [0.5]}, "x")

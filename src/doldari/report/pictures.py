@@ -47,6 +47,14 @@ def installed_fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in FONTS if name in installed)]
 
 
+def missing_letters(text: str) -> str:
+    """List the letters of a text, each once, that none of `installed_fonts` can draw: '' if all can be drawn."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = [get_font(findfont(name)).get_charmap() for name in installed_fonts()]
+    return "".join(letter for letter in dict.fromkeys(text) if not any(ord(letter) in letters for letters in known))
+
+
 def broken(title: str, figure: "Figure") -> str:
     """Break a title of 11 points into lines that a figure is wide enough for, at most three."""
     columns = max(10, int(9.5 * figure.get_figwidth()))  # of narrow letters; Hangul takes two
