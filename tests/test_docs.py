@@ -240,3 +240,11 @@ def test_the_line_that_masks_the_loss():
     score = np.random.default_rng(0).standard_normal((1, 3, 4))
     kept = -np.log(np.exp(score[0, :2]) / np.exp(score[0, :2]).sum(axis=1, keepdims=True))
     assert softmax.forward(score, names["decoder_ts"]) == pytest.approx((kept[0, 1] + kept[1, 0]) / 2)
+
+
+def test_the_reference_has_every_public_name():
+    for page in ("python.md", "python.ko.md"):
+        text = (ROOT / "docs" / "reference" / page).read_text("utf-8")
+        names = [name for name in doldari.__all__ if not hasattr(doldari.errors, name)]  # ::: doldari.errors has those
+        missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
+        assert missing == ([] if page == "python.md" else ["LongSourceWarning"])

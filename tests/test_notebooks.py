@@ -1,5 +1,6 @@
 """Every notebook of examples/ runs from top to bottom."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,16 @@ print([sorted(output.data) for output in notebook.cells[0].outputs if "data" in 
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.startswith("[['image/png', "), done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_kept_with_its_outputs(path):
+    """As scripts/notebooks.py leaves it: readable where nothing runs, small, without errors or the time it took."""
+    assert path.stat().st_size < 150_000
+    cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == [*range(1, len(cells) + 1)]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert len(outputs) >= 2
+    assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
+    assert "stderr" not in {output.get("name") for output in outputs}
+    assert not any("execution" in cell["metadata"] for cell in cells)
