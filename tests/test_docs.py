@@ -245,8 +245,6 @@ def test_the_line_that_masks_the_loss():
 def test_the_reference_has_every_public_name():
     for page in ("python.md", "python.ko.md"):
         text = (ROOT / "docs" / "reference" / page).read_text("utf-8")
-        names = [
-            name for name in doldari.__all__ if not hasattr(doldari.errors, name)
-        ]
+        names = [name for name in doldari.__all__ if not hasattr(doldari.errors, name)]
         missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
         assert missing == ([] if page == "python.md" else ["LongSourceWarning"])
