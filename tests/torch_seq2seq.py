@@ -40,7 +40,15 @@ class TorchSeq2seq(nn.Module):
         self.ours = {}
         self.tensors = nn.ParameterDict()
         for name in self.values:
-            if "embed" in name or "affine" in name or "attention" in name or "combine" in name or "gate" in name:
+            if (
+                "embed" in name
+                or "affine" in name
+                or "attention" in name
+                or "combine" in name
+                or "gate" in name
+                or "joint" in name
+                or "moves" in name
+            ):
                 self.tensors[name.replace(".", "_")] = tensor = nn.Parameter(torch.empty(self.values[name].shape))
                 tensor.data = tensor.data.to(self.dtype)
                 self.ours[name] = (tensor, same, same)
@@ -119,6 +127,8 @@ class TorchSeq2seq(nn.Module):
             x = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
         decoder_x, target = t[:, :-1], t[:, 1:]
         memory, lasts = self.encode(x, rng)
+        if "decoder.joint.W" in self.values:
+            return self.loss(self.transduced(x, decoder_x, memory, lasts, bag, rng), decoder_x, target)
         hs = self.placed(self.tensor("decoder.embed.W")[decoder_x])
         everywhere = lasts[-1][:, None].expand(-1, hs.shape[1], -1)
         for number, (layer, h) in enumerate(zip(self.decoder_layers, lasts, strict=True)):
@@ -149,8 +159,58 @@ class TorchSeq2seq(nn.Module):
             p = torch.sigmoid(hs @ self.tensor("decoder.gate.W") + self.tensor("decoder.gate.b"))
             copied = torch.einsum("nts,nsv->ntv", weights, nn.functional.one_hot(x, scores.shape[2]).to(self.dtype))
             scores = torch.log(p * scores.softmax(dim=2) + (1 - p) * copied)
+        return self.loss(scores, decoder_x, target)
+
+    def loss(self, scores, decoder_x, target):
         counts = torch.ones_like(target, dtype=torch.bool) if self.pad_id is None else decoder_x != self.pad_id
         return nn.functional.cross_entropy(scores[counts], target[counts], label_smoothing=self.smoothing)
+
+    def transduced(self, x, read, memory, lasts, bag, rng):
+        """Log-probabilities of a transducer: for each row by itself, every place after the other."""
+        D, H = self.tensor("decoder.embed.W").shape[1], len(self.tensor("decoder.joint.b"))
+        sizes = [D + H + (0 if bag is None else D), *[H] * len(self.decoder_layers)]
+        *scales, joint_scale = [self.drop(torch.ones((len(x), 1, size), dtype=self.dtype), rng) for size in sizes]
+        rows = []
+        for n in range(len(x)):
+            here = torch.ones(len(x[n]), dtype=torch.bool) if self.pad_id is None else x[n] != self.pad_id
+            symbols, values = x[n][here].tolist(), memory[n, : len(x[n])][here]
+            values = torch.cat([values, values[-1:]])  # the end
+            W, first = self.tensor("decoder.joint.W"), values.shape[1]
+            keys = torch.cat([values[:-1] @ W[:first], values[-1:] @ W[:first] + self.tensor("decoder.joint.end")])
+            states = [
+                (h[n][None, None], torch.zeros_like(h[n])[None, None])
+                if isinstance(layer, nn.LSTM)
+                else h[n][None, None]
+                for layer, h in zip(self.decoder_layers, lasts, strict=True)
+            ]
+            places = torch.zeros(len(values), dtype=self.dtype)
+            places[0], logs, arrive = 1.0, [], None
+            for t in range(read.shape[1]):
+                if t > 0:
+                    places = arrive[:, read[n, t]] / arrive[:, read[n, t]].sum()
+                parts = [self.tensor("decoder.embed.W")[read[n, t]], places @ values]
+                h = torch.cat(parts if bag is None else [bag[n], *parts])[None, None]
+                for number, layer in enumerate(self.decoder_layers):
+                    h, states[number] = layer(h * scales[number][n], states[number])
+                zs = torch.tanh(keys + h[0] @ W[first:] + self.tensor("decoder.joint.b")) * joint_scale[n]
+                inserts = zs @ self.tensor("decoder.affine.W") + self.tensor("decoder.affine.b")
+                moves = zs @ self.tensor("decoder.moves.W") + self.tensor("decoder.moves.b")
+                may = torch.ones((len(values), inserts.shape[1] + 2), dtype=torch.bool)
+                if self.pad_id is not None:
+                    may[:-1, self.pad_id] = False
+                may[-1, -2:] = False
+                p = torch.cat([inserts, moves], dim=1).masked_fill(~may, -torch.inf).softmax(dim=1)
+                reached = [places[0]]
+                for s in range(1, len(values)):
+                    reached.append(places[s] + reached[s - 1] * p[s - 1, -1])
+                arrive = torch.stack(reached)[:, None] * p[:, :-2]
+                for s, symbol in enumerate(symbols):
+                    copied = torch.zeros_like(arrive)
+                    copied[s + 1, symbol] = reached[s] * p[s, -2]
+                    arrive = arrive + copied
+                logs.append(arrive.sum(dim=0).log())
+            rows.append(torch.stack(logs))
+        return torch.stack(rows)
 
     def gradient(self, name):
         tensor, _, back = self.ours[name]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PeekySeq2seq,
         PointerSeq2seq,
         Seq2seq,
+        TransducerSeq2seq,
         Transformer,
     )
     from doldari.training.observer import Observer, Stop
@@ -73,6 +74,7 @@ __all__ = [
     "Stop",
     "Trainer",
     "TrainingError",
+    "TransducerSeq2seq",
     "Transformer",
     "UnknownSymbolError",
     "check_gradients",
@@ -96,6 +98,7 @@ _HOMES = {
     "Stop": "training.observer",
     "PeekySeq2seq": "models",
     "PointerSeq2seq": "models",
+    "TransducerSeq2seq": "models",
     "Predictor": "inference.predictor",
     "Seq2seq": "models",
     "Transformer": "models",

@@ -43,10 +43,11 @@ class ModelConfig:
     """What a model is made of: what it cannot be loaded without."""
 
     model: Literal["recurrent", "transformer"] = setting("recurrent", "Model type.", "Model", basic=True)
-    decoder: Literal["plain", "peeky", "attention", "pointer"] = setting(
+    decoder: Literal["plain", "peeky", "attention", "pointer", "transducer"] = setting(
         "attention",
         "Decoder type. plain: starts from the encoder's final state; peeky: also sees that state at every step; "
-        "attention: attends to all encoder states; pointer: attends, and can copy source symbols.",
+        "attention: attends to all encoder states; pointer: attends, and can copy source symbols; "
+        "transducer: edits the source from left to right, symbol by symbol.",
         "Model",
         basic=True,
     )
@@ -80,7 +81,12 @@ class ModelConfig:
     @property
     def attends(self) -> bool:
         """Whether the decoder has attention."""
-        return self.decoder in ("attention", "pointer")
+        return self.decoder in ("attention", "pointer", "transducer")
+
+    @property
+    def copies(self) -> bool:
+        """Whether the decoder can copy symbols of the source, and takes the source's features as a set."""
+        return self.decoder in ("pointer", "transducer")
 
     def __post_init__(self) -> None:
         check(self)
@@ -99,8 +105,8 @@ class ModelConfig:
                 "{hidden_size}: must be even for a bidirectional encoder, which has half in each direction",
                 hidden_size=self.hidden_size,
             )
-        if self.tie and self.decoder == "peeky":
-            raise ConfigError("{tie}: cannot be combined with {decoder}", tie=True, decoder="peeky")
+        if self.tie and self.decoder in ("peeky", "transducer"):
+            raise ConfigError("{tie}: cannot be combined with {decoder}", tie=True, decoder=self.decoder)
         if self.tie and self.decoder == "plain" and self.embedding_size != self.hidden_size:
             raise ConfigError(
                 "{tie}: with a plain decoder {embedding_size} must equal {hidden_size}; or choose decoder attention",

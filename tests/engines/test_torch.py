@@ -20,6 +20,7 @@ from doldari import (
     PointerSeq2seq,
     Seq2seq,
     TrainingError,
+    TransducerSeq2seq,
     Transformer,
 )
 from doldari.cli import app
@@ -40,7 +41,7 @@ from doldari.engines.torch.processes import Processes, check_precision, choose_d
 from doldari.engines.torch.seq2seq import drawn_rows  # noqa: E402
 
 PAD, START, V, N = 0, 1, 9, 7
-MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq, TransducerSeq2seq]
 FLAGS = [
     (model, {"cell": cell, "layers": layers, "bidirectional": both, "tie": tie})
     for model, cell, layers, both, tie in itertools.product(
@@ -50,7 +51,9 @@ FLAGS = [
 ]
 FLAGS += [(Transformer, {"heads": 2, "layers": layers, "tie": tie}) for layers in (1, 2) for tie in (False, True)]
 FLAGS += [
-    (PointerSeq2seq, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2}) for cell in ("lstm", "gru")
+    (model, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2})
+    for cell in ("lstm", "gru")
+    for model in (PointerSeq2seq, TransducerSeq2seq)
 ]
 every_model = pytest.mark.parametrize(
     "model_class, flags",

@@ -167,7 +167,7 @@ def make_predictor(seed, decoder, longest, ensemble):
 @given(
     seed=st.integers(0, 10_000),
     pattern=st.sampled_from(["[ab]{2}-[12]", "a*1?", "(12|21)+", "b.*", "a|ab-12"]),
-    decoder=st.sampled_from(["plain", "attention", "pointer"]),
+    decoder=st.sampled_from(["plain", "attention", "pointer", "transducer"]),
     ensemble=st.booleans(),
     beam=st.integers(1, 6),
     longest=st.integers(4, 7),

@@ -14,6 +14,7 @@ KINDS = [
     {"decoder": "peeky", "cell": "gru"},
     {"decoder": "plain", "layers": 2, "bidirectional": False},
     {"decoder": "pointer"},
+    {"decoder": "transducer"},
     {"model": "transformer", "heads": 2, "embedding_size": 8},
 ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from checks import ragged_ids
 
-from doldari import AttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, Transformer
+from doldari import AttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, TransducerSeq2seq, Transformer
 from doldari.inference.beam import beam_search
 from doldari.inference.search import Bounds, forced_scores, sample
 from doldari.models.ensemble import Ensemble, log_softmax
@@ -38,6 +38,7 @@ MODELS = {
     "attention": lambda **s: make(AttentionSeq2seq, 22, bidirectional=True, **s),
     "transformer": make_transformer,
     "pointer": lambda **s: make(PointerSeq2seq, 13, bidirectional=True, **s),
+    "transducer": lambda **s: make(TransducerSeq2seq, 21, bidirectional=True, **s),
     "ensemble": lambda **s: Ensemble([make(AttentionSeq2seq, seed, **s) for seed in (9, 10, 11)]),
 }
 

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from checks import answers, assert_gradient, ragged_ids
 
-from doldari import Adam, AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, Trainer
+from doldari import (
+    Adam,
+    AttentionSeq2seq,
+    DotAttentionSeq2seq,
+    PeekySeq2seq,
+    PointerSeq2seq,
+    Seq2seq,
+    Trainer,
+    TransducerSeq2seq,
+)
 from doldari.models.recurrent import CELLS
 
 pytestmark = pytest.mark.usefixtures("implementation")
@@ -18,6 +27,7 @@ MODELS = {
     "attention": AttentionSeq2seq,
     "dot": DotAttentionSeq2seq,
     "pointer": PointerSeq2seq,
+    "transducer": TransducerSeq2seq,
 }
 
 
@@ -26,7 +36,7 @@ def combinations():
     for decoder, cell, layers, both, tie, regularised in itertools.product(
         MODELS, CELLS, (1, 2), (False, True), (False, True), (False, True)
     ):
-        if tie and decoder == "peeky":
+        if tie and decoder in ("peeky", "transducer"):
             continue  # refused
         if decoder == "pointer" and (layers, both) == (1, False):
             continue  # its parts do not know of these
@@ -55,7 +65,7 @@ def make_model(combination, dtype=np.float64, sizes=(D, H), seed=3):
         tie=tie,
         dropout=0.3 * regularised,
         label_smoothing=0.1 * regularised,
-        features=FEATURES if decoder == "pointer" and both else 0,
+        features=FEATURES if decoder in ("pointer", "transducer") and both else 0,
         dtype=dtype,
     )
     model.parameters.values[...] = np.random.default_rng(seed).standard_normal(model.parameters.values.size) * 0.5

@@ -18,11 +18,12 @@ from doldari import (
     PointerSeq2seq,
     Seq2seq,
     Trainer,
+    TransducerSeq2seq,
     Transformer,
 )
 
 pytestmark = pytest.mark.usefixtures("implementation")
-MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq]
+MODELS = [Seq2seq, PeekySeq2seq, AttentionSeq2seq, DotAttentionSeq2seq, PointerSeq2seq, TransducerSeq2seq]
 every_model = pytest.mark.parametrize("model_class", MODELS)
 PAD, START, V = 0, 1, 9
 

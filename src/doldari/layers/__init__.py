@@ -4,10 +4,10 @@
 gradients of the parameters, and returns the gradients of the inputs.  Layers keep no state of their own.
 
 Read them in the chapter's order: embedding.py, lstm.py, affine.py, softmax_loss.py; then gru.py, attention.py,
-bidirectional.py, stack.py, dropout.py, pointer.py, bag.py, places.py; and for a transformer layer_norm.py,
-multi_head_attention.py, feed_forward.py, which work on the vectors of all positions but padding (layout.py).  What
-they share is in recurrent.py (the simple path, and the table form that models take), gated.py, positions.py,
-parameters.py and arguments.py.
+bidirectional.py, stack.py, dropout.py, pointer.py, bag.py, places.py; for a transducer fed.py and transducer.py; and
+for a transformer layer_norm.py, multi_head_attention.py, feed_forward.py, which work on the vectors of all positions
+but padding (layout.py).  What they share is in recurrent.py (the simple path, and the table form that models take),
+gated.py, positions.py, parameters.py and arguments.py.
 """
 
 from doldari.layers.affine import TimeAffine, TimeTiedAffine
@@ -16,6 +16,7 @@ from doldari.layers.bag import EmbeddingBag
 from doldari.layers.bidirectional import TimeBidirectional
 from doldari.layers.dropout import TimeDropout
 from doldari.layers.embedding import TimeEmbedding
+from doldari.layers.fed import TimeFed
 from doldari.layers.feed_forward import TimeFeedForward
 from doldari.layers.gru import GRUState, TimeGRU
 from doldari.layers.layer_norm import TimeLayerNorm
@@ -26,6 +27,7 @@ from doldari.layers.places import PlacedAttention, PlacedEmbedding
 from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
+from doldari.layers.transducer import TimeJoint, TimeTransducer
 
 __all__ = [
     "EmbeddingBag",
@@ -41,8 +43,10 @@ __all__ = [
     "TimeBidirectional",
     "TimeDropout",
     "TimeEmbedding",
+    "TimeFed",
     "TimeFeedForward",
     "TimeGRU",
+    "TimeJoint",
     "TimeLSTM",
     "TimeLayerNorm",
     "TimeMultiHeadAttention",
@@ -50,4 +54,5 @@ __all__ = [
     "TimeSoftmaxWithLoss",
     "TimeStack",
     "TimeTiedAffine",
+    "TimeTransducer",
 ]

@@ -5,8 +5,15 @@ from doldari.models.decoder import Decoder, PeekyDecoder
 from doldari.models.encoder import Encoder
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import Seq2seq
+from doldari.models.transducer_decoder import TransducerDecoder
 from doldari.models.transformer import Transformer
-from doldari.models.variants import AttentionSeq2seq, DotAttentionSeq2seq, PeekySeq2seq, PointerSeq2seq
+from doldari.models.variants import (
+    AttentionSeq2seq,
+    DotAttentionSeq2seq,
+    PeekySeq2seq,
+    PointerSeq2seq,
+    TransducerSeq2seq,
+)
 
 __all__ = [
     "AttentionDecoder",
@@ -20,5 +27,7 @@ __all__ = [
     "PointerDecoder",
     "PointerSeq2seq",
     "Seq2seq",
+    "TransducerDecoder",
+    "TransducerSeq2seq",
     "Transformer",
 ]

@@ -12,7 +12,7 @@ from doldari.layers.attention import AttentionCache, Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.places import places_of
 from doldari.layers.positions import at_positions, of_real_positions, product_at_positions, real_positions
-from doldari.models.decoder import Decoder, DecoderState, LookOfKernel
+from doldari.models.decoder import Decoder, DecoderCache, DecoderState, LookOfKernel
 from doldari.models.encoder import Encoded
 
 
@@ -59,7 +59,7 @@ class AttentionDecoder(Decoder):
     def look(self, hs: Floats, state: DecoderState, mask: Mask | None) -> tuple[Floats, Any]:
         """Attend to the memory: features (N, T, D or H), 0 where mask (N, T) is False, and a cache."""
         memory = state.memory
-        assert memory is not None
+        assert isinstance(memory, Memory)
         N, T, _ = hs.shape
         queries, rows = real_positions(hs, mask), of_real_positions(memory.rows, T, mask)
         places = places_of((N, T), mask, state.place)
@@ -81,12 +81,18 @@ class AttentionDecoder(Decoder):
         dlooked += dqueries[:, 0]
         return at_positions(dlooked, dfeatures.shape[:2], mask), dvalues
 
-    def look_of_kernel(self, memory: Memory | None) -> LookOfKernel:
+    def attention_weights(self, cache: DecoderCache) -> Floats:
+        """Return where it looked in every step of a `forward` without mask: (N T, S)."""
+        weights: Floats = cache.look.attention.weights
+        return weights
+
+    def look_of_kernel(self, state: DecoderState) -> LookOfKernel:
         """Give keys, values, mask, Wq and bq, by which `kernels.lstm_greedy` does what `look` does.
 
         The values are multiplied by their part of the combining weights once, rather than every context.
         """
-        assert memory is not None
+        memory = state.memory
+        assert isinstance(memory, Memory)
         W, b = self.combine.W.value, self.combine.b.value
         M = memory.values.shape[2]
         return memory.keys, product_at_positions(memory.values, W[:M], memory.mask), memory.mask, W[M:], b

@@ -26,6 +26,7 @@ from doldari.layers import (
 from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
+from doldari.layers.transducer import Walk
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.recurrent import check_settings, recurrent_stack
 
@@ -39,15 +40,17 @@ class DecoderState(NamedTuple):
 
     layers: tuple[Any, ...]
     peeked: Floats | None
-    memory: Memory | None
+    memory: Memory | Walk | None
     place: Ids  # how many symbols each row (N,) has read
+    arrivals: Floats | None = None  # (N, S, V), of a transducer: `TimeTransducer.arrivals`
 
     def select(self, rows: NDArray[np.intp]) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
         layers = tuple(type(layer)(*(array[rows] for array in layer)) for layer in self.layers)
         memory = None if self.memory is None else self.memory._replace(rows=self.memory.rows[rows])
         peeked = None if self.peeked is None else self.peeked[rows]
-        return DecoderState(layers, peeked, memory, self.place[rows])
+        arrivals = None if self.arrivals is None else self.arrivals[rows]
+        return DecoderState(layers, peeked, memory, self.place[rows], arrivals)
 
     def join(self, other: "DecoderState") -> "DecoderState":
         """Put the rows of another state, with the same memory, below its own."""
@@ -60,7 +63,10 @@ class DecoderState(NamedTuple):
             peeked = np.concatenate([peeked, other.peeked])
         if memory is not None and other.memory is not None:
             memory = memory._replace(rows=np.concatenate([memory.rows, other.memory.rows]))
-        return DecoderState(layers, peeked, memory, np.concatenate([self.place, other.place]))
+        arrivals = self.arrivals
+        if arrivals is not None and other.arrivals is not None:
+            arrivals = np.concatenate([arrivals, other.arrivals])
+        return DecoderState(layers, peeked, memory, np.concatenate([self.place, other.place]), arrivals)
 
 
 class DecoderCache(NamedTuple):
@@ -80,6 +86,7 @@ class Decoder:
     """Embedding, recurrent layers and affine scores; each layer's first hidden state is the encoder's last."""
 
     peeks = False
+    follows = False  # whether its recurrent layers read, in every step, a vector of H of the source
 
     def __init__(
         self,
@@ -105,7 +112,14 @@ class Decoder:
         W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
         self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
         self.stack = recurrent_stack(
-            cell, C + D, H, layers=layers, bidirectional=False, dropout=dropout, rng=rng, dtype=dtype
+            cell,
+            C + D + (H if self.follows else 0),
+            H,
+            layers=layers,
+            bidirectional=False,
+            dropout=dropout,
+            rng=rng,
+            dtype=dtype,
         )
         self.dropout = TimeDropout(dropout)
         size = self.add_look(D, H, tie, rng, dtype) + (H if self.peeks else 0)
@@ -182,6 +196,10 @@ class Decoder:
         """
         return dfeatures, None
 
+    def attention_weights(self, cache: Any) -> Floats | None:
+        """Return where it looked in every step of a `forward` without mask, (N T, S); None without attention."""
+        return None
+
     def score(self, features: Floats, peeked: Floats | None, look: Any) -> tuple[Floats, Any]:
         """Score features (N, T, F), and peeked (N, C): scores (N, T, V), cache; look is the cache of `look`."""
         return self.affine.forward(features, peeked)
@@ -202,7 +220,7 @@ class Decoder:
             return None
         h, c = state.layers[0]
         table, context = layer.input_products(self.embed.W.value, state.peeked)
-        look = self.look_of_kernel(state.memory)
+        look = self.look_of_kernel(state)
         W, bias = self.affine.split(h.shape[1], state.peeked)
         W, every_bias = np.ascontiguousarray(W), np.empty((len(h), W.shape[1]), W.dtype)
         every_bias[...] = bias
@@ -211,7 +229,7 @@ class Decoder:
         kernels.lstm_greedy(table, context, layer.Wh.value, *look, W, every_bias, h, c, start_id, pad_id, answers)
         return answers
 
-    def look_of_kernel(self, memory: Memory | None) -> LookOfKernel:
+    def look_of_kernel(self, state: DecoderState) -> LookOfKernel:
         """Give keys, values, mask, Wq and bq, by which `kernels.lstm_greedy` does what `look` does."""
         return None, None, None, None, None
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from doldari.config import ModelConfig
-from doldari.data.vocabulary import PADDING, Vocabulary
+from doldari.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from doldari.errors import ConfigError, ModelFileError
 from doldari.files import write_whole
 from doldari.models.checksum import fingerprint
@@ -26,6 +26,7 @@ from doldari.models.inference_model import InferenceModel
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import Seq2seq
 from doldari.models.tempered import Tempered
+from doldari.models.transducer_decoder import TransducerDecoder
 from doldari.models.transformer import Transformer
 from doldari.models.variants import BY_DECODER, AttentionSeq2seq, DotAttentionSeq2seq
 from doldari.run_files import MODEL_FILE
@@ -132,7 +133,7 @@ def build_model(
         config.hidden_size,
         target_vocab_size=len(target),
         pad_id=PADDING,
-        features=len(source.features) if config.decoder == "pointer" else 0,
+        features=len(source.features) if config.copies else 0,
         cell=config.cell,
         layers=config.layers,
         bidirectional=config.bidirectional,
@@ -143,6 +144,9 @@ def build_model(
     )
     if isinstance(model.decoder, PointerDecoder):
         model.decoder.copies = target.ids_of(source)
+    if isinstance(model.decoder, TransducerDecoder):
+        ids = target.ids_of(source)
+        model.decoder.copies = np.where((ids == UNKNOWN) & (np.arange(len(ids)) != UNKNOWN), -1, ids).astype(np.int32)
     return model
 
 

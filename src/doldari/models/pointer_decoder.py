@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimePointer
 from doldari.layers.affine import AffineCache
+from doldari.layers.attention import Memory
 from doldari.layers.parameters import prefixed
 from doldari.layers.places import PlacedAttention
 from doldari.layers.pointer import PointerCache
@@ -56,7 +57,7 @@ class PointerDecoder(AttentionDecoder):
     def start(self, encoded: Encoded) -> DecoderState:
         """Cross the bridge, with the ids that can be copied in attention's memory."""
         state = super().start(encoded)
-        assert state.memory is not None
+        assert isinstance(state.memory, Memory)
         ids = encoded.xs if self.copies is None else self.copies[encoded.xs]
         return state._replace(memory=state.memory._replace(ids=ids))
 

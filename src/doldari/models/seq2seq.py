@@ -11,7 +11,6 @@ from doldari.layers import Optimizer, Parameter, Parameters, TimeSoftmaxWithLoss
 from doldari.layers.arguments import check_flag, check_rate, check_size
 from doldari.layers.parameters import prefixed
 from doldari.layers.softmax_loss import LossCache
-from doldari.models.attention_decoder import LookCache
 from doldari.models.decoder import Decoder, DecoderCache, DecoderState
 from doldari.models.encoder import Encoder, EncoderCache
 from doldari.models.greedy import greedy
@@ -196,14 +195,15 @@ class Seq2seq:
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Return where in questions xs (N, S) it looks while it reads `read` (N, T), start symbol first.
 
-        Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].
+        Returns weights (N, T, S), that sum to 1 over S: at [n, t], for the symbol that follows read[n, t].  What a
+        transducer's lack of 1 is at the end of the source.
         TypeError if the decoder has no attention.
         """
         read = check_ids("read", read, self.target_vocab_size)
         _, _, cache = self.decoder.forward(read, self.encode(xs))
-        if not isinstance(cache.look, LookCache):
+        weights = self.decoder.attention_weights(cache)
+        if weights is None:
             raise TypeError(f"{type(self.decoder).__name__} has no attention")
-        weights = cache.look.attention.weights
         return weights.reshape(*read.shape, weights.shape[1])
 
     def weights(self) -> dict[str, Parameter]:

@@ -1,9 +1,12 @@
-"""A `Seq2seq` by its decoder: peeky, with attention by either score, or a pointer-generator."""
+"""A `Seq2seq` by its decoder: peeky, with attention by either score, a pointer-generator, or a transducer."""
 
+from doldari.layers import TimeTransducer
 from doldari.models.attention_decoder import AttentionDecoder, DotAttentionDecoder
-from doldari.models.decoder import PeekyDecoder
+from doldari.models.decoder import Decoder, PeekyDecoder
+from doldari.models.encoder import Encoder
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import Seq2seq
+from doldari.models.transducer_decoder import TransducerDecoder
 
 
 class PeekySeq2seq(Seq2seq):
@@ -33,4 +36,25 @@ class PointerSeq2seq(AttentionSeq2seq):
     embedding_scale = 1.0  # with 0.1 inflection took three times the epochs (docs/results.md)
 
 
-BY_DECODER = {"plain": Seq2seq, "peeky": PeekySeq2seq, "attention": AttentionSeq2seq, "pointer": PointerSeq2seq}
+class TransducerSeq2seq(Seq2seq):
+    """A `Seq2seq` whose decoder edits the source from left to right; `decoder.copies` says what copying writes."""
+
+    decoder_class = TransducerDecoder
+    embedding_scale = 1.0
+
+    def assemble(
+        self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float
+    ) -> None:
+        """Join the parts, as `Seq2seq.assemble`; padding, if there is any, ends an answer."""
+        super().assemble(encoder, decoder, sizes, pad_id, smoothing)
+        assert isinstance(decoder, TransducerDecoder)
+        decoder.transducer = TimeTransducer(pad_id)
+
+
+BY_DECODER = {
+    "plain": Seq2seq,
+    "peeky": PeekySeq2seq,
+    "attention": AttentionSeq2seq,
+    "pointer": PointerSeq2seq,
+    "transducer": TransducerSeq2seq,
+}

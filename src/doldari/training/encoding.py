@@ -24,7 +24,7 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
         return source, dataclasses.replace(source, features=(), right_to_left=model.right_to_left)
     source = build_source(Texts(training, 0), features=features)
     target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
-    if model.decoder == "pointer" and may_copy_all(source, target):
+    if model.copies and may_copy_all(source, target):
         target = dataclasses.replace(target, symbols=tuple(sorted({*target.symbols, *source.symbols})))
     return source, dataclasses.replace(target, right_to_left=model.right_to_left)
 

@@ -128,7 +128,7 @@ class Run:
         spelled = spelled_pairs(source, target, validation)
         lengths, copies = measured([(x, t)] if stream is None else stream.windows())
         longest = start.longest(*lengths)
-        copies = copies or config.model.decoder == "pointer"
+        copies = copies or config.model.copies
         warn_of_slow_kernels()
         return cls(
             config,

@@ -74,7 +74,7 @@ def start_of(config: Config, training: Iterable[Pair], base: TextModel | None = 
     source, target = build_vocabularies(config, training)
     if base is None:
         return Start(source, target)
-    if config.model.decoder == "pointer" and source.features and not base.source.features:
+    if config.model.copies and source.features and not base.source.features:
         raise ConfigError("the pairs have features, and the model to start from knows none; train without it")
     return Start(extended(base.source, source), extended(base.target, target), base)
 

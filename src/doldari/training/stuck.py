@@ -85,7 +85,7 @@ def remedies(run: Run) -> Iterator[str]:
     model, settings = run.config.model, run.config.training
     if model.model == "transformer":
         yield "--model recurrent"
-    elif model.decoder != "pointer" and copies(traits(run.validation)):
+    elif not model.copies and copies(traits(run.validation)):
         yield "--recipe inflection"
     elif model.decoder in ("plain", "peeky"):
         yield "--decoder attention"

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from doldari.arrays import Floats, Ids
 from doldari.engines.torch.batch import Question, to_device, to_the_left
+from doldari.engines.torch.models import torch_model
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, choose_device
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq
-from doldari.engines.torch.transformer import torch_model
 from doldari.layers import Parameter
 from doldari.models import Seq2seq
 from doldari.models.ids import check_ids

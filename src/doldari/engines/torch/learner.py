@@ -17,10 +17,10 @@ from doldari.engines.torch.batch import Batch, counted_positions, make_batch
 from doldari.engines.torch.captured import CapturedSteps
 from doldari.engines.torch.inference_model import TorchInferenceModel
 from doldari.engines.torch.memory import fits, too_large
+from doldari.engines.torch.models import torch_model
 from doldari.engines.torch.optimizer import Adam, MovingAverage, clip
 from doldari.engines.torch.parameters import FlatTensors
 from doldari.engines.torch.processes import Processes, check_precision, choose_device
-from doldari.engines.torch.transformer import torch_model
 from doldari.errors import ConfigError, TrainingError
 from doldari.models import Seq2seq
 

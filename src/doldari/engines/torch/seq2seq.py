@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from doldari.engines.torch.parameters import Named
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
 from doldari.models.pointer_decoder import PointerDecoder
+from doldari.models.transducer_decoder import TransducerDecoder
 
 
 class Memory(NamedTuple):
@@ -57,8 +58,9 @@ class DecoderState(NamedTuple):
 
     layers: tuple[State, ...]
     peeked: Tensor | None
-    memory: Memory | None
+    memory: Any  # a `Memory`, or what a transducer walks along
     place: Tensor  # how many symbols each row (N,) has read
+    arrivals: Tensor | None = None  # of a transducer
 
     def select(self, rows: Rows) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""
@@ -68,7 +70,8 @@ class DecoderState(NamedTuple):
             memory = memory._replace(rows=index if memory.rows is None else memory.rows[index])
         peeked = None if self.peeked is None else self.peeked[index]
         layers = tuple(layer.select(index) for layer in self.layers)
-        return DecoderState(layers, peeked, memory, self.place[index])
+        arrivals = None if self.arrivals is None else self.arrivals[index]
+        return DecoderState(layers, peeked, memory, self.place[index], arrivals)
 
     def join(self, other: "DecoderState") -> "DecoderState":
         """Put the rows of another state, with the same memory, below its own."""
@@ -78,10 +81,13 @@ class DecoderState(NamedTuple):
             peeked = torch.cat([peeked, other.peeked])
         if memory is not None and other.memory is not None:
             memory = memory._replace(rows=torch.cat([rows_of(memory), rows_of(other.memory)]))
-        return DecoderState(layers, peeked, memory, torch.cat([self.place, other.place]))
+        arrivals = self.arrivals
+        if arrivals is not None and other.arrivals is not None:
+            arrivals = torch.cat([arrivals, other.arrivals])
+        return DecoderState(layers, peeked, memory, torch.cat([self.place, other.place]), arrivals)
 
 
-def rows_of(memory: Memory) -> Tensor:
+def rows_of(memory: Any) -> Tensor:
     """Return which memory each row looks at."""
     return torch.arange(len(memory.values), device=memory.values.device) if memory.rows is None else memory.rows
 
@@ -145,7 +151,7 @@ class TorchSeq2seq:
         vectors = functional.embedding(x, self.encoder["embed.W"])
         return (vectors * (x >= self.first_feature)[:, :, None]).sum(dim=1)
 
-    def remember(self, hs: Tensor, x: Tensor, lengths: Tensor | None) -> Memory | None:
+    def remember(self, hs: Tensor, x: Tensor, lengths: Tensor | None) -> Any:
         """Make attention's memory of the encoder's hs (N, S, H) of questions x, if the decoder has attention."""
         if not self.attends:
             return None
@@ -213,14 +219,14 @@ class TorchSeq2seq:
             return []
         D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
         inputs = [D, *[H] * (len(self.writers) - 1)]
-        features = self.decoder["combine.W"].shape[1] if self.attends else H
+        features = self.decoder["combine.W"].shape[1] if "combine.W" in self.decoder else H
         draws = [drawn_rows(N, size, rows, rng) for size in (*inputs, *inputs, features)]
         return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
 
 
 def copied_ids(model: Seq2seq, device: torch.device) -> Tensor:
     """Bring what a pointer copies each of the source's ids as to the device."""
-    copies = model.decoder.copies if isinstance(model.decoder, PointerDecoder) else None
+    copies = model.decoder.copies if isinstance(model.decoder, PointerDecoder | TransducerDecoder) else None
     return to_device(np.arange(model.vocab_size) if copies is None else copies, device)
 
 

@@ -12,7 +12,7 @@ from doldari.arrays import Floats
 from doldari.engines.torch.layers import dropped
 from doldari.engines.torch.parameters import Named
 from doldari.engines.torch.seq2seq import TorchSeq2seq, drawn_rows
-from doldari.models import Seq2seq, Transformer
+from doldari.models import Transformer
 from doldari.models.inference_model import Rows
 
 
@@ -191,10 +191,3 @@ def turned(xs: Tensor, first: int) -> Tensor:
 def visible(mask: Tensor | None) -> Tensor | None:
     """Say where attention may look, (N, 1, 1, S): at symbols (N, S), or, where none is one, at zeros."""
     return None if mask is None else (mask | ~mask.any(dim=1, keepdim=True))[:, None, None]
-
-
-def torch_model(model: Seq2seq, named: dict[str, Tensor], device: torch.device, bf16: bool = False) -> TorchSeq2seq:
-    """Make what computes a model on a device."""
-    if isinstance(model, Transformer):
-        return TorchTransformer(model, named, device, bf16)
-    return TorchSeq2seq(model, named, device, bf16)

@@ -130,6 +130,9 @@ public:
         return length;
     }
 
+    /// Refuse an argument.
+    [[noreturn]] static void refuse(const char* name, const std::string& problem) { value_error(name, problem); }
+
     /// Raise an error for unexpected arguments.
     void finish() const {
         if (taken_ == positional_.size() + named_.size()) return;

@@ -67,6 +67,11 @@ NB_MODULE(_native, module) {
     define<LayerNorm>(module, "layer_norm", [](auto& kernels, auto& p) { kernels.layer_norm(p); });
     define<LayerNormBackward>(
         module, "layer_norm_backward", [](auto& kernels, auto& p) { kernels.layer_norm_backward(p); });
+    define<Meet>(module, "meet", [](auto& kernels, auto& p) { kernels.meet(p); });
+    define<MeetBackward>(module, "meet_backward", [](auto& kernels, auto& p) { kernels.meet_backward(p); });
+    define<Transduce>(module, "transduce", [](auto& kernels, auto& p) { kernels.transduce(p); });
+    define<TransduceBackward>(
+        module, "transduce_backward", [](auto& kernels, auto& p) { kernels.transduce_backward(p); });
     define<AddProduct>(module, "add_product", [](auto& kernels, auto& p) { kernels.add_product(p); });
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });

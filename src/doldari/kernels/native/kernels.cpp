@@ -6,6 +6,7 @@
 #include "greedy.hpp"
 #include "gru.hpp"
 #include "heads.hpp"
+#include "lattice.hpp"
 #include "likeliest.hpp"
 #include "loss.hpp"
 #include "lstm.hpp"
@@ -28,6 +29,10 @@ constexpr Kernels<Real> all{
     .attend_heads_backward = attend_heads_backward<Real>,
     .layer_norm = layer_norm<Real>,
     .layer_norm_backward = layer_norm_backward<Real>,
+    .meet = meet<Real>,
+    .meet_backward = meet_backward<Real>,
+    .transduce = transduce<Real>,
+    .transduce_backward = transduce_backward<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,

@@ -1,8 +1,8 @@
 // What the bindings and the kernels share: the arguments of every kernel, and a table of its versions.
 //
 // The names, shapes and semantics are those of reference/.  A struct's arrays are taken from Python's call in the
-// order in which they stand here, and checked then; the kernels trust them.  Those of a transformer's are in
-// transformer.hpp.
+// order in which they stand here, and checked then; the kernels trust them.  Those of a transformer's and a
+// transducer's are in transformer.hpp and transducer.hpp.
 
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "arguments.hpp"
+#include "transducer.hpp"
 #include "transformer.hpp"
 
 namespace doldari {
@@ -219,6 +220,10 @@ struct Kernels {
     void (*attend_heads_backward)(const AttendHeadsBackward<Real>&);
     void (*layer_norm)(const LayerNorm<Real>&);
     void (*layer_norm_backward)(const LayerNormBackward<Real>&);
+    void (*meet)(const Meet<Real>&);
+    void (*meet_backward)(const MeetBackward<Real>&);
+    void (*transduce)(const Transduce<Real>&);
+    void (*transduce_backward)(const TransduceBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);

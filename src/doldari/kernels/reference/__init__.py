@@ -24,6 +24,7 @@ from doldari.kernels.reference.norm import layer_norm, layer_norm_backward
 from doldari.kernels.reference.products import add_product, affine, scatter_rows
 from doldari.kernels.reference.recurrent import cache_width as cache_width
 from doldari.kernels.reference.scores import likeliest, softmax_loss
+from doldari.kernels.reference.transducer import meet, meet_backward, transduce, transduce_backward
 
 __all__ = [
     "adam",
@@ -43,10 +44,14 @@ __all__ = [
     "lstm_backward",
     "lstm_forward",
     "lstm_greedy",
+    "meet",
+    "meet_backward",
     "rotate",
     "scatter_rows",
     "set_num_threads",
     "softmax_loss",
+    "transduce",
+    "transduce_backward",
     "work_alone",
 ]
 
