@@ -88,6 +88,11 @@ class ModelConfig:
         """Whether the decoder can copy symbols of the source, and takes the source's features as a set."""
         return self.decoder in ("pointer", "transducer")
 
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether sources are read from their last symbol on, as a transducer does that writes from right to left."""
+        return self.reverse != (self.right_to_left and self.decoder == "transducer")
+
     def __post_init__(self) -> None:
         check(self)
         check_model(self)

@@ -38,7 +38,7 @@ MODELS = {
     "attention": lambda **s: make(AttentionSeq2seq, 22, bidirectional=True, **s),
     "transformer": make_transformer,
     "pointer": lambda **s: make(PointerSeq2seq, 13, bidirectional=True, **s),
-    "transducer": lambda **s: make(TransducerSeq2seq, 21, bidirectional=True, **s),
+    "transducer": lambda **s: make(TransducerSeq2seq, 10, bidirectional=True, **s),
     "ensemble": lambda **s: Ensemble([make(AttentionSeq2seq, seed, **s) for seed in (9, 10, 11)]),
 }
 

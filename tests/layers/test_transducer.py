@@ -68,7 +68,7 @@ def softmax_of_actions(inserts, moves, copies):
 
 @pytest.mark.parametrize("source", [(), (2,), (1, 2), (2, 2, -1), (1, -1, 3)])
 def test_it_sums_up_all_ways(rng, source):
-    """The product of the probabilities of an answer's symbols is the sum over all sequences of edits that write it."""
+    """The product of an answer's probabilities is the sum over all sequences of edits that write it."""
     V, S = 4, len(source) + 1
     copies = np.array([[*source, -1]], np.int32)
     walk = Walk(
@@ -139,7 +139,7 @@ def test_the_joint_layers_gradients(rng, dropped):
         walk, (zs, _) = forward()
         return (zs * upstream).sum() + (walk.values * other).sum()
 
-    walk, (zs, cache) = forward()
+    walk, (_, cache) = forward()
     assert walk.lengths.tolist() == [5, 3, 1]
     dkeys = np.zeros_like(walk.keys)
     dhs = layer.backward(upstream, cache, dkeys)

@@ -308,6 +308,8 @@ def test_first_weights(model_class):
             assert not value.any()
         elif name.endswith("attention.U"):  # what is near fits at first
             np.testing.assert_array_equal(value, 0.5 * np.eye(32, dtype=np.float32))
+        elif name.endswith("joint.end"):
+            assert value.std() == pytest.approx(1.0, rel=0.2)
         else:
             expected = model_class.embedding_scale if name.endswith("embed.W") else value.shape[0] ** -0.5
             few = value.size < 1000  # so that the deviation of the draw is itself uncertain

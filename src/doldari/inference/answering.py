@@ -110,7 +110,7 @@ def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> At
 
     nothing: tuple[Hypothesis, Floats] = NOTHING, np.zeros((0, 0))
     ((best, weights),) = Questions.of(model, [text], unknown).answered(look, nothing, GREEDY_SYMBOLS)
-    if model.config.reverse:
+    if model.config.reads_backwards:
         weights = weights[:, ::-1]
     symbols = [target.decode([id]) for id in best.ids]
     if target.right_to_left:

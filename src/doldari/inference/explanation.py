@@ -87,7 +87,7 @@ def explain(
         for t, step in enumerate(steps):
             step["forced"] = t < len(forced)
         symbols = model.source.spell(text)
-        reading = list(range(len(symbols)))[:: -1 if model.config.reverse else 1]
+        reading = list(range(len(symbols)))[:: -1 if model.config.reads_backwards else 1]
         recurrent = model.config.model == "recurrent"
         inner = model.model if recurrent and isinstance(model.model, Seq2seq) else None
         best = as_answer(model, text, answer if forced else found[0], unknown)
@@ -155,7 +155,7 @@ def add_attention(model: TextModel, xs: Ids, read: Sequence[int], steps: list[di
     if not model.config.attends:
         return
     weights = model.model.attention(xs, pad([read], PADDING))[0]
-    if model.config.reverse:
+    if model.config.reads_backwards:
         weights = weights[:, ::-1]
     for step, row in zip(steps, weights, strict=True):
         step["attention"] = np.round(row.astype(np.float64), 4).tolist()

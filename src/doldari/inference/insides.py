@@ -32,9 +32,9 @@ def decoder_insides(model: Seq2seq, xs: Ids, read: Sequence[int], order: Sequenc
     """Tell how the decoder reads the ids `read`, start symbol first, whose symbols are `order`, after xs (1, S)."""
     state = model.encode(xs)
     _, _, cache = model.decoder.forward(pad([read], PADDING), state)
-    kept = cache.stack.layers[-1]
-    _, hs = gates_and_states(model.decoder.stack.layers[-1], kept)
-    return insides(model.decoder.stack, cache.stack, hs, state.layers[-1].h[0], order)
+    stack = model.decoder.stack_cache(cache)
+    _, hs = gates_and_states(model.decoder.stack.layers[-1], stack.layers[-1])
+    return insides(model.decoder.stack, stack, hs, state.layers[-1].h[0], order)
 
 
 def insides(stack: TimeStack, cache: StackCache, hs: Floats, first: Floats, order: Sequence[str]) -> dict[str, Any]:

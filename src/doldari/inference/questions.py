@@ -72,7 +72,7 @@ class Questions:
                 f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
             )
         never = (START,) if unknown == "copy" else (START, UNKNOWN)
-        ids = [ids[::-1] for ids in encoded] if model.config.reverse else encoded
+        ids = [ids[::-1] for ids in encoded] if model.config.reads_backwards else encoded
         return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
 
     def answered(

@@ -58,8 +58,7 @@ class TimeFed:
         fed = cache.constant
         assert fed is not None
         dfirst = self.layer.run_backward(dproducts, None, cache, dhs, dlast)
-        dstep = dproducts[cache.rows[0, 0] : cache.rows[-1, 0] + 1]
-        return kernels.product(dstep, self.layer.Wx.value[-fed.shape[1] :].T), dfirst
+        return kernels.product(dproducts[cache.rows[:, 0]], self.layer.Wx.value[-fed.shape[1] :].T), dfirst
 
     def end_backward(self, dproducts: Floats, inputs: FedInputs, feds: Floats) -> tuple[Floats, Floats | None]:
         """Add to the gradients of Wx and b, with feds (T, N, M) -> dxs (N, T, D), dconstant (N, C) or None."""

@@ -200,6 +200,11 @@ class Decoder:
         """Return where it looked in every step of a `forward` without mask, (N T, S); None without attention."""
         return None
 
+    def stack_cache(self, cache: Any) -> StackCache:
+        """Return what the recurrent layers read in a `forward` of one row."""
+        stack: StackCache = cache.stack
+        return stack
+
     def score(self, features: Floats, peeked: Floats | None, look: Any) -> tuple[Floats, Any]:
         """Score features (N, T, F), and peeked (N, C): scores (N, T, V), cache; look is the cache of `look`."""
         return self.affine.forward(features, peeked)

@@ -85,7 +85,7 @@ def summary(text_model: TextModel) -> str:
     parts = [
         f"{decoder} {config.cell.upper()}" if recurrent else f"transformer, {config.heads} heads",
         "bidirectional" if recurrent and config.bidirectional else "",
-        "reads backwards" if config.reverse else "",
+        "reads backwards" if config.reads_backwards else "",
         "writes right to left" if config.right_to_left else "",
         f"{config.layers} layer{'s' * (config.layers > 1)}",
         f"D {config.embedding_size}, H {config.hidden_size}",

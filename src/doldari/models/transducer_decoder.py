@@ -10,7 +10,9 @@ from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeTransducer
 from doldari.layers.affine import AffineCache
 from doldari.layers.fed import FedInputs
+from doldari.layers.gated import GatedCache
 from doldari.layers.parameters import prefixed
+from doldari.layers.stack import StackCache
 from doldari.layers.transducer import DELETE, JointCache, TransducerCache, Walk
 from doldari.models.decoder import Decoder, DecoderState
 from doldari.models.encoder import Encoded, EncodedGradient
@@ -177,7 +179,9 @@ class TransducerDecoder(Decoder):
         feds, dproducts = empty((T, N, walk.values.shape[2]), dtype), np.zeros_like(cache.inputs.products)
         dkeys, dvalues = np.zeros_like(walk.keys), np.zeros_like(walk.values)
         after = np.zeros((2, N, walk.keys.shape[1]), dtype)  # the places of the step behind, and their gradient
-        dlasts: list[Any] = [None] * len(self.stack.layers)
+        dlasts: list[Any] = list(
+            self.stack.first_states([np.zeros((N, walk.values.shape[2]), dtype)] * len(self.stack.layers))
+        )
         for t in reversed(range(T)):
             step = cache.steps[t]
             real, places = step.rows, step.lattice.places
@@ -230,6 +234,19 @@ class TransducerDecoder(Decoder):
             here = (step.lattice.reached * (1.0 - deleted))[:, :-1]
             np.put_along_axis(weights[:, t], columns, here * (np.arange(S) < lengths - 1), axis=1)
         return weights.reshape(N * len(cache.steps), S)
+
+    def stack_cache(self, cache: TransducerDecoderCache) -> StackCache:
+        """Return what the recurrent layers read in a `forward` of one row, as if it had been there before."""
+        steps, T = cache.steps, len(cache.steps)
+        rows, layers = np.arange(T, dtype=np.int32)[None], []
+        for number in range(len(self.stack.layers)):
+            inputs = [step.layers[number] for step in steps]
+            table = np.concatenate([one.table if number > 0 else one.constant for one in inputs])
+            constant = None
+            if number == 0:
+                table, constant = np.concatenate([cache.inputs.xs[:, 0], table], axis=1), cache.inputs.constant
+            layers.append(GatedCache(table, rows, constant, None, inputs[0].first, inputs[0].steps))
+        return StackCache(layers, [None] * len(layers), rows, T, None)
 
     def greedy(self, *_: Any) -> None:
         """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""

@@ -101,7 +101,7 @@ def described_model(config: ModelConfig) -> str:
 def order_and_ties(config: ModelConfig) -> list[str]:
     """Say what is reversed, if anything, and whether embeddings are tied."""
     parts = {
-        "sources reversed": config.reverse,
+        "sources reversed": config.reads_backwards,
         "targets right to left": config.right_to_left,
         "tied": config.tie,
     }

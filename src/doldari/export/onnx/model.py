@@ -52,7 +52,7 @@ def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     ensemble, H = model.config.ensemble, model.config.hidden_size
     prefixes = [""] if ensemble == 1 else [f"{number}." for number in range(ensemble)]
     members = [Member(g, model.config, weights, prefix) for prefix in prefixes]
-    sources = symbols_first(g, "source", model.config.reverse)
+    sources = symbols_first(g, "source", model.config.reads_backwards)
     inputs = {"source": tensor("source", INT64, ("N", "S"))} | past_inputs(g, members, H)
     state, memory, read = began(g, members, sources)
     search = Search(
