@@ -37,6 +37,7 @@ FOR_ALL = {
     "errors",
     "files",
     "hub",
+    "mixing",
     "percent",
     "recipes",
     "run_files",

@@ -798,9 +798,12 @@ def test_join(cli, pairs, tmp_path):
     assert cli("join both both/member-1 --out joined/two.safetensors --overwrite").out.startswith("Ensemble of 3 ")
     assert doldari.load("joined/two.safetensors").text_model.config.ensemble == 3
 
-    assert cli(f"train {pairs.name} {QUICK} --hidden-size 6 --out other").code == 0
+    assert cli(f"train {pairs.name} {QUICK} --ensemble 2 --seed 7 --out other").code == 0
     for arguments, message in (
-        ("both other --out x", "both and other cannot be joined: hidden_size is 8 in the one and 6 in the other"),
+        (
+            "both other --out x --vote majority",
+            "--vote majority: needs models of different kinds; these average their log-probabilities",
+        ),
         ("both --out x", "only one model; give at least two"),
         ("both nothing --out x", "nothing: no such model; train one with: doldari train DATA --out nothing"),
         ("both both --out joined", "joined: is a directory; give a file name, such as joined/model.safetensors"),

@@ -106,8 +106,9 @@ def test_members_are_joined():
     one, other = (make_predictor(**KIND).text_model for _ in range(2))
     joined = join([one, other])
     assert doldari.Predictor(joined).predict(SOURCES) == doldari.Predictor(one).predict(SOURCES)
-    with pytest.raises(ConfigError, match="cannot be joined: model is transformer in the one and recurrent"):
-        join([one, make_predictor(embedding_size=8).text_model])
+    recurrent = make_predictor(embedding_size=8).text_model
+    first, second = join([one, recurrent, other]).kinds
+    assert (first.model.members, second) == ([one.model, other.model], recurrent)
 
 
 def test_it_learns_with_features_and_goes_on_from_a_model(tmp_path):

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 
 import tomli_w
 
+from doldari import mixing
 from doldari.errors import ConfigError
 from doldari.settings import (
     check,
@@ -191,6 +192,12 @@ class TrainingConfig:
     patience: int = setting(
         0, "Early-stopping patience in epochs; 0 turns it off.", "Regularisation", basic=True, at_least=0
     )
+    mix: tuple[str, ...] = setting(
+        (),
+        "What differs between an ensemble's members: a setting and its values in turn, such as "
+        "decoder=attention,pointer. May be given several times; see also --vote of predict.",
+        "Model",
+    )
     seed: int = setting(0, "Random seed (initialisation and shuffling).", "Training", basic=True, at_least=0)
     engine: Engine = setting(
         "numpy", "Compute engine: numpy (CPU), or torch (PyTorch; GPUs, several machines).", "Training", basic=True
@@ -240,6 +247,8 @@ class Config:
                 source_symbols="subwords",
                 target_symbols="subwords",
             )
+        if self.training.mix:
+            mixing.members(self)
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:

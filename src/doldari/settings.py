@@ -7,11 +7,12 @@ import re
 import tomllib
 from numbers import Integral, Real
 from pathlib import Path
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from doldari.errors import ConfigError, brief
 
+TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 MOST_BYTES = 20_000  # limit for a settings file, which takes 1,000; tomllib needs up to a second for this many
 # Settings of a model that only one type of model has.
@@ -114,6 +115,9 @@ def check(config: Any) -> None:
             if type(value) is not str or value not in get_args(kind):
                 raise refused(name, written(value), f"must be one of {', '.join(get_args(kind))}")
             continue
+        if get_origin(kind) is tuple:
+            check_texts(config, name, value)
+            continue
         if NoneType in get_args(kind):
             if value is None:
                 continue
@@ -126,6 +130,27 @@ def check(config: Any) -> None:
             raise refused(name, brief(value), f"must be {KIND_NAMES[kind]}")
         if kind in (int, float):
             check_range(name, value, about(item).at_least, about(item).below)
+
+
+def value_of(item: "dataclasses.Field[Any]", text: str) -> Any:
+    """Read the value of a setting as one types it; ValueError, which says what it must be, for another type."""
+    kind: Any = item.type
+    kind = get_args(kind)[0] if isinstance(kind, UnionType) else kind
+    try:
+        if kind is bool:
+            return TRUTH[text.lower()]
+        return kind(text) if kind in (int, float) else text
+    except (KeyError, ValueError) as error:
+        what = {bool: "yes or no", int: "a whole number", float: "a number"}[kind]
+        raise ValueError(f"must be {what}") from error
+
+
+def check_texts(config: Any, name: str, value: Any) -> None:
+    """Make a setting of several texts a tuple; a single text is one of them.  ConfigError for anything else."""
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise refused(name, brief(value), "must be a list of texts")
+    object.__setattr__(config, name, tuple(texts))
 
 
 def plain_number(value: Any, kind: type[Any]) -> Any:

@@ -99,6 +99,15 @@ UnknownOption = Annotated[
     ),
 ]
 BeamOption = Annotated[int, typer.Option("--beam-size", "--beam", metavar="N", help="Beam size; 1 is greedy.")]
+VoteOption = Annotated[
+    Literal["log-probability", "majority"] | None,
+    typer.Option(
+        metavar="log-probability|majority",
+        help="How an ensemble of different kinds of models chooses an output: highest mean log-probability, or the "
+        "best output of most members.",
+        show_default="as in the model",
+    ),
+]
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace the run in the output directory.", rich_help_panel="Output"),

@@ -39,9 +39,11 @@ def calibrate(
     """
     from doldari.inference.calibration import ROUNDS, reason_to_refuse, shown_error
     from doldari.inference.predictor import load
+    from doldari.models.joining import refuse_mixed
     from doldari.models.model_file import model_file
 
     predictor = load(model)
+    refuse_mixed(predictor.text_model, "calibrate")
     pairs = validation_pairs(predictor, model, data, (source_column, target_column, features_column), format)
     with working("calibrating", (ROUNDS + 2) * len(pairs)) as progress:
         calibrated, before, after = fitted(predictor, pairs, progress)

@@ -22,6 +22,7 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
+    VoteOption,
     unknown_hint,
     warn_of_copy,
 )
@@ -51,6 +52,7 @@ def evaluate(
     count: CountOption = None,
     digits: DigitsOption = None,
     beam: BeamOption = 1,
+    vote: VoteOption = None,
     unknown: UnknownOption = "error",
     engine: EngineOption = "numpy",
     device: DeviceOption = "auto",
@@ -105,6 +107,8 @@ def evaluate(
         picture_format(reliability)  # refused before anything is computed
     check_answering(max_length, None)
     predictor = load(model, engine=engine, device=device)
+    if vote is not None:
+        predictor = predictor.voting(vote)
     warn_of_copy(predictor, unknown)
     columns = source_column, target_column, features_column
     reading = reading_for(predictor, model, data, columns, format, count, digits)

@@ -18,6 +18,7 @@ from doldari.cli.arguments import (
     SourceColumnOption,
     TargetColumnOption,
     UnknownOption,
+    VoteOption,
     features_column_of,
     reading_of,
     unknown_hint,
@@ -41,6 +42,7 @@ def predict(
         list[str] | None, typer.Argument(metavar="[TEXT]...", help="Source texts; without any, the lines of stdin.")
     ] = None,
     beam: BeamOption = 1,
+    vote: VoteOption = None,
     n_best: Annotated[
         int | None,
         typer.Option(
@@ -109,6 +111,8 @@ def predict(
     beam = checked_beam(beam, n_best)
     check_answering(max_length, min_probability)
     predictor = load(model, engine=engine, device=device)
+    if vote is not None:
+        predictor = predictor.voting(vote)
     warn_of_copy(predictor, unknown)
     allowed = constraint_of(predictor, matching, one_of, max_length)
     is_scored = scores or details or allowed is not None

@@ -46,6 +46,8 @@ def option(item: dataclasses.Field[Any]) -> inspect.Parameter:
     """Make the option of one setting, in its group; hidden if it is not basic."""
     told, kind = about(item), item.type
     names = TYPED[item.name]
+    if get_origin(kind) is tuple:
+        kind = list[str]
     if kind is bool:
         names = [f"{name}/--no-{name[2:]}" for name in names]
     info = typer.Option(
@@ -67,12 +69,14 @@ def metavar(name: str, kind: Any) -> str:
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
+    if get_origin(kind) is list:
+        return "SETTING=VALUE,VALUE"
     return {int: "N", float: "X"}.get(kind, "DEVICE" if name == "device" else "TIME")
 
 
 def shown(default: Any) -> str | bool:
     """Write a default for the help; False for none."""
-    if default is None:
+    if default is None or default == ():
         return False
     if isinstance(default, bool):
         return "yes" if default else "no"

@@ -10,6 +10,7 @@ from doldari.export.weights import Weights, exported_weights, with_weights
 from doldari.files import write_whole
 from doldari.inference.batching import Progress
 from doldari.inference.predictor import Predictor
+from doldari.models.joining import refuse_mixed
 from doldari.models.model_file import TextModel
 
 
@@ -46,6 +47,7 @@ def export(
     quantized, and the file is compared with the model that has these weights.  ExportError where the file would not
     answer as that; then nothing is written.
     """
+    refuse_mixed(model.text_model, f"{path}: an export")
     weights = exported_weights(model.text_model, int8)
     exact = Predictor(with_weights(model.text_model, weights)) if int8 else model
     check = Check.of(exact, progress)

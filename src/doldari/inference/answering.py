@@ -14,7 +14,7 @@ from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
 from doldari.inference.beam import beam_search
 from doldari.inference.questions import Questions
-from doldari.inference.search import Bounds, Hypothesis, with_forced
+from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample, with_forced
 from doldari.models.model_file import TextModel
 
 NOTHING = Hypothesis([], 0.0)  # the answer, for certain, to a text of nothing but white space
@@ -98,6 +98,42 @@ def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -
     """Decode an answer; with "copy", unknown symbols are replaced by those of the text."""
     copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
     return model.target.decode(ids, copied)
+
+
+def sampled(
+    model: TextModel,
+    texts: Sequence[str],
+    options: AnswerOptions,
+    temperature: float,
+    top_k: int | None,
+    seed: int,
+    first: int,
+) -> list[Answer]:
+    """Sample an answer to each text, as `Predictor.sample`."""
+
+    def draw(batch: list[int], xs: Ids, bounds: Bounds) -> list[Hypothesis]:
+        rngs = [np.random.default_rng([seed, first + index]) for index in batch]
+        drawn = sample(model.searched, xs, START, PADDING, bounds, rngs, temperature, top_k)
+        forced = with_forced(model.searched, xs, [[one] for one in drawn], START, PADDING, bounds)
+        return [one for (one,) in forced]
+
+    questions = Questions.of(model, texts, options.unknown, options.max_length, options.allowed)
+    drawn = questions.answered(draw, NOTHING, GREEDY_SYMBOLS)
+    return [as_answer(model, text, one, options.unknown) for text, one in zip(texts, drawn, strict=True)]
+
+
+def scores_of(
+    model: TextModel, pairs: Sequence[tuple[str, str]], unknown: Unknown, progress: Progress | None = None
+) -> list[float]:
+    """Return the log-probability, in nats, of each pair's target given its source, end included."""
+    questions = Questions.of(model, [source for source, _ in pairs], unknown)
+    forced = [[START, *model.target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
+
+    def force(batch: list[int], xs: Ids, bounds: Bounds) -> list[float]:
+        ts = pad([forced[index] for index in batch], PADDING)
+        return list(map(float, forced_scores(model.searched, xs, ts, PADDING)))
+
+    return questions.answered(force, 0.0, GREEDY_SYMBOLS, progress)
 
 
 def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:

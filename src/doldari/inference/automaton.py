@@ -16,8 +16,11 @@ class Automaton:
 
     An edge leads from a state by an id, below V, to another state: edges (E,) are state * V + id, ascending, and
     targets (E,) where they lead.  State Q is where what has no edge leads to, and nothing leads out of.  longest: so
-    many symbols an answer may have, however short they are otherwise.
+    many symbols an answer may have, however short they are otherwise.  others: the same constraint for the further
+    kinds of members of a mixed ensemble, whose ids are others.
     """
+
+    others: "tuple[Automaton, ...]" = ()
 
     def __init__(
         self,
@@ -42,6 +45,10 @@ class Automaton:
             if np.array_equal(nearer, self.distance):
                 break
             self.distance = nearer
+
+    def of_kind(self, number: int) -> "Automaton":
+        """Return the automaton for one kind of members, counted from 0."""
+        return (self, *self.others)[number]
 
     def allowed(self, states: Ids, left: Ids, pad_id: int = PADDING) -> Mask:
         """Return which ids may follow in states (R,) if `left` (R,) more symbols, then pad_id, may come: (R, V)."""

@@ -38,6 +38,19 @@ def chosen_constraint(allowed: Allowed | None, one_of: Sequence[str] | None, mat
     return checked_texts("one_of", one_of) if one_of is not None else next(iter(given), None)
 
 
+def automata_of(allowed: Allowed, kinds: Sequence[tuple[Vocabulary, int]]) -> Automaton:
+    """Compile a constraint for each kind of members, its vocabulary and longest output: the first with the others."""
+    if isinstance(allowed, Automaton):
+        if len(allowed.others) != len(kinds) - 1:
+            raise ConfigError("allowed: made for another model")
+        given: Sequence[Allowed] = (allowed, *allowed.others)
+    else:
+        given = [allowed] * len(kinds)
+    first, *others = (automaton_of(one, *kind) for one, kind in zip(given, kinds, strict=True))
+    first.others = tuple(others)
+    return first
+
+
 def automaton_of(allowed: Allowed, vocabulary: Vocabulary, longest: int) -> Automaton:
     """Compile a constraint for outputs of at most `longest` symbols; ConfigError where it allows nothing."""
     if isinstance(allowed, str):

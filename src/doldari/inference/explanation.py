@@ -48,6 +48,7 @@ from doldari.inference.insides import decoder_insides, encoder_insides
 from doldari.inference.questions import Questions
 from doldari.inference.search import Bounds, Hypothesis, allowed_ids
 from doldari.layers.softmax_loss import log_softmax
+from doldari.models.joining import refuse_mixed
 from doldari.models.model_file import TextModel
 from doldari.models.seq2seq import Seq2seq
 
@@ -71,6 +72,7 @@ def explain(
     UnknownSymbolError as in `predict`, ConfigError where no answer begins with `forced`.
     """
     check_text("text", text)
+    refuse_mixed(model, "explaining a prediction")
     if model.source.is_blank(text):
         raise DataError("the text is empty")
 

@@ -4,17 +4,13 @@ import os
 from collections.abc import Sequence
 from typing import Literal, overload
 
-import numpy as np
-
-from doldari.arrays import Ids
 from doldari.config import Engine
-from doldari.data.batches import pad
-from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown
+from doldari.data.vocabulary import UNKNOWN, Unknown
 from doldari.engines import model_on
 from doldari.errors import ConfigError, DataError
 from doldari.hub import fetch, is_address
 from doldari.inference import answering
-from doldari.inference.answering import GREEDY_SYMBOLS, NOTHING, AnswerOptions, as_answer
+from doldari.inference.answering import AnswerOptions
 from doldari.inference.answers import END, Answer, Attention
 from doldari.inference.arguments import (
     LongSourceWarning,
@@ -28,9 +24,11 @@ from doldari.inference.arguments import (
 )
 from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
-from doldari.inference.constraints import Allowed, automaton_of, chosen_constraint
-from doldari.inference.questions import Questions, encoded_source
-from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample, with_forced
+from doldari.inference.constraints import Allowed, automata_of, chosen_constraint
+from doldari.inference.questions import encoded_source
+from doldari.inference.voting import voting_of, with_vote
+from doldari.models.joining import refuse_mixed
+from doldari.models.kinds import Vote
 from doldari.models.model_file import ROOM, TextModel, load_model, model_file, save_model, summary
 
 __all__ = ["END", "Answer", "AnswerOptions", "Attention", "LongSourceWarning", "Predictor", "load"]
@@ -130,7 +128,7 @@ class Predictor:
         width = checked_beam(beam_size if beam is None else beam, n_best)
         check_answering(max_length, min_probability)
         automaton = self._constraint(allowed, one_of, matching, max_length)
-        detailed = scores or n_best is not None
+        detailed = scores or n_best is not None or bool(self.text_model.others)
         if width == 1 and automaton is None and min_probability is None and not detailed:
             return answering.texts_greedily(self.text_model, checked_texts("texts", texts), unknown, max_length)
         options = AnswerOptions(unknown, width, n_best or 1, automaton, max_length, min_probability, detailed)
@@ -144,7 +142,10 @@ class Predictor:
         self, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
     ) -> list[list[Answer]]:
         """Predict as `predict` with n_best does; progress is called with the number of texts done."""
-        return answering.answers_to(self.text_model, checked_texts("texts", texts), options, progress)
+        texts = checked_texts("texts", texts)
+        if self.text_model.others:
+            return voting_of(self.text_model, Predictor).answers(texts, options, progress)
+        return answering.answers_to(self.text_model, texts, options, progress)
 
     def sample(
         self,
@@ -167,17 +168,10 @@ class Predictor:
         """
         texts = checked_texts("texts", texts)
         check_sampling(temperature, top_k, seed, first)
+        refuse_mixed(self.text_model, "sampling")
         automaton = self._constraint(allowed, one_of, matching, max_length)
-        model = self.text_model.searched
-
-        def draw(batch: list[int], xs: Ids, bounds: Bounds) -> list[Hypothesis]:
-            rngs = [np.random.default_rng([seed, first + index]) for index in batch]
-            drawn = sample(model, xs, START, PADDING, bounds, rngs, temperature, top_k)
-            return [one for (one,) in with_forced(model, xs, [[one] for one in drawn], START, PADDING, bounds)]
-
-        questions = Questions.of(self.text_model, texts, unknown, max_length, automaton)
-        drawn = questions.answered(draw, NOTHING, GREEDY_SYMBOLS)
-        return [as_answer(self.text_model, text, one, unknown) for text, one in zip(texts, drawn, strict=True)]
+        options = AnswerOptions(unknown, allowed=automaton, max_length=max_length)
+        return answering.sampled(self.text_model, texts, options, temperature, top_k, seed, first)
 
     def score(
         self,
@@ -190,24 +184,22 @@ class Predictor:
 
         progress is called with the number of pairs done.  DataError where a source is blank.
         """
-        pairs, target = checked_pairs(pairs), self.text_model.target
+        pairs = checked_pairs(pairs)
         for number, (source, _) in enumerate(pairs):
             if self.text_model.source.is_blank(source):
                 raise DataError(f"pairs[{number}]: the source is empty")
-        questions = Questions.of(self.text_model, [source for source, _ in pairs], unknown)
-        forced = [[START, *target.encode(text, unknown != "error"), PADDING] for _, text in pairs]
-
-        def force(batch: list[int], xs: Ids, bounds: Bounds) -> list[float]:
-            ts = pad([forced[index] for index in batch], PADDING)
-            return list(map(float, forced_scores(self.text_model.searched, xs, ts, PADDING)))
-
-        return questions.answered(force, 0.0, GREEDY_SYMBOLS, progress)
+        if self.text_model.others:
+            for source, _ in pairs if unknown == "error" else ():
+                self.encode(source)
+            return voting_of(self.text_model, Predictor).score(pairs, progress)
+        return answering.scores_of(self.text_model, pairs, unknown, progress)
 
     def attention(
         self, text: str, *, unknown: Unknown = "error", beam_size: int = 1, beam: int | None = None
     ) -> Attention:
         """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none."""
         config = self.text_model.config
+        refuse_mixed(self.text_model, "attention weights")
         if not config.attends:
             raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
@@ -219,7 +211,8 @@ class Predictor:
 
     def allowing(self, allowed: Allowed, max_length: int | None = None) -> Automaton:
         """Compile a constraint for repeated use; ConfigError if it allows nothing."""
-        return automaton_of(allowed, self.text_model.target, max_length or ROOM * self.text_model.longest_target)
+        kinds = [(kind.target, max_length or ROOM * kind.longest_target) for kind in self.text_model.kinds]
+        return automata_of(allowed, kinds)
 
     def _constraint(
         self, allowed: Allowed | None, one_of: Sequence[str] | None, matching: str | None, max_length: int | None
@@ -230,13 +223,18 @@ class Predictor:
         return None if chosen is None else self.allowing(chosen, max_length)
 
     def encode(self, text: str, unknown: Unknown = "error") -> list[int]:
-        """Encode a source as ids; UnknownSymbolError and `unknown` as in `predict`."""
-        return encoded_source(self.text_model.source, text, unknown)
+        """Encode a source as ids, of the first kind's; UnknownSymbolError and `unknown` as in `predict`."""
+        ids, *_ = [encoded_source(kind.source, text, unknown) for kind in self.text_model.kinds]
+        return ids
 
     def knows(self, text: str) -> bool:
         """Return whether at least one symbol of a source was seen in training, or the source is empty."""
         check_text("text", text)
-        return set(self.text_model.source.encode(text, unknown=True)) != {UNKNOWN}
+        return all(set(kind.source.encode(text, unknown=True)) != {UNKNOWN} for kind in self.text_model.kinds)
+
+    def voting(self, vote: Vote) -> "Predictor":
+        """Return an ensemble of different kinds as one that votes by this rule; ConfigError for any other model."""
+        return Predictor(with_vote(self.text_model, vote))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""
@@ -252,4 +250,5 @@ def load(path: str | os.PathLike[str], *, engine: Engine = "numpy", device: str 
     """
     path = checked_path(path)
     text_model = load_model(fetch(path) if is_address(path) else model_file(path))
-    return Predictor(text_model._replace(model=model_on(text_model.model, engine, device)))
+    placed = [kind._replace(model=model_on(kind.model, engine, device)) for kind in text_model.kinds]
+    return Predictor(text_model.with_kinds(placed))

@@ -5,10 +5,9 @@ The description is the configuration, the vocabularies and the lengths seen in t
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,79 +21,29 @@ from doldari.files import write_whole
 from doldari.models.checksum import fingerprint
 from doldari.models.description import FORMAT, check_numbers, check_shape, check_sizes, read_description
 from doldari.models.ensemble import Ensemble
-from doldari.models.inference_model import InferenceModel
+from doldari.models.kinds import arrays_apart, arrays_together, descriptions_of
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import Seq2seq
-from doldari.models.tempered import Tempered
+from doldari.models.text_model import ROOM, TextModel, summary
 from doldari.models.transducer_decoder import TransducerDecoder
 from doldari.models.transformer import Transformer
 from doldari.models.variants import BY_DECODER, AttentionSeq2seq, DotAttentionSeq2seq
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
 
-ROOM = 2  # the length limit is this multiple of the usual length
-
-
-class TextModel(NamedTuple):
-    """A model with everything needed for inference on texts.
-
-    The lengths, in symbols, are the longest in training; `longer` is how much longer than its source an answer was
-    there at most, or None if that is not known.  Scores are divided by the temperature (calibration.py).  copies:
-    some target in training had an unknown symbol, in whose place one of the source may be copied.
-    """
-
-    model: InferenceModel
-    config: ModelConfig
-    source: Vocabulary
-    target: Vocabulary
-    longest_source: int
-    longest_target: int
-    longer: int | None = None
-    temperature: float = 1.0
-    copies: bool = False
-
-    @property
-    def searched(self) -> InferenceModel:
-        """The model whose steps are searched: its probabilities are calibrated."""
-        return self.model if self.temperature == 1.0 else Tempered(self.model, self.temperature)
-
-    def limit(self, length: int, free: bool = True) -> int:
-        """Return the maximum output length, in symbols, for a source of this length: ROOM times the usual."""
-        return ROOM * self.usual_length(length, free)
-
-    def usual_length(self, length: int, free: bool = True) -> int:
-        """Return the maximum output length, in symbols, to expect from training for a source of this length.
-
-        As many as the longest in training, or in proportion more if the source is longer than any there; if it is
-        not, and what may be answered is free, no more symbols longer than the source than any there.
-        """
-        over = length - self.longest_source
-        if over > 0:
-            return self.longest_target + math.ceil(self.longest_target * over / max(1, self.longest_source))
-        if self.longer is None or not free:
-            return self.longest_target
-        return min(self.longest_target, length + self.longer)
-
-
-def summary(text_model: TextModel) -> str:
-    """Summarize a model in a line: attention LSTM, bidirectional, 1 layer, D 64, H 256, 11 -> 10 symbols, ..."""
-    config, source, target = text_model.config, text_model.source, text_model.target
-    decoder = "dot attention" if config.attention == "dot" else config.decoder
-    weights = sum(weight.value.size for weight in text_model.model.weights().values())
-    recurrent = config.model == "recurrent"
-    parts = [
-        f"{decoder} {config.cell.upper()}" if recurrent else f"transformer, {config.heads} heads",
-        "bidirectional" if recurrent and config.bidirectional else "",
-        "reads backwards" if config.reads_backwards else "",
-        "writes right to left" if config.right_to_left else "",
-        f"{config.layers} layer{'s' * (config.layers > 1)}",
-        f"D {config.embedding_size}, H {config.hidden_size}",
-        f"{len(source.symbols):,} -> {len(target.symbols):,} symbols",
-        f"{len(source.features):,} features" if source.features else "",
-        f"ensemble of {config.ensemble}" if config.ensemble > 1 else "",
-        f"{weights:,} weights",
-    ]
-    return ", ".join(part for part in parts if part)
+__all__ = [
+    "ROOM",
+    "TextModel",
+    "build_model",
+    "describe",
+    "described_model",
+    "load_model",
+    "model_bytes",
+    "model_file",
+    "read_safetensors",
+    "save_model",
+    "summary",
+]
 
 
 def build_model(
@@ -152,6 +101,7 @@ def build_model(
 
 def describe(text_model: TextModel) -> dict[str, Any]:
     """Return a JSON-compatible description of a model without its weights."""
+    mixed = {"others": [describe(kind) for kind in text_model.others], "vote": text_model.vote}
     return {
         "format": FORMAT,
         "model": dataclasses.asdict(text_model.config),
@@ -166,7 +116,7 @@ def describe(text_model: TextModel) -> dict[str, Any]:
         "longer": text_model.longer,
         "temperature": text_model.temperature,
         "copies": text_model.copies,
-    }
+    } | (mixed if text_model.others else {})
 
 
 def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> TextModel:
@@ -175,20 +125,30 @@ def described_model(description: Any, weights: Mapping[str, NDArray[Any]]) -> Te
     MissingPackageError if its sources are cut into subwords and the package for that is not installed.
     """
     try:
-        described = read_description(description)
-        check_sizes(described, weights)
-        config = described.config
-        members = [build_model(config, described.source, described.target) for _ in range(config.ensemble)]
-        model: Seq2seq | Ensemble = Ensemble(members) if config.ensemble > 1 else members[0]
-        named = model.weights()
-        if weights.keys() != named.keys():
-            raise ValueError("the weights do not fit its configuration")
-        for name, parameter in named.items():
-            check_shape(name, weights, parameter.value.shape)
-            check_numbers(name, weights[name])
-            parameter.value[...] = weights[name]
+        descriptions, vote = descriptions_of(description)
+        apart = arrays_apart(weights, len(descriptions))
+        kinds = [described_kind(one, arrays) for one, arrays in zip(descriptions, apart, strict=True)]
+        if len({bool(kind.source.features) for kind in kinds}) > 1:
+            raise ValueError("some of its members read features, and others none")
     except (ValueError, KeyError, TypeError, ConfigError, RecursionError) as error:
         raise ModelFileError(f"not a valid doldari model: {error}") from error
+    return kinds[0]._replace(vote=vote).with_kinds(kinds)
+
+
+def described_kind(description: Any, weights: Mapping[str, NDArray[Any]]) -> TextModel:
+    """Make the model of one kind of members, or the only one."""
+    described = read_description(description)
+    check_sizes(described, weights)
+    config = described.config
+    members = [build_model(config, described.source, described.target) for _ in range(config.ensemble)]
+    model: Seq2seq | Ensemble = Ensemble(members) if config.ensemble > 1 else members[0]
+    named = model.weights()
+    if weights.keys() != named.keys():
+        raise ValueError("the weights do not fit its configuration")
+    for name, parameter in named.items():
+        check_shape(name, weights, parameter.value.shape)
+        check_numbers(name, weights[name])
+        parameter.value[...] = weights[name]
     return TextModel(model, *described)
 
 
@@ -200,7 +160,9 @@ def save_model(path: Path, text_model: TextModel) -> None:
 def model_bytes(text_model: TextModel) -> bytes:
     """Return the content of a model file."""
     description = describe(text_model)
-    weights = {name: parameter.value for name, parameter in text_model.model.weights().items()}
+    weights = arrays_together(
+        [{name: one.value for name, one in kind.model.weights().items()} for kind in text_model.kinds]
+    )
     description["sha256"] = fingerprint(description, weights)
     return save(weights, {"doldari": json.dumps(description, ensure_ascii=False)})
 

@@ -14,7 +14,7 @@ from doldari.errors import RunExistsError
 from doldari.files import write_whole
 from doldari.inference.scores import SAMPLES, Score
 from doldari.report.record import Facts, RunFiles, without_folders
-from doldari.report.summary import described_model, described_settings, readable_seconds
+from doldari.report.summary import described_models, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
 from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
 
@@ -102,7 +102,7 @@ def description(run: RunFiles) -> str:
     parts = ["A sequence-to-sequence model: text in, text out."]
     if run.model_config is not None:
         weights = "" if run.weights is None else f"; {run.weights:,} weights"
-        parts.append(f"{described_model(run.model_config)}{weights}.")
+        parts.append(f"{described_models(run.model_configs)}{weights}.")
     version = run.record.part("versions").text("doldari") or doldari.__version__
     return " ".join([*parts, f"Made with doldari {version}."])
 

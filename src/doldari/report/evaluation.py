@@ -115,7 +115,7 @@ def worst(evaluation: Evaluation) -> list[int]:
 
 def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> str:
     """Show where the model looked in the sources of its worst errors, or of the first if all is right."""
-    if not model.text_model.config.attends:
+    if not model.text_model.attends:
         return "<p>This model has no attention.</p>"
     wrong = worst(evaluation)
     pairs = [evaluation.pairs[index] for index in wrong or range(len(evaluation.pairs))]

@@ -16,6 +16,7 @@ from doldari.config import Config, ModelConfig
 from doldari.errors import ConfigError, ModelFileError
 from doldari.inference.predictor import load
 from doldari.inference.scores import Score
+from doldari.mixing import kinds
 from doldari.models.model_file import TextModel
 from doldari.run_files import CONFIG_FILE, HISTORY_FILE, LOCK_FILE, MODEL_FILE, RECORD_FILE
 
@@ -74,10 +75,15 @@ class RunFiles:
 
     @property
     def model_config(self) -> ModelConfig | None:
-        """The settings of its model."""
+        """The settings of its model; of an ensemble of different kinds those of the first."""
+        return next(iter(self.model_configs), None)
+
+    @property
+    def model_configs(self) -> list[ModelConfig]:
+        """The settings of each kind of its members, `ensemble` being how many there are."""
         if self.text_model is not None:
-            return self.text_model.config
-        return None if self.config is None else self.config.model
+            return [kind.config for kind in self.text_model.kinds]
+        return [] if self.config is None else kinds(self.config)
 
     @property
     def status(self) -> str | None:
@@ -89,7 +95,7 @@ class RunFiles:
     def weights(self) -> int | None:
         """How many weights its model has, of all members together."""
         if self.text_model is not None:
-            return sum(weight.value.size for weight in self.text_model.model.weights().values())
+            return self.text_model.size
         return self.record.count("weights")
 
     @property

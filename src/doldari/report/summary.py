@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from doldari.config import Config, ModelConfig
@@ -65,13 +65,17 @@ def described_data(data: Facts) -> str:
 def model_lines(run: RunFiles) -> Iterator[str]:
     """Describe what the model is, and its size."""
     config, weights = run.model_config, run.weights
-    if config is not None:
-        yield described_model(config) + ("" if weights is None else f"; {weights:,} weights")
+    if len(run.model_configs) > 1:
+        yield from (f"{kind.ensemble} x {described_model(kind)}" for kind in run.model_configs)
+    if len(run.model_configs) == 1:
+        yield described_model(run.model_configs[0]) + ("" if weights is None else f"; {weights:,} weights")
     elif weights is not None:
         yield f"{weights:,} weights"
-    members = run.record.count("members") or (config.ensemble if config is not None else 1)
+    members = run.record.count("members") or sum(kind.ensemble for kind in run.model_configs)
     if members > 1:
         yield f"an ensemble of {members}: {', '.join(member.name for member in run.members) or 'in one file'}"
+    if run.text_model is not None and run.text_model.others:
+        yield f"its {len(run.text_model.kinds)} kinds of models vote by {run.text_model.vote}"
     symbols = [run.record.count(f"{side}_symbols") for side in ("source", "target")]
     longest = [run.data("training").count(f"longest_{side}") for side in ("source", "target")]
     if run.text_model is not None:
@@ -83,6 +87,13 @@ def model_lines(run: RunFiles) -> Iterator[str]:
         if count is not None:
             kind = "" if config is None else f" ({getattr(config, f'{side}_symbols')})"
             yield f"{side}: {count:,} symbols{kind}" + ("" if most is None else f", up to {most:,} per text")
+
+
+def described_models(kinds: Sequence[ModelConfig]) -> str:
+    """Describe a model, or each kind of an ensemble's members and how many they are."""
+    if len(kinds) == 1:
+        return described_model(kinds[0])
+    return "; ".join(f"{kind.ensemble} x {described_model(kind)}" for kind in kinds)
 
 
 def described_model(config: ModelConfig) -> str:
@@ -179,7 +190,7 @@ def usage_lines(run: RunFiles) -> Iterator[str]:
     if source.features:
         yield f"features, as TEXT TAB one;two: {some_symbols(source.features)}"
     yield "options: --beam-size 5 --n-best 3, --scores, --sample; see also doldari evaluate, doldari score"
-    if run.text_model.config.attends:
+    if run.text_model.attends:
         yield f"attention: doldari attend {path} TEXT"
 
 
@@ -216,6 +227,7 @@ def as_object(run: RunFiles) -> dict[str, Any]:
         "problem": run.problem,
         "model": model,
         "weights": run.weights,
+        "kinds": [dataclasses.asdict(kind) for kind in run.model_configs],
         "members": [str(member) for member in run.members],
         "training": None if run.config is None else dataclasses.asdict(run.config.training),
         "epochs": run.epochs,

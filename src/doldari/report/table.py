@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from doldari.config import ModelConfig
 from doldari.percent import percent
 from doldari.report.record import RunFiles
 from doldari.report.summary import readable_seconds
@@ -39,13 +40,9 @@ def table(runs: Sequence[RunFiles]) -> list[str]:
 
 def row(run: RunFiles) -> tuple[str, ...]:
     """Write a run's cells; what is not known is left empty."""
-    config, planned = run.model_config, run.record.count("epochs_planned")
+    planned = run.record.count("epochs_planned")
     accuracy = run.scores.get("accuracy")
-    model = ""
-    if config is not None:
-        ensemble = f"{config.ensemble} x " if config.ensemble > 1 else ""
-        kind = config.model if config.model == "transformer" else f"{config.decoder} {config.cell}"
-        model = f"{ensemble}{kind} {config.layers}x{config.hidden_size}"
+    model = " + ".join(map(short_model, run.model_configs))
     return (
         run.name,
         "unreadable" if run.problem else run.status or "",
@@ -57,6 +54,13 @@ def row(run: RunFiles) -> tuple[str, ...]:
         "" if accuracy is None else percent(accuracy.value),
         "" if accuracy is None or math.isnan(accuracy.low) else accuracy.interval,
     )
+
+
+def short_model(config: ModelConfig) -> str:
+    """Describe a model in a few words: `5 x attention lstm 1x256`."""
+    ensemble = f"{config.ensemble} x " if config.ensemble > 1 else ""
+    kind = config.model if config.model == "transformer" else f"{config.decoder} {config.cell}"
+    return f"{ensemble}{kind} {config.layers}x{config.hidden_size}"
 
 
 def short_count(count: int) -> str:

@@ -8,13 +8,12 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from doldari.config import ModelConfig, TrainingConfig
 from doldari.errors import ConfigError
 from doldari.recipes import load_recipe
-from doldari.settings import with_todays_names
+from doldari.settings import value_of, with_todays_names
 from doldari.training.directory import NoClaim, RunDirectory
 from doldari.training.plan import Plan, Request, checked_settings, chosen_settings, differences, new_plan, planned
 from doldari.training.record import read_record
@@ -22,7 +21,6 @@ from doldari.training.train import Trained
 
 KINDS = (ModelConfig, TrainingConfig)
 FIELDS = {item.name: item for kind in KINDS for item in dataclasses.fields(kind)}
-TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 TrainPlanned = Callable[[Plan, RunDirectory], Trained]
 
 
@@ -52,14 +50,14 @@ def variants(vary: Sequence[str]) -> list[Variant]:
     for one in vary:
         name, equals, values = one.partition("=")
         name = next(iter(with_todays_names({name.removeprefix("--").replace("-", "_"): None}, *KINDS)))
-        if not equals or not values or (name != "recipe" and name not in FIELDS) or name in choices:
+        if not equals or not values or (name != "recipe" and name not in FIELDS) or name in (*choices, "mix"):
             known = (
                 "a setting and its values, such as decoder=attention,peeky or recipe=g2p,general, each setting once"
             )
             raise ConfigError(f"{{vary}}: must be {known}", vary=one)
         if name == "seed":
             raise ConfigError("{vary}: seeds are the same for all; give their number ({seeds})", vary=one, seeds=3)
-        choices[name] = [value_of(name, text) for text in values.split(",")]
+        choices[name] = [typed_value(name, text) for text in values.split(",")]
     made = []
     for chosen in itertools.product(*choices.values()):
         settings = dict(zip(choices, chosen, strict=True))
@@ -67,20 +65,15 @@ def variants(vary: Sequence[str]) -> list[Variant]:
     return made
 
 
-def value_of(name: str, text: str) -> Any:
+def typed_value(name: str, text: str) -> Any:
     """Read the value of a setting, or the name of a recipe; whether it is one that it may have is checked later."""
     if name == "recipe":
         load_recipe(text)
         return text
-    kind: Any = FIELDS[name].type
-    kind = get_args(kind)[0] if isinstance(kind, UnionType) else kind
     try:
-        if kind is bool:
-            return TRUTH[text.lower()]
-        return kind(text) if kind in (int, float) else text
-    except (KeyError, ValueError) as error:
-        what = {bool: "yes or no", int: "a whole number", float: "a number"}[kind]
-        raise ConfigError("{vary}: must be " + what, vary=f"{name}={text}") from error
+        return value_of(FIELDS[name], text)
+    except ValueError as error:
+        raise ConfigError(f"{{vary}}: {error}", vary=f"{name}={text}") from error
 
 
 def shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Ensembles: the same model trained from several seeds, each in a directory of its own, and joined into one."""
+"""Ensembles: models trained from several seeds, each in a directory of its own, and joined into one."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from doldari.config import Config
 from doldari.inference.metrics import evaluate
 from doldari.inference.predictor import Predictor
 from doldari.inference.scores import scores
+from doldari.mixing import members
 from doldari.models.joining import join
 from doldari.models.model_file import model_bytes
 from doldari.run_files import CONFIG_FILE, MODEL_FILE
@@ -17,10 +18,10 @@ from doldari.training.run import Run
 
 
 def member_configs(config: Config) -> Iterator[Config]:
-    """Yield the settings of each member: the next seed, and an equal share of the budget."""
+    """Yield the settings of each member: the next seed, what its mix has next, and an equal share of the budget."""
     K = config.model.ensemble
-    for number in range(K):
-        member = config.replace(ensemble=1, seed=config.training.seed + number)
+    for number, member in enumerate(members(config)):
+        member = member.replace(seed=config.training.seed + number)
         if config.training.budget is not None and K > 1:
             member = member.replace(budget=f"{max(seconds(config.training.budget) / K, 0.01):.2f}s")
         yield member

@@ -8,7 +8,6 @@ from doldari.config import Config, ModelConfig
 from doldari.errors import ConfigError, DoldariError
 from doldari.inference.predictor import load
 from doldari.models.checksum import fingerprint
-from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, describe
 from doldari.settings import refused
 
@@ -29,8 +28,8 @@ class Base(NamedTuple):
 def load_base(path: Path) -> Base:
     """Load the model to start from; an ensemble is refused."""
     text_model = load(path).text_model
-    if isinstance(text_model.model, Ensemble):
-        members = len(text_model.model.members)
+    members = sum(kind.config.ensemble for kind in text_model.kinds)
+    if members > 1:
         run = path if path.is_dir() else path.parent
         raise ConfigError(f"{path}: an ensemble of {members} models; start from one of them, such as {run}/member-1")
     checksum = fingerprint(
@@ -64,5 +63,7 @@ def settings_besides(base: Base, settings: dict[str, Any]) -> dict[str, Any]:
 
 def with_model_of(base: Base, config: Config) -> Config:
     """Replace the model settings of a configuration by those of the base, except for `ensemble`."""
+    if config.training.mix:
+        raise ConfigError("{mix}: cannot be combined with {start_from}", mix=config.training.mix[0], start_from=None)
     model = dataclasses.replace(base.needed().config, ensemble=config.model.ensemble)
     return Config(model=model, training=config.training)

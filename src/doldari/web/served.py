@@ -91,8 +91,8 @@ class Served:
         return {
             "name": name,
             "summary": summary(model),
-            "attention": model.config.attends,
-            "recurrent": model.config.model == "recurrent" and model.config.ensemble == 1,
+            "attention": model.attends,
+            "recurrent": model.config.model == "recurrent" and model.config.ensemble == 1 and not model.others,
             "features": list(model.source.features[:MOST_SYMBOLS]),
             "copies": model.copies,
             "symbols": list(model.source.symbols[:MOST_SYMBOLS]),
@@ -114,13 +114,13 @@ def has_model(run: RunFiles) -> bool:
 
 def run_line(run: RunFiles) -> dict[str, Any]:
     """Tell of a run what fits in a line."""
-    config, accuracy = run.model_config, run.scores.get("accuracy")
+    accuracy = run.scores.get("accuracy")
     return {
         "name": run.name.removesuffix(".safetensors") if run.path.is_file() else run.name,
         "status": run.status,
         "has_model": has_model(run),
         "data": run.data("training").text("name"),
-        "kind": None if config is None else kind(config),
+        "kind": " + ".join(map(kind, run.model_configs)) or None,
         "epochs": run.epochs,
         "epochs_planned": run.record.count("epochs_planned"),
         "accuracy": None if accuracy is None else accuracy.value,
