@@ -133,6 +133,24 @@ def test_scores_are_the_means_of_all_members():
         assert [one.score for one in answers] == pytest.approx(model.score([(source, one.text) for one in answers]))
 
 
+def test_transducers_of_both_directions():
+    """The same weights, written from right to left, are the mirror image: of sources too, which are then read so."""
+    attention, forwards = make_predictor().text_model, make_predictor(decoder="transducer").text_model
+    forwards.model.decoder.copies = None  # a is copied as x, b as y, c as z
+    model = Predictor(join([attention, forwards, written_backwards(forwards)]))
+    assert [kind.config.reads_backwards for kind in model.text_model.kinds] == [False, False, True]
+    pairs = [("ab", "xy"), ("abba", ""), ("cab", "zzyx")]
+    mirrored = [(source[::-1], target[::-1]) for source, target in pairs]
+    by_attention, by_transducer = Predictor(attention).score(pairs), Predictor(forwards).score(pairs)
+    every = zip(by_attention, by_transducer, Predictor(forwards).score(mirrored), strict=True)
+    assert model.score(pairs) == pytest.approx([sum(scores) / 3 for scores in every])
+    backwards = Predictor(model.text_model.kinds[2])
+    answers = [text[::-1] for text in Predictor(forwards).predict([source[::-1] for source in SOURCES])]
+    assert backwards.predict(SOURCES) == answers != Predictor(forwards).predict(SOURCES)
+    for source, (answer,) in zip(SOURCES, model.predict(SOURCES, n_best=1), strict=True):
+        assert answer.score == pytest.approx(model.score([(source, answer.text)])[0])
+
+
 @pytest.mark.parametrize("vote", ["log-probability", "majority"])
 def test_answers_do_not_depend_on_the_batch(vote):
     model = mixed(vote)

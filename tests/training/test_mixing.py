@@ -14,7 +14,7 @@ from doldari.report.summary import as_object, summary
 from doldari.report.table import table
 
 SMALL = {"hidden_size": 8, "embedding_size": 4, "epochs": 1, "batch_size": 32}
-MIX = ("decoder=attention,pointer", "right-to-left=no,yes")
+MIX = ("decoder=attention,transducer", "right-to-left=no,yes")
 
 
 def mixed(*mix, ensemble=4, **settings):
@@ -26,8 +26,8 @@ def test_all_combinations_one_after_another():
     assert found == [
         ("attention", False),
         ("attention", True),
-        ("pointer", False),
-        ("pointer", True),
+        ("transducer", False),
+        ("transducer", True),
         ("attention", False),
     ]
     assert [one.ensemble for one in kinds(mixed(*MIX, ensemble=5))] == [2, 1, 1, 1]
@@ -93,7 +93,7 @@ def test_a_mixed_ensemble_is_trained_resumed_and_loaded(tmp_path):
     pairs, out = reverse_pairs(150), tmp_path / "run"
     whole = doldari.train(pairs, ensemble=4, mix=MIX, out=out, progress=False, **SMALL)
     kinds = [(kind.config.decoder, kind.config.right_to_left) for kind in whole.text_model.kinds]
-    assert kinds == [("attention", False), ("attention", True), ("pointer", False), ("pointer", True)]
+    assert kinds == [("attention", False), ("attention", True), ("transducer", False), ("transducer", True)]
     texts = ["abc", "hello", "zz"]
     again = doldari.load(out)
     assert again.predict(texts, n_best=2) == whole.predict(texts, n_best=2)
@@ -110,7 +110,7 @@ def test_a_mixed_ensemble_is_trained_resumed_and_loaded(tmp_path):
     lines = [line for _, line in summary(run)]
     assert "an ensemble of 4: member-1, member-2, member-3, member-4" in lines
     assert "its 4 kinds of models vote by log-probability" in lines
-    assert sum(line.startswith("1 x LSTM, decoder pointer") for line in lines) == 2
+    assert sum(line.startswith("1 x LSTM, decoder transducer") for line in lines) == 2
     assert [kind["right_to_left"] for kind in as_object(run)["kinds"]] == [False, True, False, True]
     assert "attention lstm 1x8 + attention lstm" in table([run])[1]
     assert [kind.ensemble for kind in read_run(out, with_model=False).model_configs] == [1, 1, 1, 1]
