@@ -20,6 +20,7 @@ PICTURES = {
     "seq2seq": drawings.seq2seq,
     "peeky": drawings.peeky,
     "pointer": plots.pointer,
+    "transducer": plots.transducer,
     "rotary": plots.rotary,
     "padding": plots.padding,
     "reversal": plots.reversal,

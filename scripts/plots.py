@@ -13,6 +13,7 @@ from doldari.data.vocabulary import PADDING, START
 from doldari.inference import metrics
 from doldari.inference.calibration import calibration_error, fitted_temperature, reliability
 from doldari.inference.predictor import Predictor
+from doldari.layers import TimeTransducer
 from doldari.layers.pointer import log_sigmoid
 from doldari.layers.softmax_loss import log_softmax
 from doldari.report.attention import attention_figure
@@ -20,6 +21,7 @@ from doldari.report.attention import attention_figure
 BLUE, ORANGE, GREY = "#2a6f97", "#d1495b", "#9aa3ad"
 VERBS = "walk talk look jump play ask open help cook push pull wash watch kick pick call clean climb start want"
 PAST = [(verb, verb + "ed") for verb in VERBS.split()] * 4
+VERBS_IN_Y = "carry hurry marry study copy reply apply deny rely bury worry tidy cry dry fry spy"
 
 
 def padding() -> Figure:
@@ -169,6 +171,43 @@ def pointer() -> Figure:
     axes.set_xticks(range(len(written)), [*answer, "end"])
     axes.set(xlabel="symbol of the answer", ylabel="share of its probability", ylim=(0, 1))
     figure.legend(frameon=False, loc="outside right upper")
+    return figure
+
+
+def transducer() -> Figure:
+    """Show at which place of the source a model may be standing after every symbol it wrote."""
+    pairs = PAST + [(verb, verb[:-1] + "ied") for verb in VERBS_IN_Y.split()] * 4
+    settings = {"hidden_size": 64, "epochs": 20, "batch_size": 16, "label_smoothing": 0.0}
+    text_model = doldari.train(
+        pairs, validation=pairs[::4], decoder="transducer", seed=0, progress=False, **settings
+    ).text_model
+    source, answer = "try", Predictor(text_model)("try")
+    model, ids = text_model.model, text_model.target.encode(answer)
+    read, written = np.array([[START, *ids]], np.int32), [*ids, PADDING]
+    _, _, cache = model.decoder.forward(read, model.encode([text_model.source.encode(source)]))
+    lattices = [step.lattice for step in cache.steps]
+    after = [TimeTransducer.after(one.arrivals, np.array([id]))[0] for one, id in zip(lattices, written, strict=True)]
+    places = np.array([lattices[0].places[0], *after])
+    inserted = [
+        (one.reached[0] * one.inserted[:, id]).sum() / np.exp(one.logs[0, id])
+        for one, id in zip(lattices, written, strict=True)
+    ]
+    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(places, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for (row, column), share in np.ndenumerate(places):
+        colour = "white" if share > 0.5 else "black"
+        axes.text(column, row, f"{share:.2f}" if share >= 0.005 else "", ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(source) + 1), [*source, "end"])
+    axes.set_yticks(range(len(places)), ["nothing", *answer, "end"])
+    axes.set(xlabel="place in the source", ylabel="symbol written last")
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(range(1, len(places)), ["inserted" if share > 0.5 else "copied" for share in inserted])
+    right.tick_params(length=0)
+    bar = figure.colorbar(image, ax=axes, ticks=[0.0, 0.5, 1.0], label="probability of standing there")
+    bar.outline.set_visible(False)
+    axes.spines[:].set_visible(False)
+    right.spines[:].set_visible(False)
     return figure
 
 

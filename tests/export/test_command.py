@@ -138,6 +138,18 @@ def test_every_setting_of_a_model_is_understood_or_refused():
             refuse_unknown(newer, "an HTML page")
 
 
+@pytest.mark.parametrize("decoder", ["pointer", "transducer"])
+@pytest.mark.parametrize("name, kind", [("page.html", "an HTML page"), ("run.onnx", "an ONNX file")])
+def test_decoders_that_copy_are_refused_by_name(cli, tmp_path, decoder, name, kind):
+    if name.endswith(".onnx"):
+        pytest.importorskip("onnx")
+    make_model(decoder=decoder).save(tmp_path / "model.safetensors")
+    done = cli(f"export model.safetensors {name}")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"error: decoder={decoder}: {kind} cannot run such a model\n"
+    assert not (tmp_path / name).exists()
+
+
 def test_int8_is_the_nearest_whole_number_of_steps():
     matrix = np.random.default_rng(0).standard_normal((30, 7)).astype(np.float32)
     matrix[:, 3] = 0

@@ -7,9 +7,9 @@ from doldari.inference.predictor import Attention
 from doldari.report.attention import attention_figure
 
 
-def figure_of(source, answer):
+def figure_of(source, answer, title="$a$ → b"):
     weights = np.full((len(answer), len(source)), 1 / max(1, len(source)), np.float32)
-    return attention_figure(Attention(source, answer, weights, "".join(answer)), "$a$ → b")
+    return attention_figure(Attention(source, answer, weights, "".join(answer)), title)
 
 
 def test_everything_is_named():
@@ -19,6 +19,10 @@ def test_everything_is_named():
     assert figure.get_suptitle() == "$a$ → b"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["$x$", "␣"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "⏎"]
+
+
+def test_features_stand_beside_their_source_in_the_title():
+    assert figure_of(["a"], ["b"], "a\tV;PST → b").get_suptitle() == "a  V;PST → b"
 
 
 @pytest.mark.parametrize("S, T", [(1, 1), (2, 5), (60, 17), (900, 200)])

@@ -20,6 +20,7 @@ def folder(tmp_path_factory):
         ("attention", {"reverse": True}),
         ("gru", {"decoder": "peeky", "cell": "gru", "layers": 2, "bidirectional": True}),
         ("pointer", {"decoder": "pointer"}),
+        ("transducer", {"decoder": "transducer"}),
         ("transformer", {"model": "transformer", "heads": 2, "embedding_size": 8}),
     ):
         (folder / name).mkdir()

@@ -36,7 +36,7 @@ def test_predictions_are_those_of_python(client, folder, name, beam):
     assert answer["model"] == name and answer["errors"] == [None] * 7
 
 
-@pytest.mark.parametrize("name", ["attention", "gru", "pointer", "transformer"])
+@pytest.mark.parametrize("name", ["attention", "gru", "pointer", "transducer", "transformer"])
 @pytest.mark.parametrize("beam", [1, 4])
 def test_explanations_have_the_answers_of_python(client, folder, name, beam):
     model = doldari.load(folder / name)
@@ -135,7 +135,7 @@ def test_links_out_of_the_folder_are_not_followed(folder, tmp_path):
 
 def test_runs_models_and_histories(client):
     runs = {run["name"]: run for run in client.get("/runs").json()["runs"]}
-    assert runs.keys() == {"attention", "gru", "pointer", "transformer", "trained", "begun"}
+    assert runs.keys() == {"attention", "gru", "pointer", "transducer", "transformer", "trained", "begun"}
     assert runs["trained"]["status"] == "finished" and runs["trained"]["epochs"] == 2
     assert not runs["begun"]["has_model"] and runs["begun"]["status"] == "interrupted"
     (history,) = client.get("/history", params={"run": "trained"}).json()["histories"]

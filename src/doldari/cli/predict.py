@@ -213,7 +213,8 @@ def attend(
 ) -> None:
     """Plot the attention weights for a source text.
 
-    The model must have been trained with --decoder attention.
+    The model must be a transformer, or have been trained with --decoder attention, pointer or transducer. Of a
+    transducer the plot shows where each symbol is inserted or copied; what a row lacks to a sum of 1 is at the end.
     """
     from doldari.inference.arguments import check_length
     from doldari.inference.predictor import load

@@ -34,7 +34,8 @@ def attention_figure(attention: Attention, title: str) -> "Figure":
     size = max(3.5, 1.9 + 0.09 * wide + cell * S), max(2.6, 1.2 + 0.09 * high * upright + cell * T)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    heading = figure.suptitle(broken(title, figure), x=0.01, ha="left", fontsize=11, fontfamily=installed_fonts())
+    line = title.replace("\t", "  ")  # between a source and its features
+    heading = figure.suptitle(broken(line, figure), x=0.01, ha="left", fontsize=11, fontfamily=installed_fonts())
     heading.set_parse_math(False)
     image = axes.imshow(attention.weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
     text = {"fontfamily": installed_fonts(), "fontsize": min(12.0, max(3.0, 30 * cell)), "parse_math": False}

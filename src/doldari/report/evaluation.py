@@ -122,7 +122,12 @@ def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> st
     known = [pair for pair in pairs if pair.source and model.knows(pair.source)][:LOOKS]
     pictures = [attention_figure(pair, model.attention(pair.source, unknown="unknown", beam=beam)) for pair in known]
     which = "For the worst errors" if wrong else "For the first sources"
-    caption = f"{which}: source above, prediction and its end on the left; darker means more attention."
+    darker = "darker means more attention."
+    if model.text_model.config.decoder == "transducer":
+        darker = (
+            "the darker, the more probable it is that the symbol is inserted or copied there, and else at the end."
+        )
+    caption = f"{which}: source above, prediction and its end on the left; {darker}"
     return f'<p class="faint">{caption}</p>\n<div class="pictures">{"".join(pictures)}</div>'
 
 
