@@ -87,6 +87,16 @@ def test_times(budget, expected):
     assert seconds(budget) == expected
 
 
+@pytest.mark.parametrize("decoder", ["plain", "peeky", "pointer"])
+def test_a_decoder_without_a_choice_of_score_drops_the_score(decoder):
+    config = Config().replace(attention="dot")
+    other = config.replace(decoder=decoder)
+    assert (other.model.decoder, other.model.attention) == (decoder, "general")
+    assert config.replace(decoder="attention").model.attention == "dot"
+    with pytest.raises(ConfigError, match="attention=dot: needs decoder=attention"):
+        config.replace(decoder=decoder, attention="dot")
+
+
 def test_epochs_and_budget_replace_each_other(tmp_path):
     config = Config().replace(epochs=10)
     timed = config.replace(budget="5m")

@@ -270,11 +270,16 @@ class Config:
         return tomli_w.dumps(written)
 
     def replace(self, **settings: Any) -> Self:
-        """Return a copy with some settings, of either table, changed; epochs replace a budget, a budget epochs."""
+        """Return a copy with some settings, of either table, changed.
+
+        Epochs replace a budget, a budget epochs; a decoder without a choice of attention score drops the score.
+        """
         settings = with_todays_names(settings, ModelConfig, TrainingConfig)
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
+        if isinstance(decoder := settings.get("decoder"), str) and decoder != "attention":
+            settings.setdefault("attention", "general")
         tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
         require_known(settings, (*tables[0], *tables[1]), "setting")
         model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
