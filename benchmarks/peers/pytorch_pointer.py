@@ -2,8 +2,8 @@
 
 An LSTM in both directions reads the lemma and its features as one string; a decoder LSTM is fed the context of the
 step before (Luong et al. 2015, section 3.3), attends, and writes or copies.  Sizes are those of doldari's recipe
-`inflection`: embedding 128, hidden size 200; 3,000 steps of 16 pairs, Adam with a cosine from 2e-3, dropout 0.3, label
-smoothing 0.1, averaged weights.
+`inflection`: embedding 128, hidden size 200; 3,000 steps of 16 pairs, Adam with a cosine from 2e-3, dropout 0.3,
+label smoothing 0.1, averaged weights.
 
 python -m benchmarks.peers.pytorch_pointer TRAIN DEV [TEST] [--seed N]     files of lemma, form, features
 """

@@ -26,7 +26,7 @@ CountOption = Annotated[
     typer.Option(
         metavar="N",
         help="Number of pairs of a built-in task.",
-        show_default="50,000; addition: 200,000",
+        show_default="50,000; addition: 218,000",
         rich_help_panel="Data",
     ),
 ]
