@@ -27,7 +27,7 @@ ROOMS = {
     "gradients": (93, 12, 6, ""),
 }
 SEAMS = ("engines", "kernels")
-FOR_ALL = "data   config   settings   recipes   files   arrays   errors   hub"
+FOR_ALL = "data   config   settings   mixing   recipes   files   arrays   errors   hub"
 
 
 def imports() -> set[tuple[str, str]]:

@@ -112,6 +112,7 @@ def prepared(tmp_path_factory):
         "words.tsv --out runs/words --target-symbols whitespace",
         "words.tsv --out runs/a --target-symbols whitespace --seed 1",
         "words.tsv --out runs/b --target-symbols whitespace --seed 2",
+        "words.tsv --out runs/mixed --target-symbols whitespace --ensemble 2 --mix decoder=attention,plain",
         "verbs.tsv --features-column 3",
         "past.tsv",
         "dates.tsv",

@@ -54,7 +54,10 @@ def test_every_concept_has_a_picture():
 def test_the_drawing_has_every_room_and_its_arrows_lead_down(script):
     rooms, ways = script.drawings.ROOMS, script.drawings.direct(script.drawings.imports())
     parts = {path.stem for path in script.drawings.SOURCE.iterdir() if not path.name.startswith("_")}
-    for_all = {"arrays", "config", "data", "errors", "files", "hub", "percent", "recipes", "run_files", "settings"}
+    for_all = {"arrays", "config", "data", "errors", "files", "hub", "mixing", "percent", "recipes"} | {
+        "run_files",
+        "settings",
+    }
     assert parts - for_all - {"torchrun", "py"} == {*rooms}
     assert ("layers", "kernels") in ways and ("models", "kernels") not in ways
     beside = {("cli", "web"), ("chapter", "models"), ("gradients", "layers")}

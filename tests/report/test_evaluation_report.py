@@ -53,7 +53,8 @@ def make_page(
         [length for *_, length in nearest],
     )
     source = Vocabulary("characters", ("a", "b"), ("PST", "V"))
-    text_model = SimpleNamespace(source=source, config=ModelConfig(decoder=decoder))
+    config = ModelConfig(decoder=decoder)
+    text_model = SimpleNamespace(source=source, config=config, attends=config.attends)
     model = SimpleNamespace(text_model=text_model, **methods)
     return evaluation_report(title, model, evaluation, scores(evaluation), leaks, beam)
 
