@@ -7,6 +7,7 @@ first, rank 0, alone prints and writes.
 
 import atexit
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -107,13 +108,29 @@ def this_process() -> Processes:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(processes.local_rank % torch.cuda.device_count())
-    with others():
+    with others(), without_signals():
         # Addresses are put where those of an attempt before this one still stand: they must not be taken for them.
         store, rank_there, size = next(distributed.rendezvous("env://", timeout=PATIENCE))  # type: ignore[attr-defined]
         store = distributed.PrefixStore(f"attempt-{attempt()}", store)  # type: ignore[attr-defined]
         distributed.init_process_group(backend, store=store, rank=rank_there, world_size=size, timeout=PATIENCE)
     atexit.register(leave)
     return processes
+
+
+@contextmanager
+def without_signals() -> Iterator[None]:
+    """Let no thread that is started in the block receive a polite signal; this thread does again after it.
+
+    One that interrupts a system call of gloo's threads, which exchange the sums, ends the process at once.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave() -> None:
