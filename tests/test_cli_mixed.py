@@ -54,7 +54,7 @@ def test_what_is_refused_by_name(cli, pairs, run):
         (f"calibrate run {pairs.name}", f"calibrate: {what}"),
         (
             f"train {pairs.name} --mix decoder=attention,pointer --out x",
-            "--mix decoder=attention,pointer: has 2 combinations; needs --ensemble 2 of at least as many",
+            "--mix decoder=attention,pointer: its 2 combinations need at least --ensemble 2",
         ),
         (
             "predict run/member-1 abc --vote majority",

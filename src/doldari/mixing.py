@@ -31,7 +31,7 @@ def members(config: "Config") -> "list[Config]":
     every, count = combinations(config), config.model.ensemble
     if count < len(every):
         raise ConfigError(
-            f"{{mix}}: has {len(every)} combinations; needs {{ensemble}} of at least as many",
+            f"{{mix}}: its {len(every)} combinations need at least {{ensemble}}",
             mix=" ".join(config.training.mix),
             ensemble=len(every),
         )

@@ -68,7 +68,7 @@ def test_it_is_kept_in_the_settings_file(tmp_path):
 @pytest.mark.parametrize(
     "mix, reason",
     [
-        (["decoder=attention,pointer", "cell=lstm,gru", "layers=1,2"], "has 8 combinations; needs ensemble=8 of at "),
+        (["decoder=attention,pointer", "cell=lstm,gru", "layers=1,2"], "its 8 combinations need at least ensemble=8"),
         (["decoder"], "decoder: must be a setting in which members may differ and its values, such as"),
         (["decoder="], "must be a setting in which members may differ"),
         (["seed=1,2"], "seed=1,2: must be a setting in which"),
