@@ -9,8 +9,6 @@ from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.layers.arguments import check_array, check_floats, check_mask
 from doldari.layers.parameters import Parameter, check_parameters
 
-COPY, DELETE = 0, 1  # in what has two numbers of a cell
-
 
 class Walk(NamedTuple):
     """What transducers walk along: values (Q, S, M) and keys (Q, S, J) of Q sources' places; lengths (Q,) are there.

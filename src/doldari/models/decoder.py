@@ -42,7 +42,7 @@ class DecoderState(NamedTuple):
     peeked: Floats | None
     memory: Memory | Walk | None
     place: Ids  # how many symbols each row (N,) has read
-    arrivals: Floats | None = None  # (N, S, V), of a transducer: `TimeTransducer.arrivals`
+    arrivals: Floats | None = None  # (N, S, V), of a transducer: `TransducerCache.arrivals`
 
     def select(self, rows: NDArray[np.intp]) -> "DecoderState":
         """Take some rows, any of them as often as wanted; the memory itself stays where it is."""

@@ -7,13 +7,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from doldari import kernels
 from doldari.arrays import Floats, Ids, Mask, empty
+from doldari.kernels.reference.transducer import DELETE
 from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeTransducer
 from doldari.layers.affine import AffineCache
 from doldari.layers.fed import FedInputs
 from doldari.layers.gated import GatedCache
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
-from doldari.layers.transducer import DELETE, JointCache, TransducerCache, Walk
+from doldari.layers.transducer import JointCache, TransducerCache, Walk
 from doldari.models.decoder import Decoder, DecoderState
 from doldari.models.encoder import Encoded, EncodedGradient
 
