@@ -29,9 +29,19 @@ def sentences(count, seed):
 FORMS = [(f"{word}\tV;PST", f"ge{word[:-1]}t") for word in words(200)]
 PHONES = [(word, " ".join(f"{letter}ː" for letter in word)) for word in words(200)]
 CHOSEN = {
-    "features": (FORMS, "inflection", "200 pairs with features, targets repeat 8"),
+    "features": (FORMS * 3, "inflection", "600 pairs with features, targets repeat 8"),
+    "few features": (
+        FORMS,
+        "inflection-low",
+        "200 pairs with features, targets repeat 84% of their source in order; fewer than 500, so 2,000 artificial",
+    ),
+    "short stems": (
+        [(f"{word[:2]}\tV;PST", f"{word[:2]}a") for word in words(200)],
+        "inflection",
+        "200 pairs with features, targets repeat 100%",
+    ),
     "no features": ([(s.partition("\t")[0], t) for s, t in FORMS], "inflection", "200 pairs, targets repeat 8"),
-    "sorted": (sorted(FORMS), "inflection", "200 pairs with features"),
+    "sorted": (sorted(FORMS * 3), "inflection", "600 pairs with features"),
     "phones": (PHONES, "g2p", "200 pairs, words and symbols between spaces"),
     "transliterated": (
         [(w, w.translate({97 + n: 0x430 + n for n in range(26)})) for w in words(90)],
@@ -108,6 +118,23 @@ def test_the_command_line_says_it_in_one_line(cli):
         assert cli(f"train words.tsv {quick} {options} --out {options.split('/')[0][2:8]}").recipe == ""
     assert cli(f"train dates {quick} --count 60").recipe == ""
     assert json.loads(Path("runs/dates/run.json").read_text())["recipe"] == {"name": "dates", "why": None}
+
+
+def test_fewer_than_500_forms_get_artificial_pairs(cli):
+    Path("verbs.tsv").write_text("".join("\t".join([*s.split("\t"), t]) + "\n" for s, t in FORMS[:80]))
+    command = "train verbs.tsv --features-column 2 --target-column 3 --epochs 1 --hidden-size 8 --embedding-size 4"
+    done = cli(command)
+    assert done.recipe.startswith("recipe inflection-low: 72 pairs with features, targets repeat")
+    assert done.recipe.endswith(
+        "; fewer than 500, so 2,000 artificial pairs are added (--recipe general has the defaults)\n"
+    )
+    assert "72 training pairs and 2,000 artificial ones, 8 validation pairs" in done.out
+    assert (
+        "train would choose recipe inflection-low: 80 pairs"
+        in cli("stats verbs.tsv --features-column 2 --target-column 3").out
+    )
+    without = cli(f"{command} --hallucinate 0 --out without")
+    assert without.recipe.startswith("recipe inflection-low:") and "72 training pairs, 8 validation" in without.out
 
 
 def test_settings_that_suit_no_recipe_are_refused_before_the_data_are_read(tmp_path):

@@ -23,6 +23,7 @@ from doldari.errors import ConfigError
 from doldari.settings import (
     check,
     check_device,
+    check_hallucination,
     check_model,
     from_table,
     read_toml,
@@ -175,6 +176,13 @@ class TrainingConfig:
         "Data",
     )
     shuffle_buffer: int = setting(100_000, "Pairs that are shuffled together in a stream, per process.", "Data")
+    hallucinate: int = setting(
+        0,
+        "Data hallucination (augmentation): also train on this many artificial pairs, copies of pairs with random "
+        "letters in the stem. For inflection with few pairs.",
+        "Data",
+        at_least=0,
+    )
     min_count: int = setting(1, "Minimum frequency; rarer symbols map to unknown.", "Data")
     subword_count: int = setting(8_000, "Subword vocabulary size.", "Data")
     ema: float = setting(
@@ -247,6 +255,8 @@ class Config:
                 source_symbols="subwords",
                 target_symbols="subwords",
             )
+        if self.training.hallucinate:
+            check_hallucination(self)
         if self.training.mix:
             mixing.members(self)
 

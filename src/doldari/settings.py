@@ -224,6 +224,18 @@ def check_device(engine: str, device: object) -> None:
         raise ConfigError("{device}: needs {engine}", device=device, engine="torch")
 
 
+def check_hallucination(config: Any) -> None:
+    """Refuse artificial pairs with a stream, which is never in memory, and where symbols are not letters."""
+    names: dict[str, Any] = {"hallucinate": config.training.hallucinate}
+    if config.training.stream:
+        raise ConfigError("{hallucinate}: cannot be combined with {stream}", stream=True, **names)
+    for side in ("source_symbols", "target_symbols"):
+        kind = getattr(config.model, side)
+        if kind not in ("characters", "graphemes"):
+            what = f"cannot be combined with {{{side}}}; it replaces letters, and needs characters or graphemes"
+            raise ConfigError(f"{{hallucinate}}: {what}", **names, **{side: kind})
+
+
 def refused(name: str, value: object, reason: str) -> ConfigError:
     """Make the error for an invalid value of a setting."""
     return ConfigError(f"{{{name}}}: {reason}", **{name: value})

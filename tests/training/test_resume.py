@@ -81,6 +81,19 @@ def test_a_stopped_run_ends_as_one_never_stopped(tmp_path, settings, steps):
     assert best[0]["epoch"] == best[1]["epoch"]
 
 
+@pytest.mark.parametrize("settings", [{}, {"decoder": "transducer"}, {"ensemble": 2}])
+@pytest.mark.parametrize("steps", [(3,), (STEPS + 1, 2)])
+def test_artificial_pairs_are_the_same_again(tmp_path, settings, steps):
+    pairs = [(source, source + "ed") for source, _ in PAIRS]
+    settings = SMALL | {"hallucinate": 30, "epochs": 2} | settings
+    doldari.train(pairs, out=tmp_path / "whole", progress=False, **settings)
+    doldari.train(pairs, out=tmp_path / "broken", observer=Interrupting(steps[0]), **settings)
+    for number in steps[1:]:
+        doldari.train(pairs, resume=tmp_path / "broken", observer=Interrupting(number))
+    doldari.train(pairs, resume=tmp_path / "broken", progress=False)
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
 @pytest.mark.parametrize("steps", [2, STEPS * 4 + 3])
 def test_an_ensemble_resumes_at_the_member_where_it_was(tmp_path, steps):
     doldari.train(PAIRS, out=tmp_path / "whole", progress=False, ensemble=2, **SMALL)

@@ -23,8 +23,11 @@ def describe(run: "Run") -> None:
     never_seen = f" ({unspelled:,} of them with symbols not seen in training)" if unspelled else ""
     features = f", {plural(len(source.features), 'feature')}" if source.features else ""
     weights = sum(weight.value.size for weight in text_model.model.weights().values())
+    artificial = run.config.training.hallucinate
+    besides = f" and {plural(artificial, 'artificial one')}" if artificial else ""
     tell(
-        f"{plural(run.pairs, 'training pair')}, {plural(len(run.validation), 'validation pair')}{never_seen}; "
+        f"{plural(run.pairs - artificial, 'training pair')}{besides}, "
+        f"{plural(len(run.validation), 'validation pair')}{never_seen}; "
         f"{len(source.symbols)} source and {plural(len(target.symbols), 'target symbol')}{features}; "
         f"{weights:,} weights"
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from rapidfuzz.distance import LCSseq
 
+from doldari.data.hallucination import stem
 from doldari.data.pairs import Pair, Texts, have_features, selected
 from doldari.data.symbols import normalize
 
@@ -19,7 +20,7 @@ class Traits(NamedTuple):
     copied: which share of a source its target repeats in order, the longest common subsequence over the source's
     length in characters; by_chance: the same with the target of another pair.  shared: which share of the targets'
     characters is in the sources' alphabet.  Lengths are in words, which stand between white space; phones says that
-    the targets' are symbols.
+    the targets' are symbols.  stems: which share of the pairs has a stem, of which artificial ones can be made.
     """
 
     pairs: int
@@ -30,6 +31,7 @@ class Traits(NamedTuple):
     by_chance: float
     shared: float
     phones: bool
+    stems: float
 
 
 def traits(pairs: Sequence[Pair]) -> Traits:
@@ -48,6 +50,7 @@ def traits(pairs: Sequence[Pair]) -> Traits:
         sum(map(LCSseq.similarity, sources, targets[far:] + targets[:far])) / characters,
         sum(character in alphabet for text in targets for character in text) / max(1, sum(map(len, targets))),
         look_like_phones(targets),
+        sum(bool(stem(source, target)) for source, target in zip(sources, targets, strict=True)) / len(sources),
     )
 
 

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from doldari.data.traits import Traits
 from doldari.percent import percent
+from doldari.recipes import load_recipe
 
 FEW = 50  # pairs, which are too few to tell
 LITTLE = 20_000  # pairs up to which recipes for little data are chosen
+LOW = 500  # pairs with features below which artificial ones are added; without features letters may change anywhere
 
 
 class Choice(NamedTuple):
@@ -40,7 +42,11 @@ def choose(found: Traits) -> Choice:
     repeated = f"targets repeat {percent(found.copied, 0)} of their source in order"
     if copies(found):
         features = " with features" if found.has_features else ""
-        return Choice("inflection", f"{count}{features}, {repeated}")
+        why = f"{count}{features}, {repeated}"
+        if found.pairs < LOW and found.has_features and found.stems >= 0.5:
+            added = load_recipe("inflection-low").training.hallucinate
+            return Choice("inflection-low", f"{why}; fewer than {LOW:,}, so {added:,} artificial pairs are added")
+        return Choice("inflection", why)
     return Choice("general", f"{count}, {repeated}, which is not enough to learn by copying")
 
 

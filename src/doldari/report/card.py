@@ -14,7 +14,7 @@ from doldari.errors import RunExistsError
 from doldari.files import write_whole
 from doldari.inference.scores import SAMPLES, Score
 from doldari.report.record import Facts, RunFiles, without_folders
-from doldari.report.summary import described_models, described_settings, readable_seconds
+from doldari.report.summary import artificial, described_models, described_settings, readable_seconds
 from doldari.report.usage import example_source, predict_command
 from doldari.run_files import CARD_FILE, CARD_MARK, MODEL_FILE
 
@@ -126,8 +126,9 @@ def data_lines(run: RunFiles) -> Iterator[str]:
         there = True
         counts = [f"{count:,} {name}" for name in ("pairs", "sources") if (count := data.count(name)) is not None]
         parts = [code(dataset_name(data)), *counts, *([split] if (split := data.text("split")) else [])]
+        made = artificial(run.config) if use == "training" else ""
         checksum = data.text("sha256")
-        yield f"- {label}: {', '.join(parts)}" + (f"; SHA-256 {code(checksum)}" if checksum else "")
+        yield f"- {label}: {', '.join(parts)}{made}" + (f"; SHA-256 {code(checksum)}" if checksum else "")
     if not there:
         yield "Not recorded."
 

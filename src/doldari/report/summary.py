@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from doldari.config import Config, ModelConfig
+from doldari.errors import plural
 from doldari.report.record import Facts, RunFiles
 from doldari.report.usage import example_source, predict_command, resume_command, some_symbols
 
@@ -45,7 +46,7 @@ def data_lines(run: RunFiles) -> Iterator[str]:
     """Describe what it was trained on and validated with."""
     training, validation = run.data("training"), run.data("validation")
     if training.value:
-        yield f"training: {described_data(training)}"
+        yield f"training: {described_data(training)}{artificial(run.config)}"
     if validation.value:
         split, unknown = validation.text("split"), validation.count("unknown")
         yield f"validation: {described_data(validation)}{f' ({split})' if split else ''}"
@@ -60,6 +61,12 @@ def described_data(data: Facts) -> str:
     if sources is not None and sources != pairs:
         size += f" of {sources:,} sources"
     return f"{data.text('name') or 'pairs'}{size}"
+
+
+def artificial(config: Config | None) -> str:
+    """Say how many artificial pairs were trained on beside those of the data, if any."""
+    count = 0 if config is None else config.training.hallucinate
+    return f"; and {plural(count, 'artificial pair')} (hallucinate)" if count else ""
 
 
 def model_lines(run: RunFiles) -> Iterator[str]:

@@ -246,7 +246,7 @@ def described(run: Run) -> dict[str, Any]:
     """List a run's settings, and its sizes."""
     sizes = {
         "weights": len(run.learner.values),
-        "training_pairs": len(run.x),
+        "training_pairs": len(run.x) - run.config.training.hallucinate,
         "validation_pairs": len(run.validation),
     }
     settings = asdict(run.config.model) | asdict(run.config.training) | sizes | {"doldari": doldari.__version__}

@@ -8,7 +8,12 @@ import warnings
 from contextlib import suppress
 from typing import NamedTuple
 
+import numpy as np
+
 from doldari.config import Config
+from doldari.data.hallucination import hallucinate
+from doldari.data.pairs import Pairs
+from doldari.data.shards import Shards
 from doldari.errors import ConfigError, DataError, DoldariError, ModelFileError, TrainingError, level_of_caller
 from doldari.inference.predictor import Predictor
 from doldari.models.model_file import load_model
@@ -91,9 +96,9 @@ def warn_of_calibration(directory: RunDirectory) -> None:
 
 def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
     """Prepare a run: a new one, or from its checkpoint when it is resumed and has one."""
-    training, validation = plan.data.training, plan.data.validation
+    training, validation = with_artificial(plan.data.training, config), plan.data.validation
     if plan.resume and place.exists(CHECKPOINT_FILE):
-        return resumed(plan, config, place)
+        return resumed(plan, config, place, training)
     base = None if plan.base is None else plan.base.needed()
     run = Run.prepare(config, training, validation, start=start_of(config, training, base))
     if not run.spelled and not plan.data.reading["split"]:
@@ -104,12 +109,22 @@ def prepare(plan: Plan, config: Config, place: RunDirectory) -> Run:
     return run
 
 
-def resumed(plan: Plan, config: Config, place: RunDirectory) -> Run:
+def with_artificial(training: Pairs | Shards, config: Config) -> Pairs | Shards:
+    """Add the artificial pairs that the settings ask for, by the seed: each member of an ensemble has its own."""
+    if isinstance(training, Shards):
+        return training
+    seed = np.random.SeedSequence(config.training.seed, spawn_key=(3,))  # Run.prepare has 0, 1 and 2
+    symbols = {config.model.source_symbols, config.model.target_symbols}
+    kind = "graphemes" if "graphemes" in symbols else "characters"
+    return hallucinate(training, config.training.hallucinate, np.random.default_rng(seed), kind)
+
+
+def resumed(plan: Plan, config: Config, place: RunDirectory, training: Pairs | Shards) -> Run:
     """Prepare a run from its checkpoint."""
     checkpoint = read_checkpoint(place.path / CHECKPOINT_FILE)
     described = checkpoint.described
     start = Start(described.source, described.target, lengths=described[3:6])
-    run = Run.prepare(config, plan.data.training, plan.data.validation, start=start)
+    run = Run.prepare(config, training, plan.data.validation, start=start)
     try:
         checkpoint.restore(run)
     except (KeyError, TypeError, ValueError) as error:
