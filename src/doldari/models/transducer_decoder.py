@@ -101,9 +101,9 @@ class TransducerDecoder(Decoder):
         (N, T), walk = xs.shape, state.memory
         assert isinstance(walk, Walk)
         table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
-        scales = self.draw_scales(state, table, rng)
+        scales = self.draw_scales(state, table, T, rng)
         features = None if state.peeked is None else scaled(state.peeked, scales.features)
-        symbols = scaled(table[rows], None if scales.symbols is None else scales.symbols[:, None])
+        symbols = scaled(table[rows], scales.symbols)
         inputs = self.fed.begin(symbols, features)
         scores, steps = np.zeros((N, T, len(self.affine.b.value)), table.dtype), []
         for t in range(T):
@@ -134,14 +134,14 @@ class TransducerDecoder(Decoder):
         if mask is not None:
             mask[real] = True
         averages = np.matmul(places[:, None], walk.values[walk.rows])[:, 0]
-        hs, last, cache = self.fed.step(t, inputs, scaled(averages, scales.fed), state.layers[0], mask)
+        hs, last, cache = self.fed.step(t, inputs, scaled(averages, at(scales.fed, t)), state.layers[0], mask)
         lasts, caches = [last], [cache]
         for layer, first, scale in zip(self.stack.layers[1:], state.layers[1:], scales.above, strict=True):
-            hs, last, cache = layer.forward(scaled(hs[:, 0], scale)[:, None], first, mask)
+            hs, last, cache = layer.forward(scaled(hs[:, 0], at(scale, t))[:, None], first, mask)
             lasts.append(last)
             caches.append(cache)
         walked = walk._replace(rows=walk.rows[real])
-        zs, joint = self.joint.forward(hs[real, 0], walked, scales.joint)
+        zs, joint = self.joint.forward(hs[real, 0], walked, at(scales.joint, t))
         inserts, affine = self.affine.forward(zs[None])
         moves, moved = self.moves.forward(zs[None])
         _, lattice = self.transducer.forward(inserts[0], moves[0], walked, places[real])
@@ -163,16 +163,19 @@ class TransducerDecoder(Decoder):
         places[:, 0] = 1.0
         return places
 
-    def draw_scales(self, state: DecoderState, table: Floats, rng: np.random.Generator | None) -> Scales:
+    def draw_scales(self, state: DecoderState, table: Floats, T: int, rng: np.random.Generator | None) -> Scales:
         """Draw dropout's scales: of what the lowest layer reads at once, then of every other."""
         if rng is None or self.dropout.rate == 0.0:
             return Scales(above=(None,) * (len(self.stack.layers) - 1))
         N, H, D = len(state.place), self.joint.W.value.shape[1], table.shape[1]
         C = 0 if state.peeked is None else state.peeked.shape[1]
-        sizes = [C + D + H, *[H] * len(self.stack.layers)]
-        drawn = [self.dropout.forward(np.ones((N, 1, size), table.dtype), rng)[0][:, 0] for size in sizes]
-        features, symbols, fed = np.split(drawn[0], [C, C + D], axis=1)
-        return Scales(features, symbols, fed, tuple(drawn[1:-1]), drawn[-1])
+        rate = self.dropout.rate
+        drawn = [
+            (rng.random((N, steps, size), np.float32) >= rate).astype(table.dtype) / table.dtype.type(1.0 - rate)
+            for steps, size in ((1, C), (T, D), (T, H), *[(T, H)] * len(self.stack.layers))
+        ]
+        features, symbols, fed, *above, joint = drawn
+        return Scales(features[:, 0], symbols, fed, tuple(above), joint)
 
     def backward(self, dscores: Floats, cache: TransducerDecoderCache) -> EncodedGradient:  # type: ignore[override]
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
@@ -194,17 +197,17 @@ class TransducerDecoder(Decoder):
             )
             for number in reversed(range(1, len(dlasts))):
                 dh, dlasts[number], _ = self.stack.layers[number].backward(dh, step.layers[number], dlasts[number])
-                dh = scaled(dh[:, 0], scales.above[number - 1])[:, None]
+                dh = scaled(dh[:, 0], at(scales.above[number - 1], t))[:, None]
             feds[t] = step.layers[0].constant
             dfed, dlasts[0] = self.fed.step_backward(dproducts, dh, step.layers[0], dlasts[0])
-            daverages = scaled(dfed, scales.fed)[real]
+            daverages = scaled(dfed, at(scales.fed, t))[real]
             dvalues[real] += places[:, :, None] * daverages[:, None]
             gplaces += places * np.matmul(walk.values[real], daverages[:, :, None])[:, :, 0]
             after[...] = 0.0
             after[0][real], after[1][real] = places, gplaces
         dsymbols, dfeatures = self.fed.end_backward(dproducts, cache.inputs, feds)
         dtable = np.zeros((cache.height, dsymbols.shape[2]), dtype)
-        dsymbols = scaled(dsymbols, None if scales.symbols is None else scales.symbols[:, None])
+        dsymbols = scaled(dsymbols, scales.symbols)
         kernels.scatter_rows(dtable, cache.rows, dsymbols)
         self.embed.backward_table(dtable, cache.embed)
         dhs = self.joint.remember_backward(dkeys, dvalues, walk)
@@ -251,6 +254,10 @@ class TransducerDecoder(Decoder):
 
     def greedy(self, *_: Any) -> None:
         """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""
+
+
+def at(scale: Floats | None, t: int) -> Floats | None:
+    return None if scale is None else np.ascontiguousarray(scale[:, t])
 
 
 def scaled(xs: Floats, scale: Floats | None) -> Floats:

@@ -86,29 +86,34 @@ void meet_backward(const MeetBackward<Real>& a) {
 
 /// Turn a cell's scores into probabilities of what may be done there.
 template <class Real>
-void choose(Real* inserted, Real* moved, long V, bool at_end, bool has_copy, long end_id) {
+void choose(Real* inserted, Real* moved, long V, bool may_end, bool may_copy, bool may_move, long end_id) {
     constexpr long L = LANES<Real>;
     constexpr Real NOTHING = -INFINITY;
-    if (end_id >= 0 && !at_end) inserted[end_id] = NOTHING;
+    if (end_id >= 0 && !may_end) inserted[end_id] = NOTHING;
     Vector<Real> highests = splat(NOTHING), totals{};
     for (long j = 0; j < V; j += L) highests = maximum(highests, load(inserted + j, V - j, NOTHING));
     Real highest = reduce<Real>(highests, [](Real x, Real y) { return x > y ? x : y; });
-    if (!at_end) {
-        if (has_copy && moved[0] > highest) highest = moved[0];
-        if (moved[1] > highest) highest = moved[1];
-    }
+    if (may_copy && moved[0] > highest) highest = moved[0];
+    if (may_move && moved[1] > highest) highest = moved[1];
     for (long j = 0; j < V; j += L) {
         const Vector<Real> x = exp(load(inserted + j, V - j, NOTHING) - highest);
         store(inserted + j, x, V - j);
         totals += x;
     }
-    if (end_id >= 0 && !at_end) inserted[end_id] = 0;  // of exp it is 0, or too small to change a sum
-    const Real copy = at_end || !has_copy ? 0 : std::exp(moved[0] - highest);
-    const Real remove = at_end ? 0 : std::exp(moved[1] - highest);
-    const Real factor = 1 / (sum<Real>(totals) + copy + remove);
+    if (end_id >= 0 && !may_end) inserted[end_id] = 0;  // of exp it is 0, or too small to change a sum
+    const Real copy = may_copy ? std::exp(moved[0] - highest) : 0;
+    const Real move = may_move ? std::exp(moved[1] - highest) : 0;
+    const Real factor = 1 / (sum<Real>(totals) + copy + move);
     for (long j = 0; j < V; j += L) store(inserted + j, load(inserted + j, V - j) * factor, V - j);
     moved[0] = copy * factor;
-    moved[1] = remove * factor;
+    moved[1] = move * factor;
+}
+
+/// 1 - round, but not 0.
+template <class Real>
+Real rest(Real round) {
+    const Real left = 1 - round;
+    return left > Real(1e-6) ? left : Real(1e-6);
 }
 
 template <class Real>
@@ -123,11 +128,20 @@ void transduce(const Transduce<Real>& a) {
             const Real* places = a.places + p * a.S;
             Real *reached = a.reached + p * a.S, *logs = a.logs + p * V;
             std::memset(logs, 0, V * sizeof(Real));
-            Real deleted = 0, copied = 0;  // of the place before
+            Real at_end = 0, round = 1;  // of reaching the end without going around; of going around
+            for (long s = 0; s < S; ++s) {
+                Real *insert = a.inserted + (cells[p] + s) * V, *move = a.moved + (cells[p] + s) * 2;
+                choose(insert, move, V, s == S - 1, s < S - 1 && own[s] >= 0, S > 1, a.end_id);
+                at_end += places[s];
+                if (s < S - 1) at_end *= move[1];
+                round *= move[1];
+            }
+            // All rounds at once: x + x round + x round^2 + ... = x / (1 - round).
+            const Real* last = a.moved + (cells[p] + S - 1) * 2;
+            Real deleted = at_end * last[1] / rest(round), copied = 0;  // of the place before
             for (long s = 0; s < S; ++s) {
                 Real *insert = a.inserted + (cells[p] + s) * V, *move = a.moved + (cells[p] + s) * 2;
                 Real* arrivals = a.arrivals + (p * a.S + s) * V;
-                choose(insert, move, V, s == S - 1, own[s] >= 0, a.end_id);
                 reached[s] = places[s] + deleted;
                 for (long j = 0; j < V; j += L) store(arrivals + j, reached[s] * load(insert + j, V - j), V - j);
                 if (s > 0 && own[s - 1] >= 0) arrivals[own[s - 1]] += copied;
@@ -156,7 +170,7 @@ void transduce_backward(const TransduceBackward<Real>& a) {
     const Cells cells(a);
     const Real lowest = std::log(Real(LEAST));
     parallel_ranges(a.P, part_count(a.P, 40.0 * a.M * V), [&](long first, long last) {
-        const Buffer<Real> asked(V);
+        const Buffer<Real> asked(V), reaching(a.S);
         for (long p = first; p < last; ++p) {
             const long S = a.lengths[a.rows[p]], written = a.written[p];
             const int32_t* own = a.copies + a.rows[p] * a.S;
@@ -166,7 +180,8 @@ void transduce_backward(const TransduceBackward<Real>& a) {
                 const Real log = a.logs[p * V + v];
                 asked[v] = log > lowest ? a.dlogs[p * V + v] * std::exp(-log) : 0;
             }
-            Real g = 0;  // of the cell behind, and then of this one
+            // What reaches a cell from the symbols; then how it goes around, from the first place backwards.
+            Real around = 0, round = 1;
             for (long s = S - 1; s >= 0; --s) {
                 const Real *insert = a.inserted + (cells[p] + s) * V, *move = a.moved + (cells[p] + s) * 2;
                 Real *dinserted = a.dinserted + (cells[p] + s) * V, *dmoved = a.dmoved + (cells[p] + s) * 2;
@@ -178,17 +193,27 @@ void transduce_backward(const TransduceBackward<Real>& a) {
                 }
                 const Real more = share(here[s] * insert[written], arrived[s * V]) * garrived[s];
                 dinserted[written] += more;
-                Real gcopy = 0, gdelete = 0;
+                Real gcopy = 0;
                 if (s < S - 1 && own[s] >= 0) {
                     gcopy = here[s] * move[0] * asked[own[s]];
                     if (own[s] == written) gcopy += share(here[s] * move[0], arrived[(s + 1) * V]) * garrived[s + 1];
                 }
-                if (s < S - 1) gdelete = share(here[s] * move[1], here[s + 1]) * g;
-                g = sum<Real>(totals) + more + gcopy + gdelete;
+                dmoved[0] = gcopy;
+                reaching[s] = sum<Real>(totals) + more + gcopy;
+                if (s < S - 1) around *= share(here[s] * move[1], here[s + 1]);
+                around += reaching[s];
+                round *= move[1];
+            }
+            Real g = around / rest(round);  // of the cell behind, and then of this one
+            for (long s = S - 1; s >= 0; --s) {
+                const Real *insert = a.inserted + (cells[p] + s) * V, *move = a.moved + (cells[p] + s) * 2;
+                Real *dinserted = a.dinserted + (cells[p] + s) * V, *dmoved = a.dmoved + (cells[p] + s) * 2;
+                const Real gmove = share(here[s] * move[1], here[s < S - 1 ? s + 1 : 0]) * g;
+                g = reaching[s] + gmove;
                 for (long j = 0; j < V; j += L)
                     store(dinserted + j, load(dinserted + j, V - j) - g * load(insert + j, V - j), V - j);
-                dmoved[0] = gcopy - g * move[0];
-                dmoved[1] = gdelete - g * move[1];
+                dmoved[0] -= g * move[0];
+                dmoved[1] = gmove - g * move[1];
                 a.gplaces[p * a.S + s] = share(places[s], here[s]) * g;
             }
             for (long s = S; s < a.S; ++s) a.gplaces[p * a.S + s] = 0;

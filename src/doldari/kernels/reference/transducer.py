@@ -77,9 +77,14 @@ def transduce(
         S, own = lengths[rows[p]], copies[rows[p]]
         insert, move = choose(inserted[cells], moved[cells], own[:S], end_id)
         inserted[cells], moved[cells] = insert, move
-        reached[p, 0] = places[p, 0]
-        for s in range(1, S):
-            reached[p, s] = places[p, s] + reached[p, s - 1] * move[s - 1, DELETE]
+        at_end = 0.0  # with what probability it reaches the end without going around
+        for s in range(S - 1):
+            at_end = (at_end + places[p, s]) * move[s, DELETE]
+        at_end += places[p, S - 1]
+        # All rounds at once: x + x round + x round^2 + ... = x / (1 - round).
+        again = at_end * move[S - 1, DELETE] / rest(move)
+        for s in range(S):
+            reached[p, s] = places[p, s] + (reached[p, s - 1] * move[s - 1, DELETE] if s > 0 else again)
         arrivals[p, :S] = reached[p, :S, None] * insert
         copied = np.flatnonzero(own[: S - 1] >= 0)
         arrivals[p, copied + 1, own[copied]] += reached[p, copied] * move[copied, COPY]
@@ -92,7 +97,9 @@ def choose(inserted: Floats, moved: Floats, own: Ids, end_id: int) -> tuple[Floa
     V, at_end = inserted.shape[1], np.arange(len(own)) == len(own) - 1
     if end_id >= 0:
         scores[~at_end, end_id] = -np.inf
-    scores[at_end, V:] = -np.inf
+    scores[at_end, V + COPY] = -np.inf
+    if len(own) == 1:
+        scores[at_end, V + DELETE] = -np.inf
     scores[own < 0, V + COPY] = -np.inf
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     e /= e.sum(axis=1, keepdims=True)
@@ -136,11 +143,23 @@ def transduce_backward(
         again = own[: S - 1] == v
         gmove[:-1, COPY] += share(np.where(again, copied[:-1], 0.0), arrivals[p, 1:S, v]) * garrivals[p, 1:S]
         g = ginsert.sum(axis=1) + gmove[:, COPY]
-        for s in reversed(range(S - 1)):
-            gmove[s, DELETE] = share(here[s] * move[s, DELETE], here[s + 1]) * g[s + 1]
+        shares = share(here * move[:, DELETE], np.roll(here, -1))
+        around = 0.0  # what reaches the first place, all but that from going around
+        for s in reversed(range(S)):
+            around = g[s] + (around * shares[s] if s < S - 1 else 0.0)
+        behind = around / rest(move)
+        for s in reversed(range(S)):
+            gmove[s, DELETE] = shares[s] * behind
             g[s] += gmove[s, DELETE]
+            behind = g[s]
         dinserted[cells], dmoved[cells] = ginsert - insert * g[:, None], gmove - move * g[:, None]
         gplaces[p, :S] = share(places[p, :S], here) * g
+
+
+def rest(move: Floats) -> Floats:
+    """Return 1 - the probability of going once around all places, moved (S, 2), but not 0."""
+    left: Floats = np.maximum(1.0 - move[:, DELETE].prod(), 1e-6)
+    return left
 
 
 def share(part: Floats, whole: Floats) -> Floats:
