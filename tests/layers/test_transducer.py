@@ -41,26 +41,28 @@ def make_places(rng, walk):
 
 
 def probability(answer, copies, steps):
-    """Sum up all ways from the first place to the end of an answer, steps[t] being a softmax for every place."""
+    """Sum up all ways from the first place to the end of an answer, steps[t] being a softmax for every place.
 
-    def ways(t, s):
-        V, at_end = steps[t].shape[1] - 2, s == len(copies)
-        total = 0.0
-        if answer[t] != END or at_end:
-            done = t + 1 == len(answer)
-            total += steps[t][s, answer[t]] * (1.0 if done else ways(t + 1, s))
-        if not at_end and copies[s] == answer[t]:
-            total += steps[t][s, V] * (1.0 if t + 1 == len(answer) else ways(t + 1, s + 1))
-        return total + (0.0 if at_end else steps[t][s, V + 1] * ways(t, s + 1))
-
-    return ways(0, 0)
+    Deleting, and going back from the end, are a Markov chain; (I - D)^-1 sums up all of its walks.
+    """
+    S, here = len(copies) + 1, np.eye(1, len(copies) + 1)[0]
+    for v, step in zip(answer, steps, strict=False):
+        D = np.zeros((S, S))
+        D[np.arange(S), (np.arange(S) + 1) % S] = step[:, -1]
+        reached = here @ np.linalg.inv(np.eye(S) - D)
+        here = reached * step[:, v]
+        for s, copy in enumerate(copies):
+            here[s + 1] += reached[s] * step[s, -2] * (copy == v)
+    return here.sum()
 
 
 def softmax_of_actions(inserts, moves, copies):
     """Normalise over what may be done: the end is inserted behind the last symbol only."""
     scores = np.concatenate([inserts, moves], axis=1)
     scores[:-1, END] = -np.inf
-    scores[-1, -2:] = -np.inf
+    scores[-1, -2] = -np.inf
+    if len(copies) == 0:
+        scores[-1, -1] = -np.inf
     scores[[s for s, id in enumerate(copies) if id < 0], -2] = -np.inf
     e = np.exp(scores)
     return e / e.sum(axis=1, keepdims=True)

@@ -1,4 +1,7 @@
-"""A transducer walks along the source, and at every place inserts symbols, copies the one there, or deletes it."""
+"""A transducer walks along the source, and at every place inserts symbols, copies the one there, or deletes it.
+
+At the end it may go back to the beginning, for what stands elsewhere in the target: `aufhören`, `hört auf`.
+"""
 
 from typing import NamedTuple
 
@@ -134,7 +137,8 @@ class TransducerCache(NamedTuple):
 class TimeTransducer:
     """Sums up all ways to write each next symbol: log P(v) after what was written (Graves 2012, arXiv:1211.3711).
 
-        reached_s = places_s + reached_(s-1) delete_(s-1)         where it may be, having deleted what it likes
+        reached_s = places_s + reached_(s-1) delete_(s-1)         where it may be, having deleted what it likes;
+        reached_0 = places_0 + reached_end back                   at the end it may go back, any number of times
         arrivals_s(v) = reached_s insert_s(v) + reached_(s-1) copy_(s-1) [v is the symbol of place s - 1]
         P(v) = sum over s of arrivals_s(v);                       places' = arrivals(v) / P(v), once v is written
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from doldari.arrays import Floats
 from doldari.engines.torch.layers import dropped
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq, copied_ids, drawn_rows
-from doldari.kernels.reference.transducer import COPY, DELETE, LEAST
+from doldari.kernels.reference.transducer import COPY, DELETE, LEAST, LEAST_REST
 from doldari.models import Seq2seq
 
 NEVER = -1e9  # the logarithm of 0: without infinities there is no infinity less infinity
@@ -122,8 +122,8 @@ class TorchTransducer(TorchSeq2seq):
         never = torch.zeros((*at_end.shape, A), dtype=walk.keys.dtype, device=scores.device)
         if self.end_id is not None:
             never[..., self.end_id].masked_fill_(~at_end, NEVER)
-        never[..., -2:].masked_fill_(at_end[..., None], NEVER)
-        never[..., A - 2 + COPY].masked_fill_(walk.copies < 0, NEVER)
+        never[..., A - 2 + DELETE].masked_fill_(at_end & (walk.lengths[:, None] == 1), NEVER)
+        never[..., A - 2 + COPY].masked_fill_(at_end | (walk.copies < 0), NEVER)
         return never
 
     def placed(self, read: Tensor, arrivals: Tensor | None, walk: Walk) -> Tensor:
@@ -135,10 +135,20 @@ class TorchTransducer(TorchSeq2seq):
         return (chosen - chosen.logsumexp(dim=1, keepdim=True).clamp(min=LOWEST)).clamp(min=NEVER)
 
     def reached(self, places: Tensor, delete: Tensor, walk: Walk) -> Tensor:
-        """Say where each row may be, (N, S), having deleted what it likes from its places (N, S) on."""
+        """Say where each row may be, (N, S), having deleted what it likes from its places (N, S) on.
+
+        First what reaches the end and goes back to the first place, after any number of rounds.
+        """
         ways = functional.pad(delete[:, :-1].clamp(min=-1e4), (1, 0)).cumsum(dim=1)
-        reached = ways + torch.logcumsumexp(places - ways, dim=1)
-        there = torch.arange(places.shape[1], device=places.device) < walk.lengths[:, None]
+        end = walk.lengths[:, None] - 1
+        to_end = ways.gather(1, end)
+        back = delete.gather(1, end)
+        at_end = (ways + torch.logcumsumexp(places - ways, dim=1)).gather(1, end)
+        rest = (1.0 - (to_end + back).exp()).clamp(min=LEAST_REST)
+        again = (at_end + back - rest.log()).clamp(min=NEVER)
+        first = torch.logaddexp(places[:, :1], again)
+        reached = ways + torch.logcumsumexp(torch.cat([first, places[:, 1:]], dim=1) - ways, dim=1)
+        there = torch.arange(places.shape[1], device=places.device) <= end
         return torch.where(there, reached.clamp(min=NEVER), NEVER)
 
     def attention(self, ids: Tensor, state: DecoderState) -> Tensor:

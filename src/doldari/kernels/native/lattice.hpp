@@ -12,7 +12,7 @@
 namespace doldari::DOLDARI_ISA {
 namespace {
 
-constexpr double LEAST = 1e-30;
+constexpr double LEAST = 1e-30, LEAST_REST = 1e-6;
 
 /// Where the cells of every step begin.
 struct Cells : Buffer<long> {
@@ -113,7 +113,7 @@ void choose(Real* inserted, Real* moved, long V, bool may_end, bool may_copy, bo
 template <class Real>
 Real rest(Real round) {
     const Real left = 1 - round;
-    return left > Real(1e-6) ? left : Real(1e-6);
+    return left > Real(LEAST_REST) ? left : Real(LEAST_REST);
 }
 
 template <class Real>

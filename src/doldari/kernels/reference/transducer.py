@@ -10,6 +10,7 @@ from doldari.arrays import Floats, Ids
 
 COPY, DELETE = 0, 1
 LEAST = 1e-30  # what a probability counts as where it is lower: float32 still divides by it
+LEAST_REST = 1e-6  # what 1 - p counts as where it is lower
 
 
 def meet(queries: Floats, keys: Floats, rows: Ids, lengths: Ids, scales: Floats | None, zs: Floats) -> None:
@@ -64,9 +65,10 @@ def transduce(
 
     In a cell one of these is done: insert a symbol; copy the place's own, copies (Q, S), which is -1 for none, and
     move on; or delete it, which is to move on.  The scores of that, inserted (M, V) and moved (M, 2), become
-    probabilities here.  Only at the end end_id is inserted, and nothing copied or deleted; end_id -1: there is none.
+    probabilities here.  Only at the end end_id is inserted, and nothing copied; end_id -1: there is none.  To move on
+    from the end, a source's last place, is to go back to its first, 0, unless that is the end as well.
 
-        reached[p, s]     = places[p, s] + reached[p, s - 1] delete(s - 1)
+        reached[p, s]     = places[p, s] + reached[p, s - 1] delete(s - 1)    s - 1 of the first place being the last
         arrivals[p, s, v] = reached[p, s] insert(s, v) + reached[p, s - 1] copy(s - 1) where copies[s - 1] = v
         P(v)              = sum over s of arrivals[p, s, v]
 
@@ -158,7 +160,7 @@ def transduce_backward(
 
 def rest(move: Floats) -> Floats:
     """Return 1 - the probability of going once around all places, moved (S, 2), but not 0."""
-    left: Floats = np.maximum(1.0 - move[:, DELETE].prod(), 1e-6)
+    left: Floats = np.maximum(1.0 - move[:, DELETE].prod(), LEAST_REST)
     return left
 
 
