@@ -107,16 +107,26 @@ class TorchSeq2seq(nn.Module):
         kept = rng.random((xs.shape[0], 1, xs.shape[2]), np.float32) >= self.rate
         return xs * torch.from_numpy(kept).to(self.dtype) / (1.0 - self.rate)
 
+    def drop_each_step(self, shape, rng):
+        """Scales of dropout that differ from step to step, each row's from a generator of its own."""
+        if rng is None or self.rate == 0.0:
+            return torch.ones(shape, dtype=self.dtype)
+        seeds = rng.integers(1 << 63, size=shape[0])
+        drawn = np.stack([np.random.default_rng(seed).random(shape[1:], np.float32) for seed in seeds])
+        return torch.from_numpy(drawn >= self.rate).to(self.dtype) / (1.0 - self.rate)
+
     def encode(self, x, rng):
+        transduces = "decoder.joint.W" in self.values
         hs, lasts = self.placed(self.tensor("encoder.embed.W")[x]), []
         lengths = torch.full((len(x),), x.shape[1]) if self.pad_id is None else (x != self.pad_id).sum(dim=1)
         for layer in self.encoder_layers:
-            packed = pack_padded_sequence(self.drop(hs, rng), lengths, batch_first=True, enforce_sorted=False)
+            hs = hs * self.drop_each_step(hs.shape, rng) if transduces else self.drop(hs, rng)
+            packed = pack_padded_sequence(hs, lengths, batch_first=True, enforce_sorted=False)
             hs, last = layer(packed)
             hs, _ = pad_packed_sequence(hs, batch_first=True, total_length=x.shape[1])
             h = last[0] if isinstance(last, tuple) else last
             lasts.append(torch.cat(list(h), dim=1))
-        return hs, lasts
+        return hs * self.drop_each_step(hs.shape, rng) if transduces else hs, lasts
 
     def forward(self, x, t, rng=None):
         x, t = torch.from_numpy(x).long(), torch.from_numpy(t).long()
@@ -168,8 +178,11 @@ class TorchSeq2seq(nn.Module):
     def transduced(self, x, read, memory, lasts, bag, rng):
         """Log-probabilities of a transducer: for each row by itself, every place after the other."""
         D, H = self.tensor("decoder.embed.W").shape[1], len(self.tensor("decoder.joint.b"))
-        sizes = [D + H + (0 if bag is None else D), *[H] * len(self.decoder_layers)]
-        *scales, joint_scale = [self.drop(torch.ones((len(x), 1, size), dtype=self.dtype), rng) for size in sizes]
+        if bag is not None:
+            bag = self.drop(bag[:, None], rng)[:, 0]
+        layers = len(self.decoder_layers)
+        drawn = self.drop_each_step((len(x), read.shape[1], D + (layers + 1) * H), rng)
+        symbol_scale, *scales, joint_scale = drawn.split([D, *[H] * (layers + 1)], dim=2)
         rows = []
         for n in range(len(x)):
             here = torch.ones(len(x[n]), dtype=torch.bool) if self.pad_id is None else x[n] != self.pad_id
@@ -188,22 +201,23 @@ class TorchSeq2seq(nn.Module):
             for t in range(read.shape[1]):
                 if t > 0:
                     places = arrive[:, read[n, t]] / arrive[:, read[n, t]].sum()
-                parts = [self.tensor("decoder.embed.W")[read[n, t]], places @ values]
+                parts = [self.tensor("decoder.embed.W")[read[n, t]] * symbol_scale[n, t], places @ values]
                 h = torch.cat(parts if bag is None else [bag[n], *parts])[None, None]
                 for number, layer in enumerate(self.decoder_layers):
-                    h, states[number] = layer(h * scales[number][n], states[number])
-                zs = torch.tanh(keys + h[0] @ W[first:] + self.tensor("decoder.joint.b")) * joint_scale[n]
+                    h, states[number] = layer(h, states[number])
+                    h = h * scales[number][n, t]
+                zs = torch.tanh(keys + h[0] @ W[first:] + self.tensor("decoder.joint.b")) * joint_scale[n, t]
                 inserts = zs @ self.tensor("decoder.affine.W") + self.tensor("decoder.affine.b")
                 moves = zs @ self.tensor("decoder.moves.W") + self.tensor("decoder.moves.b")
                 may = torch.ones((len(values), inserts.shape[1] + 2), dtype=torch.bool)
                 if self.pad_id is not None:
                     may[:-1, self.pad_id] = False
-                may[-1, -2:] = False
+                may[-1, -2] = False
+                may[-1, -1] = len(values) > 1  # at the end it goes back
                 p = torch.cat([inserts, moves], dim=1).masked_fill(~may, -torch.inf).softmax(dim=1)
-                reached = [places[0]]
-                for s in range(1, len(values)):
-                    reached.append(places[s] + reached[s - 1] * p[s - 1, -1])
-                arrive = torch.stack(reached)[:, None] * p[:, :-2]
+                moves_on = torch.diag(p[:, -1]).roll(1, dims=1)
+                reached = torch.linalg.solve((torch.eye(len(values), dtype=self.dtype) - moves_on).T, places)
+                arrive = reached[:, None] * p[:, :-2]
                 for s, symbol in enumerate(symbols):
                     copied = torch.zeros_like(arrive)
                     copied[s + 1, symbol] = reached[s] * p[s, -2]

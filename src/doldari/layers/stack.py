@@ -33,14 +33,16 @@ class TimeStack:
     It is run in the table form alone, as models do; layers/recurrent.py says what that is.
     """
 
-    def __init__(self, layers: Sequence[RecurrentLayer[Any, Any]], dropout: float = 0.0) -> None:
+    def __init__(
+        self, layers: Sequence[RecurrentLayer[Any, Any]], dropout: float = 0.0, each_step: bool = False
+    ) -> None:
         for layer in layers:
             if not isinstance(layer, RecurrentLayer):
                 raise TypeError(f"TimeStack: layers must be recurrent layers, got {described(layer)}")
         if len(layers) == 0:
             raise ValueError("TimeStack: layers must be at least one, got none")
         self.layers = list(layers)
-        self.dropout = TimeDropout(dropout)
+        self.dropout = TimeDropout(dropout, each_step)
 
     def parameters(self) -> dict[str, Parameter]:
         """Name every parameter: Wx and so on of the lowest layer, 2.Wx of the next."""
@@ -72,7 +74,7 @@ class TimeStack:
         for number, layer in enumerate(self.layers):
             scale = None
             if rng is not None and self.dropout.rate > 0.0:
-                hs, scale = self.dropout.forward(table[rows] if hs is None else hs, rng)
+                hs, scale = self.dropout.forward(table[rows] if hs is None else hs, rng, mask)
             layer_table, layer_rows = (table, rows) if hs is None else by_position(hs, mask)
             state = None if first is None else first[number]
             hs, last, cache = layer.forward_table(

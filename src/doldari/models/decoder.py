@@ -118,6 +118,7 @@ class Decoder:
             layers=layers,
             bidirectional=False,
             dropout=dropout,
+            each_step=False,
             rng=rng,
             dtype=dtype,
         )

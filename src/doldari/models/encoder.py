@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
-from doldari.layers import EmbeddingBag, Parameter, PlacedEmbedding, TimeEmbedding
+from doldari.layers import EmbeddingBag, Parameter, PlacedEmbedding, TimeDropout, TimeEmbedding
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
 from doldari.models.recurrent import check_settings, recurrent_stack
@@ -42,6 +42,7 @@ class EncoderCache(NamedTuple):
 
     embed: Ids | None
     stack: StackCache
+    dropout: Floats | None
     features: Floats | None
 
 
@@ -49,7 +50,8 @@ class Encoder:
     """Embedding and recurrent layers.
 
     The last `features` of the ids are a source's features: they are not read in a row, but summed up.  places: where
-    a symbol stands is added to its vector.
+    a symbol stands is added to its vector.  each_step: dropout is drawn anew at every step, also of the states that a
+    decoder sees at all positions.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Encoder:
         layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        each_step: bool = False,
         embedding_scale: float = 0.01,
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
@@ -76,8 +79,17 @@ class Encoder:
         self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)
         self.bag = EmbeddingBag(self.embed.W, V - features) if features else None
         self.stack = recurrent_stack(
-            cell, D, H, layers=layers, bidirectional=bidirectional, dropout=dropout, rng=rng, dtype=dtype
+            cell,
+            D,
+            H,
+            layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            each_step=each_step,
+            rng=rng,
+            dtype=dtype,
         )
+        self.dropout = TimeDropout(dropout if each_step else 0.0, each_step)
 
     def parameters(self) -> dict[str, Parameter]:
         """Name every parameter: embed.W, lstm.Wx, lstm.Wh, lstm.b, and as `TimeStack` and `TimeBidirectional` do."""
@@ -90,13 +102,15 @@ class Encoder:
         features, bag_cache = (None, None) if self.bag is None else self.bag.forward(xs)
         table, rows, embed_cache = self.embed.forward_table(xs, mask)
         hs, lasts, stack_cache = self.stack.forward_table(table, rows, mask=mask, rng=rng)
+        hs, dropout_cache = self.dropout.forward(hs, rng, mask)
         encoded = Encoded(tuple(last.h for last in lasts), hs, mask, xs, features)
-        return encoded, EncoderCache(embed_cache, stack_cache, bag_cache)
+        return encoded, EncoderCache(embed_cache, stack_cache, dropout_cache, bag_cache)
 
     def backward(self, gradient: EncodedGradient, cache: EncoderCache) -> None:
         """Add to the parameters' gradients."""
         dlasts = self.stack.first_states(gradient.dlast)
-        dtable, _, _ = self.stack.backward_table(gradient.dhs, cache.stack, dlasts)
+        dhs = None if gradient.dhs is None else self.dropout.backward(gradient.dhs, cache.dropout)
+        dtable, _, _ = self.stack.backward_table(dhs, cache.stack, dlasts)
         self.embed.backward_table(dtable, cache.embed)
         if self.bag is not None and cache.features is not None and gradient.dfeatures is not None:
             self.bag.backward(gradient.dfeatures, cache.features)

@@ -24,12 +24,13 @@ def recurrent_stack(
     layers: int,
     bidirectional: bool,
     dropout: float,
+    each_step: bool,
     rng: np.random.Generator,
     dtype: DTypeLike,
 ) -> TimeStack:
     """Make `layers` layers of a cell, each with hidden states of hidden_size: in both directions half of it each.
 
-    First weights are normal with a standard deviation of 1 / sqrt(rows), as in the book; biases are 0.
+    each_step: dropout is drawn anew at every step.  First weights are normal with a standard deviation of 1 / sqrt(rows), as in the book; biases are 0.
     """
     layer_class, gates = CELLS[cell]
 
@@ -44,7 +45,7 @@ def recurrent_stack(
         return TimeBidirectional(one(size, hidden_size // 2), one(size, hidden_size // 2))
 
     sizes = [input_size] + [hidden_size] * (layers - 1)
-    return TimeStack([both(size) if bidirectional else one(size, hidden_size) for size in sizes], dropout)
+    return TimeStack([both(size) if bidirectional else one(size, hidden_size) for size in sizes], dropout, each_step)
 
 
 def check_settings(

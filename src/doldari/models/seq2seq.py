@@ -44,6 +44,7 @@ class Seq2seq:
     features = 0  # how many of the source's ids are features
     embedding_scale = 0.01  # the standard deviation of the first embeddings, as in the book
     places = False  # whether a symbol's vector says where it stands
+    each_step = False  # whether dropout is drawn anew at every step
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Seq2seq:
             layers=layers,
             bidirectional=bidirectional,
             dropout=dropout,
+            each_step=self.each_step,
             embedding_scale=self.embedding_scale,
             rng=rng,
             dtype=dtype,

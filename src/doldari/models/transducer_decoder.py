@@ -10,6 +10,7 @@ from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.kernels.reference.transducer import DELETE
 from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeTransducer
 from doldari.layers.affine import AffineCache
+from doldari.layers.dropout import at_steps
 from doldari.layers.fed import FedInputs
 from doldari.layers.gated import GatedCache
 from doldari.layers.parameters import prefixed
@@ -20,13 +21,19 @@ from doldari.models.encoder import Encoded, EncodedGradient
 
 
 class Scales(NamedTuple):
-    """Dropout's scales, each (N, size) and the same for all steps, or None: of all that layers read."""
+    """Dropout's scales in one step, each (N, H) or None."""
 
-    features: Floats | None = None
-    symbols: Floats | None = None
-    fed: Floats | None = None
-    above: tuple[Floats | None, ...] = ()  # what the recurrent layers but the lowest read
-    joint: Floats | None = None  # what the joint layer makes
+    above: tuple[Floats | None, ...]  # of what the recurrent layers but the lowest read
+    h: Floats | None = None  # of what the joint layer reads of the top one
+    joint: Floats | None = None  # of what it makes
+
+
+class Dropped(NamedTuple):
+    """Dropout's scales of all that the decoder reads: features (N, C), symbols (N, T, D), and of every step."""
+
+    features: Floats | None
+    symbols: Floats | None
+    steps: list[Scales]
 
 
 class StepCache(NamedTuple):
@@ -47,7 +54,7 @@ class TransducerDecoderCache(NamedTuple):
     xs: Ids
     rows: Ids
     height: int
-    scales: Scales
+    dropped: Dropped
     inputs: FedInputs
     steps: list[StepCache]
     walk: Walk
@@ -101,17 +108,17 @@ class TransducerDecoder(Decoder):
         (N, T), walk = xs.shape, state.memory
         assert isinstance(walk, Walk)
         table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
-        scales = self.draw_scales(state, table, T, rng)
-        features = None if state.peeked is None else scaled(state.peeked, scales.features)
-        symbols = scaled(table[rows], scales.symbols)
+        dropped = self.draw_scales(xs, state, table, mask, rng)
+        features = None if state.peeked is None else scaled(state.peeked, dropped.features)
+        symbols = scaled(table[rows], dropped.symbols)
         inputs = self.fed.begin(symbols, features)
         scores, steps = np.zeros((N, T, len(self.affine.b.value)), table.dtype), []
         for t in range(T):
             real = np.arange(N) if mask is None else np.flatnonzero(mask[:, t])
-            state, step = self.take(t, inputs, state, self.places(xs[:, t], state), real, scales)
+            state, step = self.take(t, inputs, state, self.places(xs[:, t], state), real, dropped.steps[t])
             scores[real, t] = step.lattice.logs
             steps.append(step)
-        return scores, state, TransducerDecoderCache(embed_cache, xs, rows, len(table), scales, inputs, steps, walk)
+        return scores, state, TransducerDecoderCache(embed_cache, xs, rows, len(table), dropped, inputs, steps, walk)
 
     @property
     def fed(self) -> TimeFed:
@@ -134,14 +141,14 @@ class TransducerDecoder(Decoder):
         if mask is not None:
             mask[real] = True
         averages = np.matmul(places[:, None], walk.values[walk.rows])[:, 0]
-        hs, last, cache = self.fed.step(t, inputs, scaled(averages, at(scales.fed, t)), state.layers[0], mask)
+        hs, last, cache = self.fed.step(t, inputs, averages, state.layers[0], mask)
         lasts, caches = [last], [cache]
         for layer, first, scale in zip(self.stack.layers[1:], state.layers[1:], scales.above, strict=True):
-            hs, last, cache = layer.forward(scaled(hs[:, 0], at(scale, t))[:, None], first, mask)
+            hs, last, cache = layer.forward(scaled(hs[:, 0], scale)[:, None], first, mask)
             lasts.append(last)
             caches.append(cache)
         walked = walk._replace(rows=walk.rows[real])
-        zs, joint = self.joint.forward(hs[real, 0], walked, at(scales.joint, t))
+        zs, joint = self.joint.forward(scaled(hs[:, 0], scales.h)[real], walked, scales.joint)
         inserts, affine = self.affine.forward(zs[None])
         moves, moved = self.moves.forward(zs[None])
         _, lattice = self.transducer.forward(inserts[0], moves[0], walked, places[real])
@@ -163,23 +170,25 @@ class TransducerDecoder(Decoder):
         places[:, 0] = 1.0
         return places
 
-    def draw_scales(self, state: DecoderState, table: Floats, T: int, rng: np.random.Generator | None) -> Scales:
-        """Draw dropout's scales: of what the lowest layer reads at once, then of every other."""
+    def draw_scales(
+        self, xs: Ids, state: DecoderState, table: Floats, mask: Mask | None, rng: np.random.Generator | None
+    ) -> Dropped:
+        """Draw dropout's scales: of the features once for all steps, of everything else anew at every step."""
+        (N, T), D, above, dtype = xs.shape, table.shape[1], len(self.stack.layers) - 1, table.dtype
         if rng is None or self.dropout.rate == 0.0:
-            return Scales(above=(None,) * (len(self.stack.layers) - 1))
-        N, H, D = len(state.place), self.joint.W.value.shape[1], table.shape[1]
-        C = 0 if state.peeked is None else state.peeked.shape[1]
-        rate = self.dropout.rate
-        drawn = [
-            (rng.random((N, steps, size), np.float32) >= rate).astype(table.dtype) / table.dtype.type(1.0 - rate)
-            for steps, size in ((1, C), (T, D), (T, H), *[(T, H)] * len(self.stack.layers))
-        ]
-        features, symbols, fed, *above, joint = drawn
-        return Scales(features[:, 0], symbols, fed, tuple(above), joint)
+            return Dropped(None, None, [Scales((None,) * above)] * T)
+        features = None
+        if state.peeked is not None:
+            features = self.dropout.forward(np.ones_like(state.peeked[:, None]), rng)[0][:, 0]
+        H = self.joint.W.value.shape[1]
+        drawn = at_steps(self.dropout.draw(N, T, D + (above + 2) * H, rng, dtype), mask)
+        parts = [np.ascontiguousarray(part) for part in np.split(drawn[:, :, D:].swapaxes(0, 1), above + 2, axis=2)]
+        steps = [Scales(tuple(below), h, joint) for *below, h, joint in zip(*parts, strict=True)]
+        return Dropped(features, drawn[:, :, :D], steps)
 
     def backward(self, dscores: Floats, cache: TransducerDecoderCache) -> EncodedGradient:  # type: ignore[override]
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
-        (N, T, _), walk, scales, dtype = dscores.shape, cache.walk, cache.scales, dscores.dtype
+        (N, T, _), walk, dropped, dtype = dscores.shape, cache.walk, cache.dropped, dscores.dtype
         feds, dproducts = empty((T, N, walk.values.shape[2]), dtype), np.zeros_like(cache.inputs.products)
         dkeys, dvalues = np.zeros_like(walk.keys), np.zeros_like(walk.values)
         after = np.zeros((2, N, walk.keys.shape[1]), dtype)  # the places of the step behind, and their gradient
@@ -187,7 +196,7 @@ class TransducerDecoder(Decoder):
             self.stack.first_states([np.zeros((N, walk.values.shape[2]), dtype)] * len(self.stack.layers))
         )
         for t in reversed(range(T)):
-            step = cache.steps[t]
+            step, scales = cache.steps[t], dropped.steps[t]
             real, places = step.rows, step.lattice.places
             written = np.ascontiguousarray(cache.xs[real, min(t + 1, T - 1)])
             dh, gplaces = np.zeros((N, 1, self.joint.W.value.shape[1]), dtype), after[1][real]
@@ -195,23 +204,24 @@ class TransducerDecoder(Decoder):
             dh[real, 0], gplaces = self.look_back(
                 np.ascontiguousarray(dscores[real, t]), step, written, garrivals, dkeys
             )
+            dh = scaled(dh[:, 0], scales.h)[:, None]
             for number in reversed(range(1, len(dlasts))):
                 dh, dlasts[number], _ = self.stack.layers[number].backward(dh, step.layers[number], dlasts[number])
-                dh = scaled(dh[:, 0], at(scales.above[number - 1], t))[:, None]
+                dh = scaled(dh[:, 0], scales.above[number - 1])[:, None]
             feds[t] = step.layers[0].constant
             dfed, dlasts[0] = self.fed.step_backward(dproducts, dh, step.layers[0], dlasts[0])
-            daverages = scaled(dfed, at(scales.fed, t))[real]
+            daverages = dfed[real]
             dvalues[real] += places[:, :, None] * daverages[:, None]
             gplaces += places * np.matmul(walk.values[real], daverages[:, :, None])[:, :, 0]
             after[...] = 0.0
             after[0][real], after[1][real] = places, gplaces
         dsymbols, dfeatures = self.fed.end_backward(dproducts, cache.inputs, feds)
         dtable = np.zeros((cache.height, dsymbols.shape[2]), dtype)
-        dsymbols = scaled(dsymbols, scales.symbols)
+        dsymbols = scaled(dsymbols, dropped.symbols)
         kernels.scatter_rows(dtable, cache.rows, dsymbols)
         self.embed.backward_table(dtable, cache.embed)
         dhs = self.joint.remember_backward(dkeys, dvalues, walk)
-        dfeatures = None if dfeatures is None else scaled(dfeatures, scales.features)
+        dfeatures = None if dfeatures is None else scaled(dfeatures, dropped.features)
         return EncodedGradient(tuple(dlast.h for dlast in dlasts), dhs, dfeatures)
 
     def look_back(
@@ -254,10 +264,6 @@ class TransducerDecoder(Decoder):
 
     def greedy(self, *_: Any) -> None:
         """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""
-
-
-def at(scale: Floats | None, t: int) -> Floats | None:
-    return None if scale is None else np.ascontiguousarray(scale[:, t])
 
 
 def scaled(xs: Floats, scale: Floats | None) -> Floats:

@@ -41,6 +41,7 @@ class TransducerSeq2seq(Seq2seq):
 
     decoder_class = TransducerDecoder
     embedding_scale = 1.0
+    each_step = True  # with one draw for all steps inflection was 2 to 3 points worse (docs/results.md)
 
     def assemble(
         self, encoder: Encoder, decoder: Decoder, sizes: tuple[int, int], pad_id: int | None, smoothing: float

@@ -19,7 +19,8 @@ UNCOUNTED = -100  # the target of a position that does not count
 class Batch(NamedTuple):
     """Questions x (N, S), their lengths, what the decoder reads (N, T), its targets (N, T), and dropout's scales.
 
-    lengths (N,) is None where nothing is padding; a scale (N, 1, D) for each vector that is dropped from, in order.
+    lengths (N,) is None where nothing is padding; a scale (N, 1, D), or (N, T, D), for each vector that is
+    dropped from, in order.
     share () is what a position weighs in the loss: 1 / the positions of the whole batch that it is a part of.
     """
 

@@ -87,7 +87,8 @@ class TorchLearner:
         """Add the mean loss of these rows and its gradient to the sums; dropout is that of the whole batch."""
         counted = int(counted_positions(t, self.model.pad_id).sum())
         mine = range(len(x)) if whole is None else self.processes.share(whole)
-        scales = self.torch_model.draw_scales(whole or len(x), mine, self.dropout_rng)
+        lengths = x.shape[1], t.shape[1] - 1
+        scales = self.torch_model.draw_scales(whole or len(x), mine, lengths, self.dropout_rng)
         for rows in np.array_split(np.arange(len(x)), min(self.settings.accumulate, max(1, len(x)))):
             if len(rows) > 0:
                 self.compute(self.batch(x[rows], t[rows], [scale[rows] for scale in scales], counted))
@@ -107,7 +108,7 @@ class TorchLearner:
         """Say that this process's share of a batch does not fit into the device's memory, and what would."""
 
         def try_some(pairs: int) -> None:
-            scales = self.torch_model.draw_scales(pairs, range(pairs), self.dropout_rng)
+            scales = self.torch_model.draw_scales(pairs, range(pairs), lengths, self.dropout_rng)
             self.backward(self.batch(x[:pairs], t[:pairs], scales, 1))
 
         lengths = x.shape[1], t.shape[1] - 1

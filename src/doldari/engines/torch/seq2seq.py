@@ -104,7 +104,7 @@ class TorchSeq2seq:
         self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
         self.peeks, self.attends = model.decoder.peeks, "combine.W" in self.decoder
         self.first_feature = model.vocab_size - model.features if model.features else None
-        self.places = model.places
+        self.places, self.each_step = model.places, model.each_step
         self.copies = copied_ids(model, device) if isinstance(model.decoder, PointerDecoder) else None
         self.dtype = model.parameters.values.dtype
         cell, layers = model.encoder.cell, len(model.encoder.stack.layers)
@@ -130,6 +130,7 @@ class TorchSeq2seq:
         for reader in self.readers:
             hs, last = reader.forward(dropped(hs, scales), lengths)
             lasts.append(last)
+        hs = dropped(hs, scales) if self.each_step else hs
         layers = tuple(writer.state(last) for writer, last in zip(self.writers, lasts, strict=True))
         peeked = lasts[-1] if self.peeks else self.sum_features(x)
         place = torch.zeros(len(x), dtype=torch.long, device=x.device)
@@ -213,8 +214,11 @@ class TorchSeq2seq:
         assert state.memory is not None
         return self.look(hs, state)[1]
 
-    def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
-        """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
+    def draw_scales(self, N: int, rows: range, lengths: tuple[int, int], rng: np.random.Generator) -> list[Floats]:
+        """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each.
+
+        lengths, of questions and of what the decoder reads, matter only where dropout differs from step to step.
+        """
         if self.rate == 0.0:
             return []
         D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]

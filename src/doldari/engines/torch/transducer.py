@@ -5,6 +5,7 @@ In logarithms, one step after another: that of reached_s, a sum over all places 
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from doldari.arrays import Floats
-from doldari.engines.torch.layers import dropped
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq, copied_ids, drawn_rows
 from doldari.kernels.reference.transducer import COPY, DELETE, LEAST, LEAST_REST
+from doldari.layers import TimeDropout
 from doldari.models import Seq2seq
 
 NEVER = -1e9  # the logarithm of 0: without infinities there is no infinity less infinity
@@ -75,9 +76,13 @@ class TorchTransducer(TorchSeq2seq):
     ) -> tuple[Tensor, DecoderState]:
         """Read the ids before each position, (N, T) -> log-probabilities (N, T, V), state after the last."""
         assert isinstance(state.memory, Walk)
-        walk, drawn, logs = state.memory.of_rows(), None if scales is None else list(scales), []
+        walk, logs = state.memory.of_rows(), []
+        of_features, of_steps = (None, None) if self.rate == 0.0 or scales is None else self.taken(scales)
+        if of_features is not None and state.peeked is not None:
+            state = state._replace(peeked=state.peeked * of_features[:, 0])
         for t in range(ids.shape[1]):
             places = self.placed(ids[:, t], state.arrivals, walk)
+            drawn = None if of_steps is None else of_steps[:, t : t + 1]
             actions, state = self.act(ids[:, t : t + 1], state, walk, places, drawn)
             arrivals = arrive(self.reached(places, actions.delete, walk), actions, walk)
             state = state._replace(arrivals=arrivals)
@@ -85,19 +90,23 @@ class TorchTransducer(TorchSeq2seq):
         return torch.stack(logs, dim=1).clamp(min=LOWEST), state
 
     def act(
-        self, read: Tensor, state: DecoderState, walk: Walk, places: Tensor, scales: list[Tensor] | None
+        self, read: Tensor, state: DecoderState, walk: Walk, places: Tensor, scales: Tensor | None
     ) -> tuple[Actions, DecoderState]:
-        """Read one id each, (N, 1), at places (N, S) -> what may be done in every cell, state."""
-        context = places.exp()[:, None] @ walk.values
-        hs = torch.cat([self.embed(read, self.decoder["embed.W"], state.place), context], dim=2)
-        given, lasts = iter(scales or ()), []
+        """Read one id each, (N, 1), at places (N, S), dropout's scales (N, 1, K) -> actions in every cell, state."""
+        symbols = self.embed(read, self.decoder["embed.W"], state.place)
+        D, H = symbols.shape[2], walk.values.shape[2]
+        of_symbols, *above = (None,) * (len(self.writers) + 2)
+        if scales is not None:
+            of_symbols, *above = scales.split([D, *[H] * (len(self.writers) + 1)], dim=2)
+        hs, lasts = torch.cat([scaled(symbols, of_symbols), places.exp()[:, None] @ walk.values], dim=2), []
         if state.peeked is not None:
             hs = torch.cat([state.peeked[:, None], hs], dim=2)
-        for writer, first in zip(self.writers, state.layers, strict=True):
-            hs, last = writer.forward(dropped(hs, given), first)
+        for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
+            hs, last = writer.forward(hs, first)
+            hs = scaled(hs, above[number])
             lasts.append(last)
         joint = self.decoder.part("joint")
-        zs = dropped(torch.tanh(hs @ joint["W"][-hs.shape[2] :] + joint["b"] + walk.keys), given)
+        zs = scaled(torch.tanh(hs @ joint["W"][-H:] + joint["b"] + walk.keys), above[-1])
         inserts = zs @ self.decoder["affine.W"] + self.decoder["affine.b"]
         moves = zs @ self.decoder["moves.W"] + self.decoder["moves.b"]
         scores = torch.cat([inserts, moves], dim=2).to(walk.keys.dtype)
@@ -105,15 +114,25 @@ class TorchTransducer(TorchSeq2seq):
         state = state._replace(layers=tuple(lasts), place=state.place + 1)
         return Actions(logs[..., :-2], logs[..., COPY - 2], logs[..., DELETE - 2]), state
 
-    def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
-        """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
+    def taken(self, scales: Iterator[Tensor]) -> tuple[Tensor | None, Tensor | None]:
+        """Take dropout's scales of the features, (N, 1, D), and of the decoder's steps, (N, T, K)."""
+        of_features = None if self.first_feature is None else next(scales, None)
+        return of_features, next(scales, None)
+
+    def draw_scales(self, N: int, rows: range, lengths: tuple[int, int], rng: np.random.Generator) -> list[Floats]:
+        """Draw dropout for rows of a batch of N as the NumPy model does, in its order.
+
+        (n, S, D or H) for all that the encoder reads and what it makes, (n, 1, D) for features, (n, T, K) for steps.
+        """
         if self.rate == 0.0:
             return []
-        D, H = self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
-        above = [H] * (len(self.writers) - 1)
-        fed = D + H + (D if self.first_feature is not None else 0)
-        draws = [drawn_rows(N, size, rows, rng) for size in (D, *above, fed, *above, H)]
-        return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
+        (S, T), D, H = lengths, self.encoder["embed.W"].shape[1], self.writers[0].Wh.shape[0]
+        dropout, layers = TimeDropout(self.rate), len(self.writers)
+        draw = partial(dropout.draw, N, rng=rng, dtype=self.dtype, rows=rows)
+        scales = [draw(S, size) for size in (D, *[H] * layers)]
+        if self.first_feature is not None:
+            scales.append(dropout.scales(drawn_rows(N, D, rows, rng), self.dtype))
+        return [*scales, draw(T, D + (layers + 1) * H)]
 
     def impossible(self, walk: Walk, scores: Tensor) -> Tensor:
         """Give what is added to scores of actions, (N, S, V + 2): NEVER where an action cannot be, else 0."""
@@ -167,6 +186,11 @@ class TorchTransducer(TorchSeq2seq):
 
 
 LOWEST = math.log(LEAST)
+
+
+def scaled(xs: Tensor, scale: Tensor | None) -> Tensor:
+    """Multiply by dropout's scale, if there is one."""
+    return xs if scale is None else xs * scale
 
 
 def arrive(reached: Tensor, actions: Actions, walk: Walk) -> Tensor:

@@ -163,7 +163,7 @@ class TorchTransformer(TorchSeq2seq):
         """View vectors (N, T, D) as those of their heads, (N, heads, T, E)."""
         return xs.reshape(*xs.shape[:2], self.heads, -1).transpose(1, 2)
 
-    def draw_scales(self, N: int, rows: range, rng: np.random.Generator) -> list[Floats]:
+    def draw_scales(self, N: int, rows: range, lengths: tuple[int, int], rng: np.random.Generator) -> list[Floats]:
         """Draw dropout for rows of a batch of N as the NumPy model does, in its order: a scale (n, 1, D) each."""
         if self.rate == 0.0:
             return []
