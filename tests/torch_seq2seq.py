@@ -206,6 +206,7 @@ class TorchSeq2seq(nn.Module):
                 for number, layer in enumerate(self.decoder_layers):
                     h, states[number] = layer(h, states[number])
                     h = h * scales[number][n, t]
+                h = h if bag is None else torch.cat([h, bag[n][None, None]], dim=2)
                 zs = torch.tanh(keys + h[0] @ W[first:] + self.tensor("decoder.joint.b")) * joint_scale[n, t]
                 inserts = zs @ self.tensor("decoder.affine.W") + self.tensor("decoder.affine.b")
                 moves = zs @ self.tensor("decoder.moves.W") + self.tensor("decoder.moves.b")

@@ -107,7 +107,7 @@ class Decoder:
         sizes = {"vocab_size": vocab_size, "wordvec_size": wordvec_size, "hidden_size": hidden_size, "layers": layers}
         check_settings(type(self).__name__, sizes, cell, False, dropout, rng, dtype)
         V, D, H = vocab_size, wordvec_size, hidden_size
-        C = H if self.peeks else D if features else 0
+        self.peeked_size = C = H if self.peeks else D if features else 0
         self.cell = cell
         W = Parameter.normal(rng, (V, D), embedding_scale, dtype)
         self.embed = PlacedEmbedding(W) if places else TimeEmbedding(W)

@@ -64,7 +64,7 @@ class TransducerDecoder(Decoder):
     """A decoder whose every symbol is inserted at a place of the source, or copied from it, from left to right.
 
     In every step the recurrent layers read the symbol before, and the average of the encoder's states of the places
-    where it may be standing.  Their h meets the encoder's state of every place: of what comes out, inserting symbols
+    where it may be standing.  Their h, with the source's features if it has any, meets the encoder's state of every place: of what comes out, inserting symbols
     there is scored by affine, copying and deleting by moves, and `TimeTransducer` sums up all ways to each next
     symbol.  Its scores are their log-probabilities.
 
@@ -78,8 +78,9 @@ class TransducerDecoder(Decoder):
         """Make the layers of its own; return how many features are scored in a cell."""
         if tie:
             raise ValueError(f"{type(self).__name__}: tie: not possible, its scores are of actions")
+        size = 2 * H + self.peeked_size
         self.joint = TimeJoint(
-            Parameter.normal(rng, (2 * H, H), (2 * H) ** -0.5, dtype),
+            Parameter.normal(rng, (size, H), size**-0.5, dtype),
             Parameter.zeros((H,), dtype),
             Parameter.normal(rng, (H,), 1.0, dtype),
         )
@@ -88,7 +89,7 @@ class TransducerDecoder(Decoder):
         return H
 
     def parameters(self) -> dict[str, Parameter]:
-        """Name every parameter: `Decoder`'s; joint.W (2H, H), joint.b, joint.end (H,), moves.W (H, 2), moves.b."""
+        """Name every parameter: `Decoder`'s; joint.W (2H + C, H), joint.b, joint.end (H,), moves.W (H, 2), moves.b."""
         own = prefixed("joint", self.joint.parameters()) | prefixed("moves", self.moves.parameters())
         return super().parameters() | own
 
@@ -148,7 +149,10 @@ class TransducerDecoder(Decoder):
             lasts.append(last)
             caches.append(cache)
         walked = walk._replace(rows=walk.rows[real])
-        zs, joint = self.joint.forward(scaled(hs[:, 0], scales.h)[real], walked, scales.joint)
+        queries = scaled(hs[:, 0], scales.h)
+        if inputs.constant is not None:
+            queries = np.concatenate([queries, inputs.constant], axis=1)
+        zs, joint = self.joint.forward(queries[real], walked, scales.joint)
         inserts, affine = self.affine.forward(zs[None])
         moves, moved = self.moves.forward(zs[None])
         _, lattice = self.transducer.forward(inserts[0], moves[0], walked, places[real])
@@ -191,6 +195,7 @@ class TransducerDecoder(Decoder):
         (N, T, _), walk, dropped, dtype = dscores.shape, cache.walk, cache.dropped, dscores.dtype
         feds, dproducts = empty((T, N, walk.values.shape[2]), dtype), np.zeros_like(cache.inputs.products)
         dkeys, dvalues = np.zeros_like(walk.keys), np.zeros_like(walk.values)
+        dconstant = np.zeros((N, self.peeked_size), dtype)
         after = np.zeros((2, N, walk.keys.shape[1]), dtype)  # the places of the step behind, and their gradient
         dlasts: list[Any] = list(
             self.stack.first_states([np.zeros((N, walk.values.shape[2]), dtype)] * len(self.stack.layers))
@@ -199,11 +204,14 @@ class TransducerDecoder(Decoder):
             step, scales = cache.steps[t], dropped.steps[t]
             real, places = step.rows, step.lattice.places
             written = np.ascontiguousarray(cache.xs[real, min(t + 1, T - 1)])
-            dh, gplaces = np.zeros((N, 1, self.joint.W.value.shape[1]), dtype), after[1][real]
-            garrivals = self.transducer.after_backward(gplaces, after[0][real])
-            dh[real, 0], gplaces = self.look_back(
+            garrivals = self.transducer.after_backward(after[1][real], after[0][real])
+            dqueries, gplaces = self.look_back(
                 np.ascontiguousarray(dscores[real, t]), step, written, garrivals, dkeys
             )
+            H = self.joint.W.value.shape[1]
+            dconstant[real] += dqueries[:, H:]
+            dh = np.zeros((N, 1, H), dtype)
+            dh[real, 0] = dqueries[:, :H]
             dh = scaled(dh[:, 0], scales.h)[:, None]
             for number in reversed(range(1, len(dlasts))):
                 dh, dlasts[number], _ = self.stack.layers[number].backward(dh, step.layers[number], dlasts[number])
@@ -221,13 +229,13 @@ class TransducerDecoder(Decoder):
         kernels.scatter_rows(dtable, cache.rows, dsymbols)
         self.embed.backward_table(dtable, cache.embed)
         dhs = self.joint.remember_backward(dkeys, dvalues, walk)
-        dfeatures = None if dfeatures is None else scaled(dfeatures, dropped.features)
+        dfeatures = None if dfeatures is None else scaled(dfeatures + dconstant, dropped.features)
         return EncodedGradient(tuple(dlast.h for dlast in dlasts), dhs, dfeatures)
 
     def look_back(
         self, dlogs: Floats, step: StepCache, written: Ids, garrivals: Floats, dkeys: Floats
     ) -> tuple[Floats, Floats]:
-        """Run a step's way from h to its scores backwards: dlogs (P, V) -> dhs (P, H), gplaces (P, S)."""
+        """Run a step's way from what meets the places to its scores backwards: dlogs (P, V) -> dqueries (P, H + C), gplaces (P, S)."""
         dinserts, dmoves, gplaces = self.transducer.backward(dlogs, step.lattice, written, garrivals)
         dzs, _ = self.affine.backward(dinserts[None], step.affine)
         dzs += self.moves.backward(dmoves[None], step.moves)[0]

@@ -106,7 +106,9 @@ class TorchTransducer(TorchSeq2seq):
             hs = scaled(hs, above[number])
             lasts.append(last)
         joint = self.decoder.part("joint")
-        zs = scaled(torch.tanh(hs @ joint["W"][-H:] + joint["b"] + walk.keys), above[-1])
+        if state.peeked is not None:
+            hs = torch.cat([hs, state.peeked[:, None]], dim=2)
+        zs = scaled(torch.tanh(hs @ joint["W"][H:] + joint["b"] + walk.keys), above[-1])
         inserts = zs @ self.decoder["affine.W"] + self.decoder["affine.b"]
         moves = zs @ self.decoder["moves.W"] + self.decoder["moves.b"]
         scores = torch.cat([inserts, moves], dim=2).to(walk.keys.dtype)
