@@ -129,10 +129,11 @@ class TrainingConfig:
 
     epochs: int | None = setting(
         None,
-        "Number of epochs. Without it, and without a time budget: as many as make 3,000 steps, from 5 to 100.",
+        "Number of epochs. Without it, and without a time budget: as many as make --steps, from 5 to 100.",
         "Training",
         basic=True,
     )
+    steps: int = setting(3_000, "Training steps that the number of epochs is chosen by where it is not given.", "Training")
     budget: str | None = setting(
         None,
         "Training time, in place of a number of epochs: 90s, 5m, 1h30m. The learning rate follows the clock, so "

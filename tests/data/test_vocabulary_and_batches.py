@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from doldari import ConfigError, DataError, MissingPackageError, UnknownSymbolError
 from doldari.data.batches import pad, shuffled_batches, without_common_padding
-from doldari.data.vocabulary import PADDING, UNKNOWN, Vocabulary
+from doldari.data.vocabulary import PADDING, UNKNOWN, Vocabulary, split_features
 
 
 @given(st.lists(st.text(), min_size=1))
@@ -66,6 +66,17 @@ def test_features_are_no_letters():
         vocabulary.encode("VP\tV;P")
     assert vocabulary.encode("VP\tP", unknown=True)[0] == UNKNOWN
     assert vocabulary.unknown_symbols("xVP y\tV;FUT") == ["x", " ", "y"]
+
+
+def test_parts_of_a_feature_are_features():
+    """As UniMorph writes IN+ESS; but a model that knows such features keeps them."""
+    vocabulary = Vocabulary.build(["a"], "characters", features=[split_features("a\tN; IN+ESS ;C++")[1]])
+    assert vocabulary.features == ("C", "ESS", "IN", "N")
+    assert vocabulary.encode("a\tESS+IN") == vocabulary.encode("a\tESS;IN")
+    assert vocabulary.spell("a\tIN+ESS") == ["IN", "ESS", "a"]
+    older = Vocabulary.build(["a"], "characters", features=[["N", "IN+ESS"]])
+    assert older.spell("a\tN;IN+ESS") == ["N", "IN+ESS", "a"]
+    assert UNKNOWN not in older.encode("a\tN;IN+ESS")
 
 
 def test_rare_symbols_become_unknown():

@@ -1,9 +1,10 @@
 """Texts to ids and back, for one side: normalised, cut into symbols, numbered.
 
 A source may have features, such as those of a form that is asked for: they follow the text behind a tab, with
-semicolons between them, `walk TAB V;PST`.  They are symbols of their own kind: the feature V is not the letter V.
+semicolons or plus signs between them, `walk TAB V;PST`.  They are symbols of their own kind: the feature V is not the letter V.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class Vocabulary:
         A symbol or feature that is not there is refused, or with `unknown` becomes unknown.  DataError where features
         are expected and the text has none.
         """
-        text, features = split_features(text) if self.features else (text, [])
+        text, features = self.split(text)
         symbols = self._cut(text)
         ids = [self.ids.get(symbol, UNKNOWN) for symbol in symbols]
         if UNKNOWN in ids:
@@ -141,6 +142,12 @@ class Vocabulary:
             )
         return ids[::-1] if self.right_to_left else ids
 
+    def split(self, text: str) -> tuple[str, list[str]]:
+        """Split a text from its features, if there are any; models of before have such as IN+ESS as one."""
+        if not self.features:
+            return text, []
+        return split_features(text, ";" if any("+" in feature for feature in self.features) else ";+")
+
     def ids_of(self, source: "Vocabulary") -> NDArray[np.int32]:
         """Say by which of its ids each of a source's ids is copied: that of the same text, or unknown.
 
@@ -155,7 +162,7 @@ class Vocabulary:
 
     def spell(self, text: str) -> list[str]:
         """List the symbols that a text's ids stand for, features first."""
-        text, features = split_features(text) if self.features else (text, [])
+        text, features = self.split(text)
         return [*features, *self.cut(text)]
 
     def symbols_taken_apart(self) -> int:
@@ -211,10 +218,13 @@ def frequent(symbols: Iterable[str], min_count: int) -> tuple[str, ...]:
     return kept
 
 
-def split_features(source: str) -> tuple[str, list[str]]:
-    """Split `text TAB one;two` into the text and its features; DataError where there are none."""
+def split_features(source: str, separators: str = ";+") -> tuple[str, list[str]]:
+    """Split `text TAB one;two+three` into the text and its features; DataError where there are none.
+
+    UniMorph joins the parts of one feature by +, as in IN+ESS, in the inside (Sylak-Glassman 2016).
+    """
     text, _, column = source.partition("\t")
-    features = [feature.strip() for feature in column.split(";") if feature.strip()]
+    features = [feature.strip() for feature in re.split(f"[{separators}]", column) if feature.strip()]
     if not features:
         raise DataError(f"{quoted(text)}: no features; expected: text, tab, features separated by ;")
     return text, features

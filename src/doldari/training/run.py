@@ -33,7 +33,6 @@ from doldari.training.start import Start, start_of
 from doldari.training.streams import OwnRows, Streamed, in_step
 from doldari.training.trainer import warn_of_slow_kernels
 
-STEPS = 3_000  # of a training for which neither epochs nor a budget are given
 PROBED = 500  # pairs that are answered to learn how long validation takes
 
 
@@ -203,7 +202,8 @@ class Run:
     def epochs(self) -> int:
         """How many epochs there will be at most; under a budget an estimate, for the last one may be cut short."""
         if self.budget is None:
-            return self.config.training.epochs or min(max(5, round(STEPS / self.steps_an_epoch)), 100)
+            settings = self.config.training
+            return settings.epochs or min(max(5, round(settings.steps / self.steps_an_epoch)), 100)
         left = self.budget.seconds - self.budget.validation - self.budget.spent()
         return len(self.history) + max(0, math.ceil(left / self.budget.epoch))
 

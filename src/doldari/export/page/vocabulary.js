@@ -75,11 +75,12 @@ class Vocabulary {
     return ["NFC", "NFD"].map(cutIn).find(known) ?? symbols;
   }
 
-  /** Split `text TAB one;two`, if the model has features, into the text and these. */
+  /** Split `text TAB one;two+three`, if the model has features, into the text and these; `+` may be inside older ones. */
   split(text) {
     const tab = text.indexOf("\t");
     if (this.features.length === 0 || tab < 0) return { text, features: [] };
-    const features = text.slice(tab + 1).split(";").map(trim);
+    const separators = this.features.some((name) => name.includes("+")) ? ";" : /[;+]/;
+    const features = text.slice(tab + 1).split(separators).map(trim);
     return { text: text.slice(0, tab), features: features.filter((name) => name !== "") };
   }
 
