@@ -133,7 +133,9 @@ class TrainingConfig:
         "Training",
         basic=True,
     )
-    steps: int = setting(3_000, "Training steps that the number of epochs is chosen by where it is not given.", "Training")
+    steps: int = setting(
+        3_000, "Training steps that the number of epochs is chosen by where it is not given.", "Training"
+    )
     budget: str | None = setting(
         None,
         "Training time, in place of a number of epochs: 90s, 5m, 1h30m. The learning rate follows the clock, so "

@@ -1,7 +1,8 @@
 """Texts to ids and back, for one side: normalised, cut into symbols, numbered.
 
 A source may have features, such as those of a form that is asked for: they follow the text behind a tab, with
-semicolons or plus signs between them, `walk TAB V;PST`.  They are symbols of their own kind: the feature V is not the letter V.
+semicolons or plus signs between them, `walk TAB V;PST`.  They are symbols of their own kind: the feature V is not the
+letter V.
 """
 
 import re

@@ -55,8 +55,8 @@ class TimeDropout:
 
     def scales(self, drawn: Floats, dtype: DTypeLike) -> Floats:
         """Turn numbers drawn from [0, 1) into what vectors are multiplied by."""
-        real = np.dtype(dtype)
-        scales: Floats = (drawn >= self.rate).astype(real) / real.type(1.0 - self.rate)
+        scales: Floats = (drawn >= self.rate).astype(dtype)
+        scales /= scales.dtype.type(1.0 - self.rate)
         return scales
 
     def forward_rows(

@@ -30,7 +30,8 @@ def recurrent_stack(
 ) -> TimeStack:
     """Make `layers` layers of a cell, each with hidden states of hidden_size: in both directions half of it each.
 
-    each_step: dropout is drawn anew at every step.  First weights are normal with a standard deviation of 1 / sqrt(rows), as in the book; biases are 0.
+    each_step: dropout is drawn anew at every step.  First weights are normal with a standard deviation of
+    1 / sqrt(rows), as in the book; biases are 0.
     """
     layer_class, gates = CELLS[cell]
 

@@ -10,7 +10,6 @@ from doldari.arrays import Floats, Ids, Mask, empty
 from doldari.kernels.reference.transducer import DELETE
 from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeTransducer
 from doldari.layers.affine import AffineCache
-from doldari.layers.dropout import at_steps
 from doldari.layers.fed import FedInputs
 from doldari.layers.gated import GatedCache
 from doldari.layers.parameters import prefixed
@@ -18,22 +17,7 @@ from doldari.layers.stack import StackCache
 from doldari.layers.transducer import JointCache, TransducerCache, Walk
 from doldari.models.decoder import Decoder, DecoderState
 from doldari.models.encoder import Encoded, EncodedGradient
-
-
-class Scales(NamedTuple):
-    """Dropout's scales in one step, each (N, H) or None."""
-
-    above: tuple[Floats | None, ...]  # of what the recurrent layers but the lowest read
-    h: Floats | None = None  # of what the joint layer reads of the top one
-    joint: Floats | None = None  # of what it makes
-
-
-class Dropped(NamedTuple):
-    """Dropout's scales of all that the decoder reads: features (N, C), symbols (N, T, D), and of every step."""
-
-    features: Floats | None
-    symbols: Floats | None
-    steps: list[Scales]
+from doldari.models.transducer_dropout import Dropped, Scales, draw, scaled
 
 
 class StepCache(NamedTuple):
@@ -64,9 +48,9 @@ class TransducerDecoder(Decoder):
     """A decoder whose every symbol is inserted at a place of the source, or copied from it, from left to right.
 
     In every step the recurrent layers read the symbol before, and the average of the encoder's states of the places
-    where it may be standing.  Their h, with the source's features if it has any, meets the encoder's state of every place: of what comes out, inserting symbols
-    there is scored by affine, copying and deleting by moves, and `TimeTransducer` sums up all ways to each next
-    symbol.  Its scores are their log-probabilities.
+    where it may be standing.  Their h, with the source's features if it has any, meets the encoder's state of every
+    place: of what comes out, inserting symbols there is scored by affine, copying and deleting by moves, and
+    `TimeTransducer` sums up all ways to each next symbol.  Its scores are their log-probabilities.
 
     copies (source's V,) says as which of the target's ids a source's id is copied, -1 for none; None: as itself.
     """
@@ -89,7 +73,7 @@ class TransducerDecoder(Decoder):
         return H
 
     def parameters(self) -> dict[str, Parameter]:
-        """Name every parameter: `Decoder`'s; joint.W (2H + C, H), joint.b, joint.end (H,), moves.W (H, 2), moves.b."""
+        """Name every parameter: `Decoder`'s; joint.W (2H + C, H), b, end (H,); moves.W (H, 2), b."""
         own = prefixed("joint", self.joint.parameters()) | prefixed("moves", self.moves.parameters())
         return super().parameters() | own
 
@@ -109,10 +93,10 @@ class TransducerDecoder(Decoder):
         (N, T), walk = xs.shape, state.memory
         assert isinstance(walk, Walk)
         table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
-        dropped = self.draw_scales(xs, state, table, mask, rng)
+        symbols, sizes = table[rows], [layer.h.shape[1] for layer in state.layers]
+        dropped = draw(self.dropout, symbols, state.peeked, sizes, mask, rng)
         features = None if state.peeked is None else scaled(state.peeked, dropped.features)
-        symbols = scaled(table[rows], dropped.symbols)
-        inputs = self.fed.begin(symbols, features)
+        inputs = self.fed.begin(scaled(symbols, dropped.symbols), features)
         scores, steps = np.zeros((N, T, len(self.affine.b.value)), table.dtype), []
         for t in range(T):
             real = np.arange(N) if mask is None else np.flatnonzero(mask[:, t])
@@ -174,22 +158,6 @@ class TransducerDecoder(Decoder):
         places[:, 0] = 1.0
         return places
 
-    def draw_scales(
-        self, xs: Ids, state: DecoderState, table: Floats, mask: Mask | None, rng: np.random.Generator | None
-    ) -> Dropped:
-        """Draw dropout's scales: of the features once for all steps, of everything else anew at every step."""
-        (N, T), D, above, dtype = xs.shape, table.shape[1], len(self.stack.layers) - 1, table.dtype
-        if rng is None or self.dropout.rate == 0.0:
-            return Dropped(None, None, [Scales((None,) * above)] * T)
-        features = None
-        if state.peeked is not None:
-            features = self.dropout.forward(np.ones_like(state.peeked[:, None]), rng)[0][:, 0]
-        H = self.joint.W.value.shape[1]
-        drawn = at_steps(self.dropout.draw(N, T, D + (above + 2) * H, rng, dtype), mask)
-        parts = [np.ascontiguousarray(part) for part in np.split(drawn[:, :, D:].swapaxes(0, 1), above + 2, axis=2)]
-        steps = [Scales(tuple(below), h, joint) for *below, h, joint in zip(*parts, strict=True)]
-        return Dropped(features, drawn[:, :, :D], steps)
-
     def backward(self, dscores: Floats, cache: TransducerDecoderCache) -> EncodedGradient:  # type: ignore[override]
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
         (N, T, _), walk, dropped, dtype = dscores.shape, cache.walk, cache.dropped, dscores.dtype
@@ -235,7 +203,7 @@ class TransducerDecoder(Decoder):
     def look_back(
         self, dlogs: Floats, step: StepCache, written: Ids, garrivals: Floats, dkeys: Floats
     ) -> tuple[Floats, Floats]:
-        """Run a step's way from what meets the places to its scores backwards: dlogs (P, V) -> dqueries (P, H + C), gplaces (P, S)."""
+        """Run a step's way from queries to scores backwards: dlogs (P, V) -> dqueries (P, H + C), gplaces (P, S)."""
         dinserts, dmoves, gplaces = self.transducer.backward(dlogs, step.lattice, written, garrivals)
         dzs, _ = self.affine.backward(dinserts[None], step.affine)
         dzs += self.moves.backward(dmoves[None], step.moves)[0]
@@ -272,12 +240,3 @@ class TransducerDecoder(Decoder):
 
     def greedy(self, *_: Any) -> None:
         """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""
-
-
-def scaled(xs: Floats, scale: Floats | None) -> Floats:
-    """Multiply by dropout's scale, if there is one."""
-    return (
-        xs
-        if scale is None
-        else np.multiply(xs, scale, out=empty(np.broadcast_shapes(xs.shape, scale.shape), xs.dtype))
-    )

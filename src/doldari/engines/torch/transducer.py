@@ -95,9 +95,8 @@ class TorchTransducer(TorchSeq2seq):
         """Read one id each, (N, 1), at places (N, S), dropout's scales (N, 1, K) -> actions in every cell, state."""
         symbols = self.embed(read, self.decoder["embed.W"], state.place)
         D, H = symbols.shape[2], walk.values.shape[2]
-        of_symbols, *above = (None,) * (len(self.writers) + 2)
-        if scales is not None:
-            of_symbols, *above = scales.split([D, *[H] * (len(self.writers) + 1)], dim=2)
+        sizes = [D, *[H] * (len(self.writers) + 1)]
+        of_symbols, *above = [None] * len(sizes) if scales is None else torch.split(scales, sizes, dim=2)
         hs, lasts = torch.cat([scaled(symbols, of_symbols), places.exp()[:, None] @ walk.values], dim=2), []
         if state.peeked is not None:
             hs = torch.cat([state.peeked[:, None], hs], dim=2)
