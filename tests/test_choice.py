@@ -42,7 +42,8 @@ CHOSEN = {
     ),
     "no features": ([(s.partition("\t")[0], t) for s, t in FORMS], "inflection", "200 pairs, targets repeat 8"),
     "sorted": (sorted(FORMS * 3), "inflection", "600 pairs with features"),
-    "phones": (PHONES, "g2p", "200 pairs, words and symbols between spaces"),
+    "phones": (PHONES * 8, "g2p", "1,600 pairs, words and symbols between spaces"),
+    "few phones": (PHONES, "g2p-low", "200 pairs, words and symbols between spaces"),
     "transliterated": (
         [(w, w.translate({97 + n: 0x430 + n for n in range(26)})) for w in words(90)],
         "general",
@@ -78,24 +79,24 @@ def test_a_training_takes_the_chosen_recipe_and_keeps_it(tmp_path, capsys):
     out = tmp_path / "run"
     doldari.train(PHONES, out=out, **QUICK)
     assert capsys.readouterr().err.splitlines()[0] == (
-        "recipe g2p: 180 pairs, words and symbols between spaces (--recipe general has the defaults)"
+        "recipe g2p-low: 180 pairs, words and symbols between spaces (--recipe general has the defaults)"
     )
-    assert Config.from_toml(out / "config.toml") == load_recipe("g2p").replace(**QUICK)
+    assert Config.from_toml(out / "config.toml") == load_recipe("g2p-low").replace(**QUICK)
     recipe = json.loads((out / "run.json").read_text())["recipe"]
-    assert recipe == {"name": "g2p", "why": "180 pairs, words and symbols between spaces"}
+    assert recipe == {"name": "g2p-low", "why": "180 pairs, words and symbols between spaces"}
     doldari.train(PHONES, resume=out, epochs=2)
     assert "recipe" not in capsys.readouterr().err
     assert json.loads((out / "run.json").read_text())["recipe"] == recipe
-    assert Config.from_toml(out / "config.toml") == load_recipe("g2p").replace(**QUICK | {"epochs": 2})
+    assert Config.from_toml(out / "config.toml") == load_recipe("g2p-low").replace(**QUICK | {"epochs": 2})
 
 
 @pytest.mark.parametrize(
     "settings, expected",
     [
         ({"recipe": "general"}, Config()),
-        ({"dropout": 0.1}, load_recipe("g2p").replace(dropout=0.1)),
-        ({"target_symbols": "characters"}, load_recipe("g2p").replace(target_symbols="characters")),
-        ({"shared_vocabulary": True}, Config().replace(shared_vocabulary=True)),  # g2p's symbols differ
+        ({"dropout": 0.1}, load_recipe("g2p-low").replace(dropout=0.1)),
+        ({"target_symbols": "characters"}, load_recipe("g2p-low").replace(target_symbols="characters")),
+        ({"shared_vocabulary": True}, Config().replace(shared_vocabulary=True)),  # the recipe's symbols differ
     ],
 )
 def test_what_is_given_wins(tmp_path, settings, expected):
@@ -106,13 +107,13 @@ def test_what_is_given_wins(tmp_path, settings, expected):
 def test_the_command_line_says_it_in_one_line(cli):
     quick = "--epochs 1 --hidden-size 8 --embedding-size 4"
     Path("words.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in PHONES))
-    line = "recipe g2p: 180 pairs, words and symbols between spaces (--recipe general has the defaults)\n"
+    line = "recipe g2p-low: 180 pairs, words and symbols between spaces (--recipe general has the defaults)\n"
     done = cli(f"train words.tsv {quick}")
     assert (done.recipe, done.err) == (line, "")
     assert f"train would choose {line.replace('180', '200')}" in cli("stats words.tsv").out
     shared = cli(f"train words.tsv {quick} --shared-vocabulary --out shared").recipe
     assert shared.startswith(
-        "recipe general, the defaults: g2p, which would suit the data, does not go with the options"
+        "recipe general, the defaults: g2p-low, which would suit the data, does not go with the options"
     )
     for options in ("--recipe general", "--config runs/words/config.toml", "--from runs/words"):
         assert cli(f"train words.tsv {quick} {options} --out {options.split('/')[0][2:8]}").recipe == ""

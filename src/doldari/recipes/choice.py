@@ -11,6 +11,7 @@ from doldari.recipes import load_recipe
 
 FEW = 50  # pairs, which are too few to tell
 LITTLE = 20_000  # pairs up to which recipes for little data are chosen
+LOW_PHONES = 1_500  # pairs of words and phones below which a decoder is taken that knows their order
 LOW = 500  # pairs with features below which artificial ones are added; without features letters may change anywhere
 
 
@@ -38,7 +39,8 @@ def choose(found: Traits) -> Choice:
     if found.pairs > LITTLE:
         return Choice("general", f"{count}, where g2p and inflection are for at most {LITTLE:,}")
     if found.phones and found.source_words < 2:
-        return Choice("g2p", f"{count}, words and symbols between spaces")
+        why = f"{count}, words and symbols between spaces"
+        return Choice("g2p", why) if found.pairs >= LOW_PHONES else Choice("g2p-low", why)
     repeated = f"targets repeat {percent(found.copied, 0)} of their source in order"
     if copies(found):
         features = " with features" if found.has_features else ""
