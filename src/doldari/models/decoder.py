@@ -86,6 +86,7 @@ class Decoder:
     """Embedding, recurrent layers and affine scores; each layer's first hidden state is the encoder's last."""
 
     peeks = False
+    has_kernel = True  # whether `kernels.lstm_greedy` knows its scores
     follows = False  # whether its recurrent layers read, in every step, a vector of H of the source
 
     def __init__(
@@ -222,7 +223,7 @@ class Decoder:
         None if the kernel does not know such a decoder: it knows those of one LSTM.
         """
         layer = self.stack.layers[0]
-        if len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM):
+        if not self.has_kernel or len(self.stack.layers) > 1 or not isinstance(layer, TimeLSTM):
             return None
         h, c = state.layers[0]
         table, context = layer.input_products(self.embed.W.value, state.peeked)

@@ -37,6 +37,7 @@ class PointerDecoder(AttentionDecoder):
     source's id is copied; None: as itself.
     """
 
+    has_kernel = False
     copies: Ids | None = None
 
     def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
@@ -82,6 +83,3 @@ class PointerDecoder(AttentionDecoder):
         dfeatures, dpeeked, _ = super().score_backward(at_positions(dwritten, shape, mask), cache.affine)
         dfeatures += self.gate.backward(at_positions(dgates, shape, mask), cache.gate)[0]
         return dfeatures, dpeeked, dweights
-
-    def greedy(self, *_: Any) -> None:
-        """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""

@@ -56,6 +56,7 @@ class TransducerDecoder(Decoder):
     """
 
     follows = True
+    has_kernel = False
     copies: Ids | None = None
 
     def add_look(self, D: int, H: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> int:
@@ -237,6 +238,3 @@ class TransducerDecoder(Decoder):
                 table, constant = np.concatenate([cache.inputs.xs[:, 0], table], axis=1), cache.inputs.constant
             layers.append(GatedCache(table, rows, constant, None, inputs[0].first, inputs[0].steps))
         return StackCache(layers, [None] * len(layers), rows, T, None)
-
-    def greedy(self, *_: Any) -> None:
-        """Leave it to `models.greedy.greedy`: no kernel knows such a decoder."""
