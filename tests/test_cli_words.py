@@ -181,7 +181,7 @@ def run(cli, pairs):
         ("train addition --optimizer adam", "No such option: --optimizer; see: doldari train --help"),
         (
             "train addition --recipe g2",
-            "--recipe g2: no such recipe (known: addition, chapter, dates, g2p, general, ",
+            "--recipe g2: no such recipe (known: addition, chapter, dates, g2p, g2p-low, general, ",
         ),
         ("test", "No such command 'test'. Did you mean 'evaluate'? See: doldari --help"),
         ("translate x", "No such command 'translate'. Did you mean 'predict'?"),

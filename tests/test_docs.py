@@ -85,7 +85,8 @@ def prepared(tmp_path_factory):
     words = [("가게", "k a̠ː ɡ e̞"), ("나무", "n a̠ m u"), ("나라", "n a̠ ɾ a̠"), ("가나", "k a̠ n a̠"), ("무게", "m u ɡ e̞")]
     words += [(a + b, f"{x} {y}") for (a, x) in words for (b, y) in words]
     tsv = "".join(f"{source}\t{target}\n" for source, target in words)
-    for name in ("words", "train", "test", "dev", "pairs", "more", "new", "kor_train", "kor_dev", "kor_test"):
+    languages = [f"{language}_{part}" for language in ("kor", "ita") for part in ("train", "dev", "test")]
+    for name in ("words", "train", "test", "dev", "pairs", "more", "new", *languages):
         (folder / f"{name}.tsv").write_text(tsv, "utf-8")
     (folder / "shards").mkdir()
     for name in ("0", "1"):
@@ -119,6 +120,7 @@ def prepared(tmp_path_factory):
         "addition --count 300",
         "train.de train.en --target-symbols words",
         "kor_train.tsv --out runs/kor --target-symbols whitespace --ensemble 2",
+        "ita_train.tsv --out runs/ita --target-symbols whitespace --ensemble 2",
     ]
     here = Path.cwd()
     os.chdir(folder)

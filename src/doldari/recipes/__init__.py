@@ -9,7 +9,7 @@ from pathlib import Path
 from doldari.config import Config
 from doldari.errors import ConfigError
 
-RECIPES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+RECIPES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def load_recipe(name: str) -> Config:
