@@ -40,7 +40,8 @@ def hallucinate(pairs: Pairs, count: int, rng: np.random.Generator, kind: str = 
     """
     if count == 0:
         return pairs
-    usable = [index for index, pair in enumerate(pairs) if aligned(pair, pairs.has_features, kind).stem]
+    alignments = [aligned(pair, pairs.has_features, kind) for pair in pairs]
+    usable = [index for index, alignment in enumerate(alignments) if alignment.stem]
     if not usable:
         raise DataError(
             f"{' and '.join(origin.name for origin in pairs.origins)}: no artificial pairs can be made: no pair has "
@@ -52,8 +53,7 @@ def hallucinate(pairs: Pairs, count: int, rng: np.random.Generator, kind: str = 
         builder.add(*pair, pairs.line(index))
     for drawn in rng.integers(len(usable), size=count).tolist():
         index = usable[drawn]
-        artificial = with_other_letters(aligned(pairs[index], pairs.has_features, kind), letters, rng)
-        builder.add(*artificial, pairs.line(index))
+        builder.add(*with_other_letters(alignments[index], letters, rng), pairs.line(index))
     return builder.pairs(pairs.origins, pairs.has_features)
 
 

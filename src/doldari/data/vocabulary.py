@@ -144,10 +144,8 @@ class Vocabulary:
         return ids[::-1] if self.right_to_left else ids
 
     def split(self, text: str) -> tuple[str, list[str]]:
-        """Split a text from its features, if there are any; models of before have such as IN+ESS as one."""
-        if not self.features:
-            return text, []
-        return split_features(text, ";" if any("+" in feature for feature in self.features) else ";+")
+        """Split a text from its features, if there are any."""
+        return split_features(text, self._separators) if self.features else (text, [])
 
     def ids_of(self, source: "Vocabulary") -> NDArray[np.int32]:
         """Say by which of its ids each of a source's ids is copied: that of the same text, or unknown.
@@ -190,6 +188,11 @@ class Vocabulary:
                 break
             symbols.append(next(replacements, UNKNOWN_TEXT) if id == UNKNOWN else self._names[id])
         return normalize(join(symbols, self.kind), self.written)
+
+    @cached_property
+    def _separators(self) -> str:
+        """What stands between features; those of models of before may be such as IN+ESS."""
+        return ";" if any("+" in feature for feature in self.features) else ";+"
 
     @cached_property
     def _names(self) -> tuple[str, ...]:

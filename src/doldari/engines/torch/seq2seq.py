@@ -23,6 +23,7 @@ from doldari.engines.torch.layers import (
     summed_loss,
 )
 from doldari.engines.torch.parameters import Named
+from doldari.layers import TimeDropout
 from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
 from doldari.models.pointer_decoder import PointerDecoder
@@ -225,7 +226,7 @@ class TorchSeq2seq:
         inputs = [D, *[H] * (len(self.writers) - 1)]
         features = self.decoder["combine.W"].shape[1] if "combine.W" in self.decoder else H
         draws = [drawn_rows(N, size, rows, rng) for size in (*inputs, *inputs, features)]
-        return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
+        return [TimeDropout(self.rate).scales(draw, self.dtype) for draw in draws]
 
 
 def copied_ids(model: Seq2seq, device: torch.device) -> Tensor:

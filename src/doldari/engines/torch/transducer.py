@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from doldari.arrays import Floats
+from doldari.engines.torch.layers import dropped
 from doldari.engines.torch.seq2seq import DecoderState, TorchSeq2seq, copied_ids, drawn_rows
 from doldari.kernels.reference.transducer import COPY, DELETE, LEAST, LEAST_REST
 from doldari.layers import TimeDropout
@@ -96,18 +97,18 @@ class TorchTransducer(TorchSeq2seq):
         symbols = self.embed(read, self.decoder["embed.W"], state.place)
         D, H = symbols.shape[2], walk.values.shape[2]
         sizes = [D, *[H] * (len(self.writers) + 1)]
-        of_symbols, *above = [None] * len(sizes) if scales is None else torch.split(scales, sizes, dim=2)
-        hs, lasts = torch.cat([scaled(symbols, of_symbols), places.exp()[:, None] @ walk.values], dim=2), []
+        drawn = None if scales is None else iter(torch.split(scales, sizes, dim=2))
+        hs, lasts = torch.cat([dropped(symbols, drawn), places.exp()[:, None] @ walk.values], dim=2), []
         if state.peeked is not None:
             hs = torch.cat([state.peeked[:, None], hs], dim=2)
-        for number, (writer, first) in enumerate(zip(self.writers, state.layers, strict=True)):
+        for writer, first in zip(self.writers, state.layers, strict=True):
             hs, last = writer.forward(hs, first)
-            hs = scaled(hs, above[number])
+            hs = dropped(hs, drawn)
             lasts.append(last)
         joint = self.decoder.part("joint")
         if state.peeked is not None:
             hs = torch.cat([hs, state.peeked[:, None]], dim=2)
-        zs = scaled(torch.tanh(hs @ joint["W"][H:] + joint["b"] + walk.keys), above[-1])
+        zs = dropped(torch.tanh(hs @ joint["W"][H:] + joint["b"] + walk.keys), drawn)
         inserts = zs @ self.decoder["affine.W"] + self.decoder["affine.b"]
         moves = zs @ self.decoder["moves.W"] + self.decoder["moves.b"]
         scores = torch.cat([inserts, moves], dim=2).to(walk.keys.dtype)
@@ -187,11 +188,6 @@ class TorchTransducer(TorchSeq2seq):
 
 
 LOWEST = math.log(LEAST)
-
-
-def scaled(xs: Tensor, scale: Tensor | None) -> Tensor:
-    """Multiply by dropout's scale, if there is one."""
-    return xs if scale is None else xs * scale
 
 
 def arrive(reached: Tensor, actions: Actions, walk: Walk) -> Tensor:

@@ -12,6 +12,7 @@ from doldari.arrays import Floats
 from doldari.engines.torch.layers import dropped
 from doldari.engines.torch.parameters import Named
 from doldari.engines.torch.seq2seq import TorchSeq2seq, drawn_rows
+from doldari.layers import TimeDropout
 from doldari.models import Transformer
 from doldari.models.inference_model import Rows
 
@@ -169,7 +170,7 @@ class TorchTransformer(TorchSeq2seq):
             return []
         D = self.encoder["embed.W"].shape[1]
         draws = [drawn_rows(N, D, rows, rng) for _ in range(2 + 5 * self.count)]
-        return [(draw >= self.rate).astype(self.dtype) / self.dtype.type(1.0 - self.rate) for draw in draws]
+        return [TimeDropout(self.rate).scales(draw, self.dtype) for draw in draws]
 
 
 def normalized(xs: Tensor, weights: Named) -> Tensor:
