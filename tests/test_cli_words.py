@@ -178,6 +178,13 @@ def run(cli, pairs):
         ("export page.html runs/pairs", "the model comes first: doldari export runs/pairs page.html"),
         ("show runs/pair", "runs/pair: no such run; did you mean runs/pairs? Try: doldari show runs/pairs"),
         ("serve runs/pair", "runs/pair: no such run; did you mean runs/pairs? Try: doldari serve runs/pairs"),
+        (
+            "train pairs.tsv --dev dev.tsv",
+            "No such option: --dev; did you mean --validation? See: doldari train --help",
+        ),
+        ("train pairs.tsv --augment 9", "No such option: --augment; did you mean --hallucinate?"),
+        ("train addition --gpu", "No such option: --gpu; did you mean --device?"),
+        ("predict runs/pairs aa --gpu", "No such option: --gpu; did you mean --device? See: doldari predict --help"),
         ("train addition --optimizer adam", "No such option: --optimizer; see: doldari train --help"),
         (
             "train addition --recipe g2",

@@ -29,6 +29,14 @@ ALSO_CALLED = {
     "generate": ("data", "sample"),
     "push": ("publish", "share", "upload"),
 }
+# What other programs call an option.
+OPTIONS_ALSO_CALLED = {
+    "device": ("cuda", "gpu"),
+    "hallucinate": ("artificial", "augment", "augmentation"),
+    "out": ("save", "save-dir"),
+    "steps": ("iterations", "updates"),
+    "validation": ("dev", "val", "valid"),
+}
 
 
 def usage(error: Any) -> str:
@@ -64,7 +72,9 @@ def no_such_option(error: Any) -> str:
         return f"{message}; did you mean -V (--version)?"
     options = [option for one in error.ctx.command.params for option in one.opts if option.startswith("--")]
     words = [option.removeprefix("--") for option in options if option not in FORMER]
-    nearest = difflib.get_close_matches(name.removeprefix("--"), words, 1)  # dashes would make all options alike
+    bare = name.removeprefix("--")  # dashes would make all options alike
+    meant = [word for word, others in OPTIONS_ALSO_CALLED.items() if word in words and bare in others]
+    nearest = meant or difflib.get_close_matches(bare, words, 1)
     if nearest and name.startswith("--"):
         return f"{message}; did you mean --{nearest[0]}?"
     if any(one.name in ("text", "texts") for one in error.ctx.command.params):
