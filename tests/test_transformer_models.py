@@ -24,6 +24,7 @@ PAIRS = [(a + b, b + a, f"X;Y{len(a)}") for a in ("", "a", "ab", "ba") for b in 
     [
         ({"cell": "gru"}, "cell=gru: needs model=recurrent"),
         ({"decoder": "peeky"}, "decoder=peeky: needs model=recurrent"),
+        ({"decoder": "transducer"}, "decoder=transducer: needs model=recurrent"),
         ({"attention": "dot"}, "attention=dot: needs model=recurrent"),
         ({"bidirectional": False}, "bidirectional=False: needs model=recurrent"),
         ({"model": "recurrent"}, "heads=2: needs model=transformer"),
@@ -54,15 +55,18 @@ def test_the_recipe_is_that_of_the_paper(tmp_path):
 
 
 @pytest.mark.parametrize("ensemble", [False, True])
-def test_a_file_there_and_back(tmp_path, ensemble):
-    predictor = make_predictor(**KIND)
+@pytest.mark.parametrize("decoder", ["attention", "pointer"])
+def test_a_file_there_and_back(tmp_path, ensemble, decoder):
+    kind = KIND | {"decoder": decoder}
+    predictor = make_predictor(**kind)
     if ensemble:
-        predictor = doldari.Predictor(join([make_predictor(**KIND, tie=False).text_model, predictor.text_model]))
+        predictor = doldari.Predictor(join([make_predictor(**kind, tie=False).text_model, predictor.text_model]))
     predictor.save(tmp_path / "model.safetensors")
     loaded = doldari.load(tmp_path / "model.safetensors")
     assert loaded.predict(SOURCES) == predictor.predict(SOURCES)
     assert loaded.predict(SOURCES, beam=3, n_best=2) == predictor.predict(SOURCES, beam=3, n_best=2)
-    assert summary(loaded.text_model).startswith("transformer, 2 heads, 1 layer, D 8, H 6, 3 -> 3 symbols")
+    name = "transformer" if decoder == "attention" else "pointer transformer"
+    assert summary(loaded.text_model).startswith(f"{name}, 2 heads, 1 layer, D 8, H 6, 3 -> 3 symbols")
 
 
 @pytest.mark.parametrize("tie", [False, True])
@@ -82,9 +86,10 @@ def test_files_whose_weights_do_not_fit_are_refused(tmp_path, changes, tie):
         doldari.load(path)
 
 
-def test_it_is_asked_like_others():
+@pytest.mark.parametrize("decoder", ["attention", "pointer"])
+def test_it_is_asked_like_others(decoder):
     """Beam, constraints, scores, samples and pictures of attention."""
-    predictor = make_predictor(**KIND)
+    predictor = make_predictor(**KIND, decoder=decoder)
     for answers, one in zip(predictor.predict(SOURCES, beam=4, n_best=3), SOURCES, strict=True):
         alone = predictor.predict([one], beam=4, n_best=3)[0]
         assert [answer.text for answer in answers] == [answer.text for answer in alone]
@@ -111,8 +116,16 @@ def test_members_are_joined():
     assert (first.model.members, second) == ([one.model, other.model], recurrent)
 
 
-def test_it_learns_with_features_and_goes_on_from_a_model(tmp_path):
-    settings = KIND | {"hidden_size": 32, "batch_size": 4, "learning_rate": 0.01, "dropout": 0.0, "tie": True}
+@pytest.mark.parametrize("decoder", ["attention", "pointer"])
+def test_it_learns_with_features_and_goes_on_from_a_model(tmp_path, decoder):
+    settings = KIND | {
+        "decoder": decoder,
+        "hidden_size": 32,
+        "batch_size": 4,
+        "learning_rate": 0.01,
+        "dropout": 0.0,
+        "tie": True,
+    }
     base = doldari.train(PAIRS, validation=PAIRS, out=tmp_path / "base", epochs=60, recipe="general", **settings)
     assert base.text_model.source.features == ("X", "Y0", "Y1", "Y2")
     answers = base.predict([f"{source}\t{features}" for source, _, features in PAIRS])

@@ -81,13 +81,20 @@ class ModelConfig:
     shared_vocabulary: bool = setting(False, "Share one vocabulary between source and target.", "Data")
 
     @property
+    def name(self) -> str:
+        """The kind of model: attention LSTM, transformer, pointer transformer."""
+        if self.model == "transformer":
+            return "pointer transformer" if self.decoder == "pointer" else "transformer"
+        return f"{self.decoder} {self.cell.upper()}"
+
+    @property
     def attends(self) -> bool:
         """Whether the decoder has attention."""
         return self.decoder in ("attention", "pointer", "transducer")
 
     @property
     def copies(self) -> bool:
-        """Whether the decoder can copy symbols of the source, and takes the source's features as a set."""
+        """Whether the decoder can copy symbols of the source."""
         return self.decoder in ("pointer", "transducer")
 
     @property
@@ -291,7 +298,7 @@ class Config:
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
             if one in settings:
                 settings.setdefault(other, None)
-        if isinstance(decoder := settings.get("decoder"), str) and decoder != "attention":
+        if self.model.attention != "general" and settings.get("decoder", "attention") != "attention":
             settings.setdefault("attention", "general")
         tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
         require_known(settings, (*tables[0], *tables[1]), "setting")

@@ -16,7 +16,8 @@ TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "of
 KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 MOST_BYTES = 20_000  # limit for a settings file, which takes 1,000; tomllib needs up to a second for this many
 # Settings of a model that only one type of model has.
-OF_MODEL = {"recurrent": ("decoder", "attention", "cell", "bidirectional"), "transformer": ("heads",)}
+OF_MODEL = {"recurrent": ("attention", "cell", "bidirectional"), "transformer": ("heads",)}
+OF_TRANSFORMERS = "attention", "pointer"  # the decoders that they can have
 
 
 Group = Literal["Data", "Model", "Training", "Regularisation", "Output"]
@@ -168,6 +169,8 @@ def check_model(config: Any) -> None:
     """Refuse settings that only other types of model than `config.model` have, and heads that do not fit."""
     defaults = {item.name: item.default for item in dataclasses.fields(config)}
     refuse_of_others({name: value for name, value in vars(config).items() if value != defaults[name]}, config.model)
+    if config.model == "transformer" and config.decoder not in OF_TRANSFORMERS:
+        raise ConfigError("{decoder}: needs {model}", decoder=config.decoder, model="recurrent")
     if config.model == "transformer" and config.embedding_size % (2 * config.heads) != 0:
         sizes = {"embedding_size": config.embedding_size, "heads": config.heads}
         raise ConfigError("{embedding_size}: must be a multiple of twice {heads}", **sizes)

@@ -18,6 +18,7 @@ from doldari import (
     MissingPackageError,
     PeekySeq2seq,
     PointerSeq2seq,
+    PointerTransformer,
     Seq2seq,
     TrainingError,
     TransducerSeq2seq,
@@ -49,7 +50,10 @@ FLAGS = [
     )
     if not (tie and model in (PeekySeq2seq, TransducerSeq2seq))
 ]
-FLAGS += [(Transformer, {"heads": 2, "layers": layers, "tie": tie}) for layers in (1, 2) for tie in (False, True)]
+FLAGS += [
+    (model, {"heads": 2, "layers": layers, "tie": tie})
+    for model, layers, tie in itertools.product((Transformer, PointerTransformer), (1, 2), (False, True))
+]
 FLAGS += [
     (model, {"cell": cell, "layers": 1, "bidirectional": True, "features": 2})
     for cell in ("lstm", "gru")
@@ -68,6 +72,8 @@ def make_model(model_class, flags, dtype=np.float64, pad_id=PAD):
     model = model_class(V, D, 6, pad_id=pad_id, rng=np.random.default_rng(3), dtype=dtype, **flags, **rates)
     values = model.parameters.values
     values[...] = np.random.default_rng(3).standard_normal(values.size) * 0.4
+    if model_class is PointerTransformer:
+        model.decoder.copies = np.array([0, 1, 2, 6, 2, -1, 6, 7, 8], np.int32)
     return model
 
 
@@ -230,7 +236,12 @@ def test_an_ensemble_and_a_budget(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model_class, flags, rate", [(AttentionSeq2seq, {}, 0.01), (Transformer, {"heads": 2, "layers": 2}, 0.03)]
+    "model_class, flags, rate",
+    [
+        (AttentionSeq2seq, {}, 0.01),
+        (Transformer, {"heads": 2, "layers": 2}, 0.03),
+        (PointerTransformer, {"heads": 2, "layers": 2}, 0.03),
+    ],
 )
 def test_bf16_learns(model_class, flags, rate):
     learner = make_learner(make_model(model_class, flags, np.float32), precision="bf16", learning_rate=rate)

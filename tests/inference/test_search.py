@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from checks import ragged_ids
 
-from doldari import AttentionSeq2seq, PeekySeq2seq, PointerSeq2seq, Seq2seq, TransducerSeq2seq, Transformer
+from doldari import (
+    AttentionSeq2seq,
+    PeekySeq2seq,
+    PointerSeq2seq,
+    PointerTransformer,
+    Seq2seq,
+    TransducerSeq2seq,
+    Transformer,
+)
 from doldari.inference.beam import beam_search
 from doldari.inference.search import Bounds, forced_scores, sample
 from doldari.models.ensemble import Ensemble, log_softmax
@@ -23,9 +31,9 @@ def make(model_class, seed, scale=2.5, V=V, **settings):
     return model
 
 
-def make_transformer(seed=9, scale=1.2, **settings):
+def make_transformer(seed=9, scale=1.2, model_class=Transformer, **settings):
     """Make a transformer whose answers depend on what it reads: nothing is added to what is normalised."""
-    model = make(partial(Transformer, heads=2, layers=2), seed, scale, **settings)
+    model = make(partial(model_class, heads=2, layers=2), seed, scale, **settings)
     for name, parameter in model.parameters.items():
         if name.endswith(".b"):
             parameter.value[...] = 0.0
@@ -37,6 +45,7 @@ MODELS = {
     "peeky": lambda **s: make(PeekySeq2seq, 34, layers=2, **s),
     "attention": lambda **s: make(AttentionSeq2seq, 22, bidirectional=True, **s),
     "transformer": make_transformer,
+    "pointer transformer": lambda **s: make_transformer(28, model_class=PointerTransformer, **s),
     "pointer": lambda **s: make(PointerSeq2seq, 13, bidirectional=True, **s),
     "transducer": lambda **s: make(TransducerSeq2seq, 10, bidirectional=True, **s),
     "ensemble": lambda **s: Ensemble([make(AttentionSeq2seq, seed, **s) for seed in (9, 10, 11)]),

@@ -1,20 +1,30 @@
 """The transformer: against central differences, in other batches and paddings, and a step against a forward."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from checks import answers, assert_gradient, ragged_ids
 
-from doldari.models import Transformer
+from doldari.models import PointerTransformer, Transformer
 
 pytestmark = pytest.mark.usefixtures("implementation")
 PAD, START, V = 0, 1, 9
 
 
-def make_model(pad_id=PAD, dtype=np.float64, tie=False, **settings):
+@pytest.fixture(params=[Transformer, PointerTransformer])
+def make_model(request):
+    return partial(model_of, request.param)
+
+
+def model_of(model_class, pad_id=PAD, dtype=np.float64, tie=False, **settings):
+    """Make a model with large weights; a pointer's copies the ids 3 and 4 as others, and the id 5 not at all."""
     settings = {"heads": 2, "layers": 2} | settings
-    model = Transformer(V, 8, 10, pad_id=pad_id, tie=tie, rng=np.random.default_rng(3), dtype=dtype, **settings)
+    model = model_class(V, 8, 10, pad_id=pad_id, tie=tie, rng=np.random.default_rng(3), dtype=dtype, **settings)
     values = model.parameters.values
     values[...] = np.random.default_rng(3).standard_normal(values.size) * 0.5
+    if model_class is PointerTransformer:
+        model.decoder.copies = np.array([0, 1, 2, 6, 2, -1, 6, 7, 8], np.int32)
     return model
 
 
@@ -31,7 +41,7 @@ def make_batch(N=5, S=6, T=4, seed=11, shortest=0):
 @pytest.mark.parametrize("pad_id", [None, PAD])
 @pytest.mark.parametrize("tie", [False, True])
 @pytest.mark.parametrize("S, T", [(6, 4), (1, 0)])
-def test_gradients(pad_id, tie, S, T):
+def test_gradients(make_model, pad_id, tie, S, T):
     model = make_model(pad_id, tie=tie, label_smoothing=0.1, dropout=0.3)
     x, t = make_batch(S=S, T=T)
 
@@ -44,7 +54,7 @@ def test_gradients(pad_id, tie, S, T):
     assert_gradient(loss, arrays, gradients, np.random.default_rng(0))
 
 
-def test_padding_changes_nothing():
+def test_padding_changes_nothing(make_model):
     """The encoder's vectors are those of each sequence alone, wherever its padding stands."""
     model = make_model()
     x, _ = make_batch(N=8)
@@ -55,7 +65,7 @@ def test_padding_changes_nothing():
         assert not vectors[row == PAD].any()
 
 
-def test_step_continues_forward_also_behind_padding():
+def test_step_continues_forward_also_behind_padding(make_model):
     """Read in two parts, with padding in the first: the same scores as those of the symbols alone."""
     model = make_model()
     x, _ = make_batch(N=4)
@@ -69,7 +79,7 @@ def test_step_continues_forward_also_behind_padding():
         np.testing.assert_allclose(scores[n], alone[0, -3:], rtol=1e-10)
 
 
-def test_states_that_go_on_from_one_know_nothing_of_each_other():
+def test_states_that_go_on_from_one_know_nothing_of_each_other(make_model):
     """They share the arrays of what was read before; whoever goes on second copies them."""
     model = make_model()
     x, _ = make_batch(N=4)

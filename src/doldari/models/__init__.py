@@ -7,6 +7,7 @@ from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.seq2seq import Seq2seq
 from doldari.models.transducer_decoder import TransducerDecoder
 from doldari.models.transformer import Transformer
+from doldari.models.transformer_pointer import PointerTransformer
 from doldari.models.variants import (
     AttentionSeq2seq,
     DotAttentionSeq2seq,
@@ -26,6 +27,7 @@ __all__ = [
     "PeekySeq2seq",
     "PointerDecoder",
     "PointerSeq2seq",
+    "PointerTransformer",
     "Seq2seq",
     "TransducerDecoder",
     "TransducerSeq2seq",

@@ -27,6 +27,7 @@ from doldari.models.seq2seq import Seq2seq
 from doldari.models.text_model import ROOM, TextModel, summary
 from doldari.models.transducer_decoder import TransducerDecoder
 from doldari.models.transformer import Transformer
+from doldari.models.transformer_pointer import PointerTransformer, PointerTransformerDecoder
 from doldari.models.variants import BY_DECODER, AttentionSeq2seq, DotAttentionSeq2seq
 from doldari.run_files import MODEL_FILE
 from doldari.settings import written
@@ -60,7 +61,8 @@ def build_model(
     dropout and label_smoothing are of training.
     """
     if config.model == "transformer":
-        return Transformer(
+        transformer_class = PointerTransformer if config.copies else Transformer
+        transformer = transformer_class(
             len(source),
             config.embedding_size,
             config.hidden_size,
@@ -73,6 +75,10 @@ def build_model(
             label_smoothing=label_smoothing,
             rng=rng,
         )
+        if isinstance(transformer.decoder, PointerTransformerDecoder):
+            transformer.decoder.copies = target.ids_of(source)
+            transformer.decoder.copies[len(source) - len(source.features) :] = -1
+        return transformer
     model_class = BY_DECODER[config.decoder]
     if model_class is AttentionSeq2seq and config.attention == "dot":
         model_class = DotAttentionSeq2seq

@@ -82,10 +82,10 @@ def summary(text_model: TextModel) -> str:
     if text_model.others:
         return f"vote by {text_model.vote} of: " + "; ".join(map(summary, text_model.kinds))
     config, source, target = text_model.config, text_model.source, text_model.target
-    decoder = "dot attention" if config.attention == "dot" else config.decoder
     recurrent = config.model == "recurrent"
     parts = [
-        f"{decoder} {config.cell.upper()}" if recurrent else f"transformer, {config.heads} heads",
+        f"{'dot ' * (config.attention == 'dot')}{config.name}",
+        "" if recurrent else f"{config.heads} heads",
         "bidirectional" if recurrent and config.bidirectional else "",
         "reads backwards" if config.reads_backwards else "",
         "writes right to left" if config.right_to_left else "",

@@ -9,7 +9,6 @@ from doldari.models.ids import check_ids
 from doldari.models.seq2seq import Seq2seq
 from doldari.models.transformer_decoder import TransformerDecoder
 from doldari.models.transformer_encoder import TransformerEncoder
-from doldari.models.transformer_layer import cross_weights
 
 
 class Transformer(Seq2seq):
@@ -22,6 +21,7 @@ class Transformer(Seq2seq):
     # These are not the recurrent classes, but what `Seq2seq` asks of those they answer alike.
     encoder: TransformerEncoder  # type: ignore[assignment]
     decoder: TransformerDecoder  # type: ignore[assignment]
+    decoder_class: type[TransformerDecoder] = TransformerDecoder  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Transformer(Seq2seq):
         encoder = TransformerEncoder(
             vocab_size, size, hidden_size, heads=heads, layers=layers, dropout=dropout, rng=rng, dtype=dtype
         )
-        decoder = TransformerDecoder(
+        decoder = self.decoder_class(
             target_vocab_size,
             size,
             hidden_size,
@@ -71,8 +71,8 @@ class Transformer(Seq2seq):
     def attention(self, xs: ArrayLike, read: ArrayLike) -> Floats:
         """Tell where in questions xs (N, S) it looks while it reads `read` (N, T), as `Seq2seq.attention`.
 
-        That is where the decoder's last layer looks, averaged over its heads.
+        That is where the decoder's last layer looks, averaged over its heads, or what a pointer would copy.
         """
         read = check_ids("read", read, self.target_vocab_size)
         _, _, cache = self.decoder.forward(read, self.encode(xs))  # type: ignore[arg-type]
-        return cross_weights(cache.layers[-1])
+        return self.decoder.attention_weights(cache)

@@ -4,20 +4,19 @@ Every layer looks at the positions so far and at the encoder's.  A step is a for
 the keys and values of what was read, beside those of the source, which are made once.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from doldari.arrays import Floats, Ids, Mask
 from doldari.layers import Parameter, TimeAffine, TimeTiedAffine
-from doldari.layers.affine import AffineCache
 from doldari.layers.layer_norm import LayerNormCache
 from doldari.layers.layout import Layout
 from doldari.layers.parameters import prefixed
 from doldari.models.encoder import Encoded, EncodedGradient
 from doldari.models.transformer_encoder import EmbeddedCache, TransformerSide
-from doldari.models.transformer_layer import LayerCache, Seen
+from doldari.models.transformer_layer import LayerCache, Seen, cross_weights
 from doldari.models.transformer_state import Past, Source, TransformerState
 
 
@@ -29,7 +28,7 @@ class TransformerDecoderCache(NamedTuple):
     embed: EmbeddedCache
     layers: list[LayerCache]
     norm: LayerNormCache
-    affine: AffineCache
+    scores: Any
 
 
 class TransformerDecoder(TransformerSide):
@@ -53,11 +52,15 @@ class TransformerDecoder(TransformerSide):
         super().__init__(
             vocab_size, size, hidden_size, heads=heads, layers=layers, dropout=dropout, rng=rng, dtype=dtype
         )
-        b = Parameter.zeros((vocab_size,), dtype)
+        self.add_scores(size, tie, rng, dtype)
+
+    def add_scores(self, size: int, tie: bool, rng: np.random.Generator, dtype: DTypeLike) -> None:
+        """Make the layers that `score` needs."""
+        W = self.embed.embed.W
+        V = len(W.value)
+        b = Parameter.zeros((V,), dtype)
         self.affine = (
-            TimeTiedAffine(self.embed.embed.W, b)
-            if tie
-            else TimeAffine(Parameter.normal(rng, (size, vocab_size), size**-0.5, dtype), b)
+            TimeTiedAffine(W, b) if tie else TimeAffine(Parameter.normal(rng, (size, V), size**-0.5, dtype), b)
         )
 
     def parameters(self) -> dict[str, Parameter]:
@@ -93,9 +96,18 @@ class TransformerDecoder(TransformerSide):
         if after.past is None:
             after = after._replace(past=Past(tuple(remembered), xs.shape[1]))
         vectors, norm_cache = self.norm.forward(vectors)
-        scores, affine_cache = self.affine.forward(vectors[:, None])
-        cache_of_all = TransformerDecoderCache(layout, state.source, embed_cache, caches, norm_cache, affine_cache)
-        return layout.apart(scores[:, 0]), after, cache_of_all
+        scores, scores_cache = self.score(vectors, layout, state)
+        cache_of_all = TransformerDecoderCache(layout, state.source, embed_cache, caches, norm_cache, scores_cache)
+        return layout.apart(scores), after, cache_of_all
+
+    def score(self, vectors: Floats, layout: Layout, state: TransformerState) -> tuple[Floats, Any]:
+        """Score vectors (P, D), which stand as the layout says: (P, V), cache."""
+        scores, cache = self.affine.forward(vectors[:, None])
+        return scores[:, 0], cache
+
+    def score_backward(self, dscores: Floats, cache: Any) -> tuple[Floats, Floats | None]:
+        """Turn dscores (P, V) into the gradients of vectors (P, D) and, if looked at, of the encoder's (N, S, D)."""
+        return self.affine.backward(dscores[:, None], cache)[0][:, 0], None
 
     def backward(self, dscores: Floats, cache: TransformerDecoderCache) -> EncodedGradient:
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's.
@@ -103,15 +115,19 @@ class TransformerDecoder(TransformerSide):
         Only of a forward from the first state.
         """
         layout, source = cache.layout, cache.source
-        dxs, _ = self.affine.backward(layout.together(dscores)[:, None], cache.affine)
-        dxs = self.norm.backward(dxs[:, 0], cache.norm)
-        dvectors = np.zeros_like(source.vectors)
+        dxs, dhs = self.score_backward(layout.together(dscores), cache.scores)
+        dxs = self.norm.backward(dxs, cache.norm)
+        dvectors = np.zeros_like(source.vectors) if dhs is None else source.layout.together(dhs)
         for layer, layer_cache in zip(reversed(self.layers), reversed(cache.layers), strict=True):
             dxs, dacross = layer.backward(dxs, layer_cache)
             assert layer.cross is not None and dacross is not None
             dvectors += layer.cross.remember_backward(dacross, source.vectors, source.layout)
         self.embed.backward(dxs, cache.embed)
         return EncodedGradient((), source.layout.apart(dvectors))
+
+    def attention_weights(self, cache: TransformerDecoderCache) -> Floats:
+        """Return where the last layer looked, averaged over its heads, in a `forward` without mask: (N, T, S)."""
+        return cross_weights(cache.layers[-1])
 
     def greedy(self, *_: object) -> None:
         """Leave greedy search to `models.greedy`: no kernel knows a transformer."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doldari.arrays import Floats, Ids, Mask
+from doldari.layers.attention import Memory
 from doldari.layers.layout import Layout
 from doldari.layers.multi_head_attention import KeysValues
 from doldari.models.transformer_layer import Before
@@ -18,11 +19,15 @@ LEAST_ROOM = 16  # positions
 
 
 class Source(NamedTuple):
-    """What is remembered of Q sources: the encoder's vectors (P, D) as laid out, every layer's keys and values."""
+    """What is remembered of Q sources: the encoder's vectors (P, D) as laid out, every layer's keys and values.
+
+    copied is what a pointer looks at, None without one.
+    """
 
     vectors: Floats
     layout: Layout
     layers: tuple[KeysValues, ...]
+    copied: Memory | None = None
 
 
 class Past:

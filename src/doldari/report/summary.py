@@ -108,7 +108,7 @@ def described_model(config: ModelConfig) -> str:
     layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
     sizes = [f"{layers} of {config.hidden_size:,} units", f"embedding size {config.embedding_size:,}"]
     if config.model == "transformer":
-        return ", ".join([f"transformer, {config.heads} heads", *order_and_ties(config), *sizes])
+        return ", ".join([config.name, f"{config.heads} heads", *order_and_ties(config), *sizes])
     parts = [f"{config.cell.upper()}, decoder {config.decoder}"]
     if config.attention != "general":
         parts[0] += f" ({config.attention})"

@@ -59,8 +59,7 @@ def row(run: RunFiles) -> tuple[str, ...]:
 def short_model(config: ModelConfig) -> str:
     """Describe a model in a few words: `5 x attention lstm 1x256`."""
     ensemble = f"{config.ensemble} x " if config.ensemble > 1 else ""
-    kind = config.model if config.model == "transformer" else f"{config.decoder} {config.cell}"
-    return f"{ensemble}{kind} {config.layers}x{config.hidden_size}"
+    return f"{ensemble}{config.name.lower()} {config.layers}x{config.hidden_size}"
 
 
 def short_count(count: int) -> str:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from doldari.config import ModelConfig
 from doldari.errors import ModelFileError
 from doldari.inference.predictor import Predictor, load
 from doldari.models.model_file import model_file, summary
@@ -120,16 +119,11 @@ def run_line(run: RunFiles) -> dict[str, Any]:
         "status": run.status,
         "has_model": has_model(run),
         "data": run.data("training").text("name"),
-        "kind": " + ".join(map(kind, run.model_configs)) or None,
+        "kind": " + ".join(config.name for config in run.model_configs) or None,
         "epochs": run.epochs,
         "epochs_planned": run.record.count("epochs_planned"),
         "accuracy": None if accuracy is None else accuracy.value,
     }
-
-
-def kind(config: ModelConfig) -> str:
-    """Name a kind of model."""
-    return config.model if config.model == "transformer" else f"{config.decoder} {config.cell.upper()}"
 
 
 def history(name: str, run: RunFiles) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from doldari.models import Seq2seq
 from doldari.models.inference_model import Rows
 from doldari.models.pointer_decoder import PointerDecoder
 from doldari.models.transducer_decoder import TransducerDecoder
+from doldari.models.transformer_pointer import PointerTransformerDecoder
 
 
 class Memory(NamedTuple):
@@ -231,7 +232,8 @@ class TorchSeq2seq:
 
 def copied_ids(model: Seq2seq, device: torch.device) -> Tensor:
     """Bring what a pointer copies each of the source's ids as to the device."""
-    copies = model.decoder.copies if isinstance(model.decoder, PointerDecoder | TransducerDecoder) else None
+    can_copy = PointerDecoder | TransducerDecoder | PointerTransformerDecoder
+    copies = model.decoder.copies if isinstance(model.decoder, can_copy) else None
     return to_device(np.arange(model.vocab_size) if copies is None else copies, device)
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from doldari.arrays import Floats
-from doldari.engines.torch.layers import dropped
+from doldari.engines.torch.layers import attend, dropped, place_vectors, point
 from doldari.engines.torch.parameters import Named
-from doldari.engines.torch.seq2seq import TorchSeq2seq, drawn_rows
+from doldari.engines.torch.seq2seq import Memory, TorchSeq2seq, copied_ids, drawn_rows
 from doldari.layers import TimeDropout
-from doldari.models import Transformer
+from doldari.models import PointerTransformer, Transformer
 from doldari.models.inference_model import Rows
 
 
@@ -42,6 +42,7 @@ class TransformerState(NamedTuple):
     source: tuple[KeysValues, ...]
     mask: Tensor | None
     rows: Tensor | None
+    copied: Memory | None = None  # what a pointer looks at
 
     def select(self, rows: Rows) -> "TransformerState":
         """Take some rows, any of them as often as wanted; the source itself stays where it is."""
@@ -71,6 +72,7 @@ class TorchTransformer(TorchSeq2seq):
         self.encoder, self.decoder = Named(named, "encoder."), Named(named, "decoder.")
         self.dtype = model.parameters.values.dtype
         self.heads, self.count = model.encoder.layers[0].attention.heads, len(model.encoder.layers)
+        self.copies = copied_ids(model, device) if isinstance(model, PointerTransformer) else None
 
     def encode(  # type: ignore[override]
         self, x: Tensor, lengths: Tensor | None, scales: Iterator[Tensor] | None = None
@@ -87,19 +89,54 @@ class TorchTransformer(TorchSeq2seq):
         xs = xs if mask is None else xs * mask[:, :, None]
         source = tuple(self.keys_values(xs, layer.part("cross")) for layer in self.layers(self.decoder))
         nothing = source[0].keys[:, :, :0]
-        return TransformerState((KeysValues(nothing, nothing),) * self.count, source, mask, None)
+        copied = self.remember(xs, x, lengths)
+        return TransformerState((KeysValues(nothing, nothing),) * self.count, source, mask, None, copied)
+
+    def remember(self, hs: Tensor, x: Tensor, lengths: Tensor | None) -> Memory | None:
+        """Make what a pointer looks at of the encoder's vectors hs (N, S, D) of questions x, if there is one."""
+        if self.copies is None:
+            return None
+        ids = self.copies[x]
+        mask = ids >= 0
+        if lengths is not None:
+            mask = mask & (torch.arange(x.shape[1], device=x.device) < lengths[:, None])
+        places = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        keys = torch.cat(
+            [hs @ self.decoder["attention.W"].t(), place_vectors(places, self.decoder["attention.U"])], dim=2
+        )
+        return Memory(hs, keys, mask, ids=ids.clamp(min=0))
 
     def decode(  # type: ignore[override]
         self, ids: Tensor, state: TransformerState, scales: Iterator[Tensor] | None = None
     ) -> tuple[Tensor, TransformerState]:
         """Read the ids before each position, (N, T) -> scores (N, T, V), state after the last."""
         xs, state, _ = self.read(ids, state, scales)
+        xs = normalized(xs, self.decoder.part("norm"))
         W = self.decoder["affine.W"] if "affine.W" in self.decoder else self.decoder["embed.W"].t()
-        return normalized(xs, self.decoder.part("norm")) @ W + self.decoder["affine.b"], state
+        scores = xs @ W + self.decoder["affine.b"]
+        if state.copied is not None:
+            contexts, weights = self.look(xs, state)
+            gates = torch.cat([contexts, xs], dim=2) @ self.decoder["gate.W"] + self.decoder["gate.b"]
+            scores = point(scores, gates, weights, state.copied._replace(rows=state.rows).copied())
+        return scores, state
+
+    def look(self, xs: Tensor, state: TransformerState) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Look from xs (N, T, D) for what to copy: contexts (N, T, D), weights (N, T, S).
+
+        state is the one after the last of xs.
+        """
+        assert state.copied is not None
+        U, T, read = self.decoder["attention.U"], xs.shape[1], state.layers[0].keys.shape[2]
+        places = torch.arange(read - T, read, device=xs.device)
+        asked = (place_vectors(places, U) @ U).expand(len(xs), -1, -1)
+        memory = state.copied._replace(rows=state.rows)
+        return attend(torch.cat([xs, asked], dim=2), *memory.looked_at())
 
     def attention(self, ids: Tensor, state: TransformerState) -> Tensor:  # type: ignore[override]
-        """Tell where the last layer looks, averaged over its heads: weights (N, T, S)."""
-        _, state, queries = self.read(ids, state)
+        """Tell where the last layer looks, averaged over its heads, or what a pointer would copy: (N, T, S)."""
+        xs, state, queries = self.read(ids, state)
+        if state.copied is not None:
+            return self.look(normalized(xs, self.decoder.part("norm")), state)[1]
         keys, mask = state.source[-1].keys, state.mask
         if state.rows is not None:
             keys, mask = keys[state.rows], None if mask is None else mask[state.rows]
