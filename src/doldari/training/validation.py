@@ -2,25 +2,28 @@
 
 import numpy as np
 
-from doldari.data.batches import padded_batches
+from doldari.data.batches import lengths, padded_batches
 from doldari.data.ragged import Examples
 from doldari.data.vocabulary import PADDING
 from doldari.engines.learner import Learner
+
+LEAST = 64  # pairs of a batch, however few those of training have: a loss takes less memory, and small batches longer
 
 
 def mean_loss(learner: Learner, x: Examples, t: Examples, batch_size: int) -> float:
     """Mean loss, in nats a symbol, of answers t (N, T), start symbol first, to questions x (N, S): teacher-forced.
 
-    It includes label smoothing, like the training loss that is shown with it.
+    It includes label smoothing, like the training loss that is shown with it.  A batch has pairs of about one length.
     """
+    batch_size = max(batch_size, LEAST)
+    order = np.lexsort((lengths(x, PADDING), lengths(t, PADDING)))
 
     def losses(starts: list[int]) -> list[tuple[float, int]]:
         """Sum up the loss of the examples from each start on, as many as a batch has, and count its positions."""
         found = []
         for start in starts:
             total, positions = 0.0, 0
-            rows = np.arange(start, min(start + batch_size, len(x)))
-            for batch_x, batch_t in padded_batches(x, t, rows, PADDING):
+            for batch_x, batch_t in padded_batches(x, t, order[start : start + batch_size], PADDING):
                 counted = int((batch_t[:, :-1] != PADDING).sum())
                 total += counted * learner.loss(batch_x, batch_t)
                 positions += counted

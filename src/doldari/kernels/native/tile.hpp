@@ -146,7 +146,19 @@ void pack_panel(const Real* from, long row_stride, long column_stride, long K, l
         for (long k = 0; k < K; ++k) copy_panel(to + k * PANEL<Real>, from + k * row_stride, width);
         return;
     }
-    for (long run = 0; run < K; run += RUN)
+    long packed = 0;
+#ifdef DOLDARI_TRANSPOSES
+    constexpr long L = LANES<Real>;
+    for (; row_stride == 1 && packed + L <= K; packed += L)
+        for (long j = 0; j < PANEL<Real>; j += L) {
+            Vector<Real> square[L];
+            for (long i = 0; i < L; ++i)
+                square[i] = j + i < width ? load(from + (j + i) * column_stride + packed) : Vector<Real>{};
+            transpose<Real>(square);
+            for (long i = 0; i < L; ++i) store(to + (packed + i) * PANEL<Real> + j, square[i]);
+        }
+#endif
+    for (long run = packed; run < K; run += RUN)
         for (long j = 0; j < PANEL<Real>; ++j)
             for (long k = run; k < least(K, run + RUN); ++k)
                 to[k * PANEL<Real> + j] = j < width ? from[k * row_stride + j * column_stride] : 0;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -68,6 +69,34 @@ template <class Real>
 inline Vector<Real> splat(Real x) {
     return x - Vector<Real>{};  // x - 0 is x, which the compiler knows; 0 + x need not be (-0)
 }
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define DOLDARI_TRANSPOSES
+#endif
+#endif
+
+#ifdef DOLDARI_TRANSPOSES
+/// Exchange, in a square of as many vectors as lanes, the upper right quarter of every block of 2 STEP with the lower
+/// left one (Eklundh 1972).
+template <class Real, int STEP, int... LANE>
+inline void exchange_quarters(Vector<Real>* square, std::integer_sequence<int, LANE...>) {
+    constexpr int L = sizeof...(LANE);
+    for (int i = 0; i < L; ++i) {
+        if (i & STEP) continue;
+        const Vector<Real> upper = square[i], lower = square[i + STEP];
+        square[i] = __builtin_shufflevector(upper, lower, (LANE & STEP ? L + LANE - STEP : LANE)...);
+        square[i + STEP] = __builtin_shufflevector(upper, lower, (LANE & STEP ? L + LANE : LANE + STEP)...);
+    }
+}
+
+/// Transpose a square of as many vectors as lanes.
+template <class Real, int STEP = int(LANES<Real>) / 2>
+inline void transpose(Vector<Real>* square) {
+    exchange_quarters<Real, STEP>(square, std::make_integer_sequence<int, int(LANES<Real>)>{});
+    if constexpr (STEP > 1) transpose<Real, STEP / 2>(square);
+}
+#endif
 
 /// Combine all lanes into one, in pairs.
 template <class Real, class Combine>
