@@ -202,13 +202,28 @@ def test_output_that_cannot_be_written_is_said_once_and_training_goes_on(tmp_pat
     assert names(tmp_path / "runs/copy") == FILES
 
 
+# Runs doldari, and writes a byte once its first statements are done, which no interrupt can precede.
+ANNOUNCED = """
+import os, runpy, sys
+
+class Announcer:
+    def find_spec(self, name, *_):
+        if name == "doldari.cli":
+            os.write(1, b".")
+
+sys.meta_path.insert(0, Announcer())
+runpy.run_module("doldari", run_name="__main__")
+"""
+
+
 def test_ctrl_c_at_any_moment_is_one_line(tmp_path):
     """While Python imports, while data are made, in the first steps; once, or several times in a row."""
-    command = [sys.executable, "-m", "doldari", "train", "copy", "--epochs", "50", "--hidden-size", "8"]
-    for number, delay in enumerate([0.08, 0.15, 0.3, 0.6, 1.2, 2.0]):
+    command = [sys.executable, "-c", ANNOUNCED, "train", "copy", "--epochs", "50", "--hidden-size", "8"]
+    for number, delay in enumerate([0.0, 0.05, 0.2, 0.5, 1.1, 1.9]):
         with subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
         ) as training:
+            assert training.stdout.read(1) == b"."
             time.sleep(delay)
             for _ in range(1 + 2 * (number % 2)):
                 training.send_signal(signal.SIGINT)
