@@ -13,7 +13,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from doldari.errors import ConfigError
-from doldari.settings import OF_MODEL, about, value_of
+from doldari.settings import OF_MODEL, OF_TRANSFORMERS, about, value_of
 
 if TYPE_CHECKING:
     from doldari.config import Config, ModelConfig
@@ -74,6 +74,8 @@ def changed(config: "Config", chosen: dict[str, Any]) -> "Config":
     if kind != config.model.model:
         defaults = {item.name: item.default for item in dataclasses.fields(config.model)}
         model = {name: defaults[name] for one, names in OF_MODEL.items() if one != kind for name in names} | model
+        if kind == "transformer" and config.model.decoder not in OF_TRANSFORMERS:
+            model = {"decoder": defaults["decoder"]} | model
     training = {name: value for name, value in chosen.items() if name in OF_TRAINING}
     return dataclasses.replace(
         config,

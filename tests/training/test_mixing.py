@@ -56,6 +56,9 @@ def test_another_type_of_model_leaves_what_it_has_not():
     recurrent, transformer = (one.model for one in members(config))
     assert (recurrent.decoder, recurrent.cell) == ("pointer", "gru")
     assert (transformer.model, transformer.cell, transformer.hidden_size) == ("transformer", "lstm", 32)
+    assert transformer.decoder == "pointer"  # which transformers have, too
+    _, transformer = members(mixed("model=recurrent,transformer", ensemble=2, decoder="transducer"))
+    assert transformer.model.decoder == "attention"
 
 
 def test_it_is_kept_in_the_settings_file(tmp_path):

@@ -7,7 +7,8 @@ from doldari.data.ragged import Examples
 from doldari.data.vocabulary import PADDING
 from doldari.engines.learner import Learner
 
-LEAST = 64  # pairs of a batch, however few those of training have: a loss takes less memory, and small batches longer
+# Small batches take longer: where texts are short, a batch has more pairs than in training, up to these.
+PAIRS, SYMBOLS = 64, 4_096
 
 
 def mean_loss(learner: Learner, x: Examples, t: Examples, batch_size: int) -> float:
@@ -15,8 +16,10 @@ def mean_loss(learner: Learner, x: Examples, t: Examples, batch_size: int) -> fl
 
     It includes label smoothing, like the training loss that is shown with it.  A batch has pairs of about one length.
     """
-    batch_size = max(batch_size, LEAST)
-    order = np.lexsort((lengths(x, PADDING), lengths(t, PADDING)))
+    sources, targets = lengths(x, PADDING), lengths(t, PADDING)
+    longest = max(1, sources.max(initial=0), targets.max(initial=0))
+    batch_size = max(batch_size, min(PAIRS, SYMBOLS // int(longest)))
+    order = np.lexsort((sources, targets))
 
     def losses(starts: list[int]) -> list[tuple[float, int]]:
         """Sum up the loss of the examples from each start on, as many as a batch has, and count its positions."""
