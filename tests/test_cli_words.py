@@ -134,7 +134,7 @@ def test_settings_of_before_in_files_are_read_and_written_anew(cli, pairs, tmp_p
         ("--hidden 9", "--hidden 9: must be even for a bidirectional encoder"),
         ("--tie --decoder peeky", "--tie: cannot be combined with --decoder peeky"),
         ("--model transformer --bidirectional", "--bidirectional: needs --model recurrent"),
-        ("--model transformer --decoder attention", "--decoder attention: needs --model recurrent"),
+        ("--model transformer --decoder peeky", "--decoder peeky: needs --model recurrent"),
         ("--heads 4", "--heads 4: needs --model transformer"),
         ("--budget 5", "--budget 5: must be a time such as 90s, 5m or 1h30m"),
         ("--lr x", "Invalid value for '--lr': "),

@@ -292,7 +292,8 @@ class Config:
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed.
 
-        Epochs replace a budget, a budget epochs; a decoder without a choice of attention score drops the score.
+        Epochs replace a budget, a budget epochs; a decoder without a choice of attention score drops the score, and
+        another one than a transducer the direction that was chosen for that.
         """
         settings = with_todays_names(settings, ModelConfig, TrainingConfig)
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
@@ -300,6 +301,8 @@ class Config:
                 settings.setdefault(other, None)
         if self.model.attention != "general" and settings.get("decoder", "attention") != "attention":
             settings.setdefault("attention", "general")
+        if self.model.decoder == "transducer" and settings.get("decoder", "transducer") != "transducer":
+            settings.setdefault("right_to_left", False)
         tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
         require_known(settings, (*tables[0], *tables[1]), "setting")
         model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)

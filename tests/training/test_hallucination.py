@@ -150,4 +150,5 @@ def test_no_stem_is_an_error_before_anything_is_written(tmp_path):
 
 
 def test_the_recipe_is_that_for_inflection_and_artificial_pairs():
-    assert load_recipe("inflection-low") == load_recipe("inflection").replace(hallucinate=2000, steps=3000)
+    changes = {"hallucinate": 2000, "steps": 3000, "right_to_left": False}
+    assert load_recipe("inflection-low") == load_recipe("inflection").replace(**changes)
