@@ -88,9 +88,10 @@ def train_epoch(run: Run, files: RunFiles, observer: Observer, stop: Stop) -> bo
 
 def is_stopped(run: Run, stop: Stop) -> bool:
     """Return whether this process, or any that trains with it, was asked to stop; then it was too."""
-    if run.learner.agreed(stop.signal is not None):
-        stop.signal = stop.signal or signal.SIGTERM
-    return stop.signal is not None
+    if not run.learner.agreed(stop.signal is not None):
+        return False  # a signal that came meanwhile is for the next step: the others know nothing of it yet
+    stop.signal = stop.signal or signal.SIGTERM
+    return True
 
 
 def validate(run: Run) -> Evaluation:

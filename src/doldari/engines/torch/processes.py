@@ -8,7 +8,6 @@ first, rank 0, alone prints and writes.
 import atexit
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from doldari.settings import refused
 from doldari.torchrun import attempt, rank, world_size
 
 PATIENCE = timedelta(minutes=10)  # for the others at a meeting, before a process gives up
-FAREWELL = 5.0  # seconds for the others at the end
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def this_process() -> Processes:
         store, rank_there, size = next(distributed.rendezvous("env://", timeout=PATIENCE))  # type: ignore[attr-defined]
         store = distributed.PrefixStore(f"attempt-{attempt()}", store)  # type: ignore[attr-defined]
         distributed.init_process_group(backend, store=store, rank=rank_there, world_size=size, timeout=PATIENCE)
-    atexit.register(leave, store, size)
+    atexit.register(leave)
     return processes
 
 
@@ -135,17 +133,9 @@ def without_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def leave(store: Any, size: int) -> None:
-    """End the threads by which processes exchange, which must be before the interpreter ends.
-
-    Before that, wait a moment until all `size` processes leave: gloo ends one whose neighbour is gone too early.
-    """
+def leave() -> None:
+    """End the threads by which processes exchange, which must be before the interpreter ends."""
     with suppress(RuntimeError):  # where another process is gone already
-        store.add("leaving", 1)
-        deadline = time.monotonic() + FAREWELL
-        while store.add("leaving", 0) < size and time.monotonic() < deadline:
-            time.sleep(0.02)
-    with suppress(RuntimeError):
         distributed.destroy_process_group()
 
 
