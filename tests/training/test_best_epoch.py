@@ -1,6 +1,8 @@
 """Which epoch is the best, that its model is the one kept, and when training stops waiting for a better one."""
 
 import math
+import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from doldari.data.pairs import Pair, split_pairs
 from doldari.inference.metrics import Evaluation
 from doldari.training import loop
 from doldari.training.history import Epoch, best_epoch, read_history
+from doldari.training.observer import Stop
 from doldari.training.run import Run
 from doldari.training.validation import mean_loss
 
@@ -120,3 +123,18 @@ def test_there_must_be_pairs_to_validate_with(tmp_path):
     assert foreign.spelled == []
     assert train(foreign, tmp_path)
     assert foreign.history[0].accuracy == 0.0
+
+
+def test_a_signal_that_comes_while_processes_ask_each_other_is_for_the_next_step():
+    """The others were told that nobody is to stop: one that stopped then would leave them waiting for it."""
+    stop = Stop()
+
+    class Interrupted:
+        def agreed(self, wish):
+            stop.signal = signal.SIGINT
+            return wish
+
+    run = SimpleNamespace(learner=Interrupted())
+    assert not loop.is_stopped(run, stop)
+    assert loop.is_stopped(run, stop)
+    assert stop.signal == signal.SIGINT
