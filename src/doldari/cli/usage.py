@@ -31,6 +31,7 @@ ALSO_CALLED = {
 }
 # What other programs call an option.
 OPTIONS_ALSO_CALLED = {
+    "decoder": ("copy", "peeky", "pointer", "transducer"),
     "device": ("cuda", "gpu"),
     "hallucinate": ("artificial", "augment", "augmentation"),
     "out": ("save", "save-dir"),
