@@ -31,6 +31,13 @@ def test_train_show_and_evaluate(cli, pairs, run):
     assert constrained[0].startswith("c")
 
 
+def test_attention_of_the_prediction(cli, run):
+    (answer,) = cli(f"predict {run} abc").out.splitlines()
+    drawn = cli(f"attend {run} abc")
+    assert drawn.code == 0 and answer in drawn.out
+    assert "attention: doldari attend run TEXT" in cli(f"show {run}").out
+
+
 def test_join(cli, pairs, run, tmp_path):
     assert cli(f"train {pairs.name} {QUICK} --right-to-left --out left").code == 0
     done = cli("join run left run/member-1 --out all.safetensors --vote majority")
@@ -49,7 +56,6 @@ def test_what_is_refused_by_name(cli, pairs, run):
     for command, message in (
         ("export run page.html", f"page.html: an export: {what}"),
         ("export run model.onnx", f"model.onnx: an export: {what}"),
-        ("attend run abc", f"attention weights: {what}"),
         ("predict run abc --sample", f"sampling: {what}"),
         (f"calibrate run {pairs.name}", f"calibrate: {what}"),
         (

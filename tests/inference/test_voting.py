@@ -7,7 +7,7 @@ import pytest
 from predictors import SOURCES, make_predictor
 
 from doldari import ConfigError, Predictor
-from doldari.data.vocabulary import PADDING
+from doldari.data.vocabulary import PADDING, START
 from doldari.errors import UnknownSymbolError
 from doldari.inference.answering import AnswerOptions
 from doldari.inference.answers import Answer
@@ -199,15 +199,41 @@ def test_another_rule():
         make_predictor().voting("majority")
 
 
-def test_what_different_kinds_cannot_do_together():
+def test_attention_is_that_of_the_first_kind_while_it_writes_the_answer():
     model = mixed()
-    for what, ask in (
-        ("sampling", lambda: model.sample(SOURCES)),
-        ("attention weights", lambda: model.attention("ab")),
-        ("explaining a prediction", lambda: explain(model.text_model, "ab")),
-    ):
-        with pytest.raises(ConfigError, match=f"{what}: not possible with an ensemble of 3 kinds of models"):
-            ask()
+    turned = Predictor(model.text_model.with_kinds(model.text_model.kinds[::-1]))  # peeky, the pointer, attention
+    for predictor, kind in ((model, 0), (turned, 1)):
+        single = predictor.text_model.kinds[kind]
+        for source in SOURCES:
+            shown = predictor.attention(source)
+            assert shown.text == "".join(shown.answer[:-1]) == predictor(source)
+            read = [START, *single.target.encode(shown.text)]
+            xs = [single.source.encode(source)]
+            np.testing.assert_array_equal(shown.weights, single.model.attention(xs, [read])[0])
+    with pytest.raises(ConfigError, match="decoder=peeky: a model without attention"):
+        Predictor(turned.text_model.kinds[0]).attention("ab")
+
+
+def test_an_explanation_has_the_answers_and_how_the_first_kind_writes_them():
+    model = mixed()
+    for source in SOURCES:
+        found = explain(model.text_model, source, beam=3)
+        voted = model.predict([source], n_best=3)[0]
+        assert [one["text"] for one in found["n_best"]] == [one.text for one in voted]
+        assert found["answer"] == found["n_best"][0]
+        assert "".join(step["output"]["symbol"] for step in found["steps"][:-1]) == voted[0].text
+        assert not any(step["forced"] for step in found["steps"])
+        alone = explain(model.text_model.kinds[0], source, beam=3)
+        assert found["tree"] == alone["tree"]
+        forced = [step["output"]["id"] for step in found["steps"][:1]]
+        assert explain(model.text_model, source, forced=forced) == explain(
+            model.text_model.kinds[0], source, forced=forced
+        )
+
+
+def test_different_kinds_sample_nothing_together():
+    with pytest.raises(ConfigError, match="sampling: not possible with an ensemble of 3 kinds of models"):
+        mixed().sample(SOURCES)
 
 
 def test_one_kind_answers_as_before():

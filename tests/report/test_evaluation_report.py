@@ -54,7 +54,8 @@ def make_page(
     )
     source = Vocabulary("characters", ("a", "b"), ("PST", "V"))
     config = ModelConfig(decoder=decoder)
-    text_model = SimpleNamespace(source=source, config=config, attends=config.attends)
+    text_model = SimpleNamespace(source=source, config=config)
+    text_model.attending = text_model if config.attends else None
     model = SimpleNamespace(text_model=text_model, **methods)
     return evaluation_report(title, model, evaluation, scores(evaluation), leaks, beam)
 

@@ -215,6 +215,7 @@ def attend(
 
     The model must be a transformer, or have been trained with --decoder attention, pointer or transducer. Of a
     transducer the plot shows where each symbol is inserted or copied; what a row lacks to a sum of 1 is at the end.
+    Of an ensemble of different kinds it shows the first that attends.
     """
     from doldari.inference.arguments import check_length
     from doldari.inference.predictor import load

@@ -136,12 +136,15 @@ def scores_of(
     return questions.answered(force, 0.0, GREEDY_SYMBOLS, progress)
 
 
-def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int) -> Attention:
-    """Predict from a text by beam search, with the attention weights; both in the order of the texts."""
+def attention_to(model: TextModel, text: str, unknown: Unknown, beam: int, given: Answer | None = None) -> Attention:
+    """Predict from a text by beam search, or take a given answer; with the attention weights, in the texts' order."""
     target = model.target
 
     def look(batch: list[int], xs: Ids, bounds: Bounds) -> list[tuple[Hypothesis, Floats]]:
-        ((first, *_),) = beam_search(model.searched, xs, START, PADDING, bounds, beam)
+        if given is None:
+            ((first, *_),) = beam_search(model.searched, xs, START, PADDING, bounds, beam)
+        else:
+            first = Hypothesis(target.encode(given.text, unknown=True), given.score)
         return [(first, model.model.attention(xs, pad([[START, *first.ids]], PADDING))[0])]
 
     nothing: tuple[Hypothesis, Floats] = NOTHING, np.zeros((0, 0))

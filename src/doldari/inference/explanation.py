@@ -28,6 +28,9 @@
                                                 means over the units, by position; r and z for a GRU
     Node     {parent: index or -1, id, symbol, probability, log_probability, rank: int or null}
                                                 log_probability of the whole path; rank of a finished answer
+
+Of an ensemble of different kinds, the answers are those that they vote for; all else is its first kind's: steps and
+insides while it writes that answer, and the tree of its own search.
 """
 
 from collections.abc import Sequence
@@ -39,7 +42,7 @@ from doldari.arrays import Ids
 from doldari.data.batches import pad
 from doldari.data.vocabulary import PADDING, SPECIALS, START, UNKNOWN, UNKNOWN_TEXT, Unknown, Vocabulary
 from doldari.errors import ConfigError, DataError
-from doldari.inference.answering import GREEDY_SYMBOLS, as_answer
+from doldari.inference.answering import GREEDY_SYMBOLS, AnswerOptions, as_answer
 from doldari.inference.answers import END, Answer, different
 from doldari.inference.arguments import check_text
 from doldari.inference.beam import beam_search
@@ -47,8 +50,8 @@ from doldari.inference.beam_tree import beam_tree
 from doldari.inference.insides import decoder_insides, encoder_insides
 from doldari.inference.questions import Questions
 from doldari.inference.search import Bounds, Hypothesis, allowed_ids
+from doldari.inference.voting import voting_of
 from doldari.layers.softmax_loss import log_softmax
-from doldari.models.joining import refuse_mixed
 from doldari.models.model_file import TextModel
 from doldari.models.seq2seq import Seq2seq
 
@@ -72,18 +75,25 @@ def explain(
     UnknownSymbolError as in `predict`, ConfigError where no answer begins with `forced`.
     """
     check_text("text", text)
-    refuse_mixed(model, "explaining a prediction")
     if model.source.is_blank(text):
         raise DataError("the text is empty")
+    voted: list[Answer] = []
+    if model.others:
+        if not forced:
+            (voted,) = voting_of(model).answers([text], AnswerOptions(unknown, beam, beam))
+        model = model.kinds[0]
 
     def look(_: list[int], xs: Ids, bounds: Bounds) -> list[Explanation]:
         if forced:
             check_forced(forced, model.target, int(bounds.longest[0]))
-            found = []
-            steps, answer = walked(model, xs, bounds, forced, top)
+            written, answers = list(forced), []
+        elif voted:
+            written, answers = [*model.target.encode(voted[0].text, unknown=True), PADDING], voted
         else:
             (found,) = beam_search(model.searched, xs, START, PADDING, bounds, beam, beam)
-            steps, answer = walked(model, xs, bounds, [*found[0].ids, PADDING], top)
+            written, answers = [*found[0].ids, PADDING], [as_answer(model, text, one, unknown) for one in found]
+        steps, answer = walked(model, xs, bounds, written, top)
+        answers = different(answers or [as_answer(model, text, answer, unknown)])
         read = [START, *answer.ids]
         add_attention(model, xs, read, steps)
         for t, step in enumerate(steps):
@@ -92,15 +102,13 @@ def explain(
         reading = list(range(len(symbols)))[:: -1 if model.config.reads_backwards else 1]
         recurrent = model.config.model == "recurrent"
         inner = model.model if recurrent and isinstance(model.model, Seq2seq) else None
-        best = as_answer(model, text, answer if forced else found[0], unknown)
-        answers = different([best, *(as_answer(model, text, one, unknown) for one in found)])
         return [
             {
                 "text": text,
                 "source": symbols,
                 "reading": reading,
                 "unknown": np.flatnonzero(xs[0, reading] == UNKNOWN).tolist(),
-                "answer": as_object(best),
+                "answer": as_object(answers[0]),
                 "n_best": [as_object(one) for one in answers],
                 "forced": list(forced),
                 "steps": steps,

@@ -144,7 +144,7 @@ class Predictor:
         """Predict as `predict` with n_best does; progress is called with the number of texts done."""
         texts = checked_texts("texts", texts)
         if self.text_model.others:
-            return voting_of(self.text_model, Predictor).answers(texts, options, progress)
+            return voting_of(self.text_model).answers(texts, options, progress)
         return answering.answers_to(self.text_model, texts, options, progress)
 
     def sample(
@@ -191,23 +191,28 @@ class Predictor:
         if self.text_model.others:
             for source, _ in pairs if unknown == "error" else ():
                 self.encode(source)
-            return voting_of(self.text_model, Predictor).score(pairs, progress)
+            return voting_of(self.text_model).score(pairs, progress)
         return answering.scores_of(self.text_model, pairs, unknown, progress)
 
     def attention(
         self, text: str, *, unknown: Unknown = "error", beam_size: int = 1, beam: int | None = None
     ) -> Attention:
-        """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none."""
-        config = self.text_model.config
-        refuse_mixed(self.text_model, "attention weights")
-        if not config.attends:
-            raise ConfigError(f"decoder={config.decoder}: a model without attention; train with --decoder attention")
+        """Predict from one text as `predict` does, and return the attention weights; ConfigError if it has none.
+
+        Of an ensemble of different kinds they are those of the first kind that attends, while it writes the answer.
+        """
+        kind = self.text_model.attending
+        if kind is None:
+            decoder = self.text_model.config.decoder
+            raise ConfigError(f"decoder={decoder}: a model without attention; train with --decoder attention")
         check_text("text", text)
-        if self.text_model.source.is_blank(text):
+        if kind.source.is_blank(text):
             raise DataError("the text is empty")
-        return answering.attention_to(
-            self.text_model, text, unknown, checked_beam(beam_size if beam is None else beam)
-        )
+        width = checked_beam(beam_size if beam is None else beam)
+        if not self.text_model.others:
+            return answering.attention_to(kind, text, unknown, width)
+        ((voted, *_),) = self.answers([text], AnswerOptions(unknown, width))
+        return answering.attention_to(kind, text, unknown, width, voted)
 
     def allowing(self, allowed: Allowed, max_length: int | None = None) -> Automaton:
         """Compile a constraint for repeated use; ConfigError if it allows nothing."""

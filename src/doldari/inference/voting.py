@@ -10,7 +10,7 @@ texts in common.  So, for every source,
 3. the answer is the text of the highest mean score over the members ("log-probability"), or the one that is the best
    answer of most members, of equals the one of the highest mean score ("majority").
 
-A member is whatever has the two methods of `Member`; nothing else is asked of it.
+A member is whatever has the two methods of `Member`: a `ModelMember`, or in tests a table.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, get_args
 from doldari.data.symbols import normalize
 from doldari.data.vocabulary import Unknown
 from doldari.errors import ConfigError, brief
-from doldari.inference.answering import AnswerOptions
+from doldari.inference.answering import AnswerOptions, answers_to, scores_of
 from doldari.inference.answers import Answer
 from doldari.inference.batching import Progress
 from doldari.models.joining import single_models
@@ -32,7 +32,7 @@ PROPOSED = 4  # texts that each proposer gives, or as many as the beam size, if 
 
 
 class Member(Protocol):
-    """A model from text to text, such as `Predictor`."""
+    """What proposes answers and scores them, such as `ModelMember`."""
 
     def answers(
         self, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
@@ -129,9 +129,28 @@ class Voting:
         return best if least is None else [one.at_least(least) for one in best]
 
 
-def voting_of(text_model: TextModel, predictor: Callable[[TextModel], Member]) -> Voting:
-    """Let the members of an ensemble vote; predictor makes a member of a model."""
-    kinds = [Kind(predictor(kind), [predictor(one) for one in single_models(kind)]) for kind in text_model.kinds]
+@dataclass(frozen=True)
+class ModelMember:
+    """A model of one kind as a member."""
+
+    model: TextModel
+
+    def answers(
+        self, texts: Sequence[str], options: AnswerOptions, progress: Progress | None = None
+    ) -> list[list[Answer]]:
+        """Answer as `answers_to` does."""
+        return answers_to(self.model, texts, options, progress)
+
+    def score(
+        self, pairs: Sequence[tuple[str, str]], *, unknown: Unknown = "error", progress: Progress | None = None
+    ) -> list[float]:
+        """Score as `scores_of` does."""
+        return scores_of(self.model, pairs, unknown, progress)
+
+
+def voting_of(text_model: TextModel) -> Voting:
+    """Let the members of an ensemble vote."""
+    kinds = [Kind(ModelMember(kind), [ModelMember(one) for one in single_models(kind)]) for kind in text_model.kinds]
     return Voting(kinds, text_model.vote, text_model.source.is_blank)
 
 

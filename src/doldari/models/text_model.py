@@ -45,9 +45,9 @@ class TextModel(NamedTuple):
         return first._replace(others=tuple(others), vote=self.vote)
 
     @property
-    def attends(self) -> bool:
-        """Whether it has attention weights to show; different kinds have none in common."""
-        return self.config.attends and not self.others
+    def attending(self) -> "TextModel | None":
+        """The kind whose attention weights are shown: the first that has any."""
+        return next((kind for kind in self.kinds if kind.config.attends), None)
 
     @property
     def size(self) -> int:

@@ -115,7 +115,8 @@ def worst(evaluation: Evaluation) -> list[int]:
 
 def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> str:
     """Show where the model looked in the sources of its worst errors, or of the first if all is right."""
-    if not model.text_model.attends:
+    attending = model.text_model.attending
+    if attending is None:
         return "<p>This model has no attention.</p>"
     wrong = worst(evaluation)
     pairs = [evaluation.pairs[index] for index in wrong or range(len(evaluation.pairs))]
@@ -123,7 +124,7 @@ def attention_section(model: Predictor, evaluation: Evaluation, beam: int) -> st
     pictures = [attention_figure(pair, model.attention(pair.source, unknown="unknown", beam=beam)) for pair in known]
     which = "For the worst errors" if wrong else "For the first sources"
     darker = "darker means more attention."
-    if model.text_model.config.decoder == "transducer":
+    if attending.config.decoder == "transducer":
         darker = (
             "the darker, the more probable it is that the symbol is inserted or copied there, and else at the end."
         )

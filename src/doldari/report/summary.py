@@ -197,7 +197,7 @@ def usage_lines(run: RunFiles) -> Iterator[str]:
     if source.features:
         yield f"features, as TEXT TAB one;two: {some_symbols(source.features)}"
     yield "options: --beam-size 5 --n-best 3, --scores, --sample; see also doldari evaluate, doldari score"
-    if run.text_model.attends:
+    if run.text_model.attending is not None:
         yield f"attention: doldari attend {path} TEXT"
 
 

@@ -90,7 +90,7 @@ class Served:
         return {
             "name": name,
             "summary": summary(model),
-            "attention": model.attends,
+            "attention": model.attending is not None,
             "recurrent": model.config.model == "recurrent" and model.config.ensemble == 1 and not model.others,
             "features": list(model.source.features[:MOST_SYMBOLS]),
             "copies": model.copies,
