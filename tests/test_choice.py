@@ -141,11 +141,3 @@ def test_fewer_than_500_forms_get_artificial_pairs(cli):
 def test_settings_that_suit_no_recipe_are_refused_before_the_data_are_read(tmp_path):
     with pytest.raises(doldari.ConfigError, match="hidden_size=0"):
         doldari.train(tmp_path / "not-there.tsv", hidden_size=0)
-
-
-def test_another_decoder_writes_in_the_usual_direction():
-    recipe = load_recipe("inflection")
-    assert recipe.model.right_to_left
-    assert not recipe.replace(decoder="pointer").model.right_to_left
-    assert recipe.replace(decoder="pointer", right_to_left=True).model.right_to_left
-    assert recipe.replace(dropout=0.1).model.right_to_left

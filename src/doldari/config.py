@@ -99,8 +99,8 @@ class ModelConfig:
 
     @property
     def reads_backwards(self) -> bool:
-        """Whether sources are read from their last symbol on, as a transducer does that writes from right to left."""
-        return self.reverse != (self.right_to_left and self.decoder == "transducer")
+        """Whether sources are read from their last symbol on; a decoder that copies reads as it writes."""
+        return self.reverse != (self.right_to_left and self.copies)
 
     def __post_init__(self) -> None:
         check(self)
@@ -267,7 +267,7 @@ class Config:
             )
         if self.training.hallucinate:
             check_hallucination(self)
-        if self.training.mix:
+        if self.training.mix and self.model.ensemble > 1:
             mixing.members(self)
 
     @classmethod
@@ -292,8 +292,8 @@ class Config:
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings, of either table, changed.
 
-        Epochs replace a budget, a budget epochs; a decoder without a choice of attention score drops the score, and
-        another one than a transducer the direction that was chosen for that.
+        Epochs replace a budget, a budget epochs; a decoder without a choice of attention score drops the score.  A
+        mix that is not given, as a recipe's, stays only for an ensemble, and without the settings that are given.
         """
         settings = with_todays_names(settings, ModelConfig, TrainingConfig)
         for one, other in (("epochs", "budget"), ("budget", "epochs")):
@@ -301,11 +301,15 @@ class Config:
                 settings.setdefault(other, None)
         if self.model.attention != "general" and settings.get("decoder", "attention") != "attention":
             settings.setdefault("attention", "general")
-        if self.model.decoder == "transducer" and settings.get("decoder", "transducer") != "transducer":
-            settings.setdefault("right_to_left", False)
         tables = [[item.name for item in dataclasses.fields(kind)] for kind in (ModelConfig, TrainingConfig)]
         require_known(settings, (*tables[0], *tables[1]), "setting")
         model, training = ({k: v for k, v in settings.items() if k in names} for names in tables)
         changed = dataclasses.replace(self.model, **model), dataclasses.replace(self.training, **training)
         refuse_of_others(model, changed[0].model)
-        return dataclasses.replace(self, model=changed[0], training=changed[1])
+        if "mix" not in settings:
+            left = mixing.without(changed[1].mix, settings) if changed[0].ensemble > 1 else ()
+            changed = changed[0], dataclasses.replace(changed[1], mix=left)
+        whole = dataclasses.replace(self, model=changed[0], training=changed[1])
+        if whole.training.mix:
+            mixing.members(whole)
+        return whole

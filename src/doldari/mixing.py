@@ -5,11 +5,12 @@ with decoder=attention,pointer and right-to-left=no,yes the members are
 
     1  attention         2  attention, right to left         3  pointer         4  pointer, right to left
 
-and the fifth is as the first again, with another seed.
+and the fifth is as the first again, with another seed.  A recipe's mix holds where it is trained as an ensemble.
 """
 
 import dataclasses
 import itertools
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from doldari.errors import ConfigError
@@ -55,8 +56,8 @@ def combinations(config: "Config") -> list[dict[str, Any]]:
     names = {other: name for name, item in fields.items() for other in (name, *about(item).other_names)}
     values: dict[str, list[Any]] = {}
     for one in config.training.mix:
-        typed, equals, listed = one.partition("=")
-        name = names.get(typed.removeprefix("--").replace("-", "_"))
+        _, equals, listed = one.partition("=")
+        name = names.get(setting_of(one))
         if not equals or not listed or name is None or name in values:
             what = f"must be a setting in which members may differ and its values, {EXAMPLE}; each setting once"
             raise ConfigError(f"{{mix}}: {what}", mix=one)
@@ -65,6 +66,16 @@ def combinations(config: "Config") -> list[dict[str, Any]]:
         except ValueError as error:
             raise ConfigError(f"{{mix}}: {error}", mix=one) from error
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def setting_of(one: str) -> str:
+    """Name the setting of one part of a mix, as it is typed or as in a file."""
+    return one.partition("=")[0].removeprefix("--").replace("-", "_")
+
+
+def without(mix: tuple[str, ...], given: Container[str]) -> tuple[str, ...]:
+    """Leave out of a mix the settings that are given: they are the same for all members."""
+    return tuple(one for one in mix if setting_of(one) not in given)
 
 
 def changed(config: "Config", chosen: dict[str, Any]) -> "Config":

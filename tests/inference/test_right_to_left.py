@@ -50,8 +50,9 @@ def both(request):
     parameters = text_model.model.parameters
     parameters.values *= 0.3 if kind == "transformer" else 1.0
     parameters["decoder.affine.b"].value[PADDING] -= 2.0  # so that answers are not empty
+    copies = text_model.config.copies  # then the source is read in the direction of writing, and here turned again
     turned = text_model._replace(
-        config=dataclasses.replace(text_model.config, right_to_left=True),
+        config=dataclasses.replace(text_model.config, right_to_left=True, reverse=copies),
         target=dataclasses.replace(text_model.target, right_to_left=True),
     )
     return ahead, Predictor(turned)

@@ -9,6 +9,7 @@ from doldari import ConfigError
 from doldari.config import Config
 from doldari.data.string_tasks import reverse_pairs
 from doldari.mixing import kinds, members
+from doldari.recipes import RECIPES, load_recipe
 from doldari.report.record import read_run
 from doldari.report.summary import as_object, summary
 from doldari.report.table import table
@@ -59,6 +60,36 @@ def test_another_type_of_model_leaves_what_it_has_not():
     assert transformer.decoder == "pointer"  # which transformers have, too
     _, transformer = members(mixed("model=recurrent,transformer", ensemble=2, decoder="transducer"))
     assert transformer.model.decoder == "attention"
+
+
+def directions(config):
+    return [member.model.right_to_left for member in members(config)]
+
+
+def test_a_recipes_mix_holds_for_an_ensemble():
+    recipe = load_recipe("inflection")
+    assert directions(recipe.replace(ensemble=5)) == [True, False, True, False, True]
+    alone = recipe.replace(dropout=0.1)
+    assert (alone.training.mix, directions(alone)) == ((), [True])
+
+
+def test_what_is_given_goes_before_a_recipes_mix():
+    recipe = load_recipe("inflection")
+    for direction in (True, False):
+        assert directions(recipe.replace(ensemble=2, right_to_left=direction)) == [direction] * 2
+    of_sizes = recipe.replace(ensemble=2, mix="hidden-size=100,200")
+    assert (of_sizes.training.mix, directions(of_sizes)) == (("hidden-size=100,200",), [True, True])
+    assert directions(recipe.replace(ensemble=2, mix=())) == [True, True]
+    pointers = members(recipe.replace(ensemble=2, decoder="pointer"))
+    assert [(one.model.decoder, one.model.reads_backwards) for one in pointers] == [
+        ("pointer", True),
+        ("pointer", False),
+    ]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_makes_an_ensemble(name):
+    assert len(members(load_recipe(name).replace(ensemble=5))) == 5
 
 
 def test_it_is_kept_in_the_settings_file(tmp_path):
@@ -124,6 +155,11 @@ def test_a_mixed_ensemble_is_trained_resumed_and_loaded(tmp_path):
 
 def test_fine_tuning_has_the_kind_of_its_base(tmp_path):
     pairs = reverse_pairs(60)
+    one = doldari.train(pairs, out=tmp_path / "one", recipe="inflection", progress=False, **SMALL)
+    settings = {"recipe": "inflection", "ensemble": 2, "epochs": 1, "progress": False}
+    two = doldari.train(pairs, start_from=tmp_path / "one", out=tmp_path / "two", **settings)
+    assert [kind.config.ensemble for kind in two.text_model.kinds] == [2]
+    assert two.text_model.config.right_to_left and one.text_model.config.right_to_left
     doldari.train(pairs, ensemble=2, mix="decoder=attention,plain", out=tmp_path / "run", progress=False, **SMALL)
     with pytest.raises(ConfigError, match="an ensemble of 2 models; start from one of them"):
         doldari.train(pairs, start_from=tmp_path / "run", progress=False, epochs=1)

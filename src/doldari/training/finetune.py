@@ -52,7 +52,7 @@ def base_of_record(facts: dict[str, str] | None) -> Base | None:
 def settings_besides(base: Base, settings: dict[str, Any]) -> dict[str, Any]:
     """Take of given settings those that are not the model's; one of these that the base has otherwise is refused."""
     theirs = base.needed().config
-    besides = {}
+    besides: dict[str, Any] = {"mix": ()}  # not that of a recipe
     for name, value in settings.items():
         if name == "ensemble" or name not in ModelConfig.__dataclass_fields__:
             besides[name] = value
