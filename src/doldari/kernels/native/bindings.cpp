@@ -72,6 +72,8 @@ NB_MODULE(_native, module) {
     define<Transduce>(module, "transduce", [](auto& kernels, auto& p) { kernels.transduce(p); });
     define<TransduceBackward>(
         module, "transduce_backward", [](auto& kernels, auto& p) { kernels.transduce_backward(p); });
+    define<WalkForward>(module, "walk_forward", [](auto& kernels, auto& p) { kernels.walk_forward(p); });
+    define<WalkBackward>(module, "walk_backward", [](auto& kernels, auto& p) { kernels.walk_backward(p); });
     define<AddProduct>(module, "add_product", [](auto& kernels, auto& p) { kernels.add_product(p); });
     define<Affine>(module, "affine", [](auto& kernels, auto& p) { kernels.affine(p); });
     define<ScatterRows>(module, "scatter_rows", [](auto& kernels, auto& p) { kernels.scatter_rows(p); });

@@ -12,6 +12,7 @@
 #include "lstm.hpp"
 #include "norm.hpp"
 #include "product.hpp"
+#include "walk.hpp"
 
 namespace doldari::DOLDARI_ISA {
 
@@ -33,6 +34,8 @@ constexpr Kernels<Real> all{
     .meet_backward = meet_backward<Real>,
     .transduce = transduce<Real>,
     .transduce_backward = transduce_backward<Real>,
+    .walk_forward = walk_forward<Real>,
+    .walk_backward = walk_backward<Real>,
     .add_product = add_product<Real>,
     .affine = affine<Real>,
     .scatter_rows = scatter_rows<Real>,

@@ -224,6 +224,8 @@ struct Kernels {
     void (*meet_backward)(const MeetBackward<Real>&);
     void (*transduce)(const Transduce<Real>&);
     void (*transduce_backward)(const TransduceBackward<Real>&);
+    void (*walk_forward)(const WalkForward<Real>&);
+    void (*walk_backward)(const WalkBackward<Real>&);
     void (*add_product)(const AddProduct<Real>&);
     void (*affine)(const Affine<Real>&);
     void (*scatter_rows)(const ScatterRows<Real>&);

@@ -25,6 +25,7 @@ from doldari.kernels.reference.products import add_product, affine, scatter_rows
 from doldari.kernels.reference.recurrent import cache_width as cache_width
 from doldari.kernels.reference.scores import likeliest, softmax_loss
 from doldari.kernels.reference.transducer import meet, meet_backward, transduce, transduce_backward
+from doldari.kernels.reference.walk import walk_backward, walk_forward
 
 __all__ = [
     "adam",
@@ -52,6 +53,8 @@ __all__ = [
     "softmax_loss",
     "transduce",
     "transduce_backward",
+    "walk_backward",
+    "walk_forward",
     "work_alone",
 ]
 
