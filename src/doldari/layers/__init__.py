@@ -28,6 +28,7 @@ from doldari.layers.pointer import TimePointer
 from doldari.layers.softmax_loss import TimeSoftmaxWithLoss
 from doldari.layers.stack import TimeStack
 from doldari.layers.transducer import TimeJoint, TimeTransducer
+from doldari.layers.walk import TimeWalk
 
 __all__ = [
     "EmbeddingBag",
@@ -55,4 +56,5 @@ __all__ = [
     "TimeStack",
     "TimeTiedAffine",
     "TimeTransducer",
+    "TimeWalk",
 ]

@@ -78,4 +78,6 @@ def at_steps(scales: Floats, mask: Mask | None) -> Floats:
     if mask is None:
         return scales
     order = np.maximum(np.cumsum(mask, axis=1) - 1, 0)
+    if np.array_equal(order * mask, np.arange(mask.shape[1]) * mask):  # padding behind, as of targets
+        return scales
     return np.take_along_axis(scales, order[:, :, None], axis=1)

@@ -3,45 +3,32 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from doldari import kernels
-from doldari.arrays import Floats, Ids, Mask, empty
-from doldari.kernels.reference.transducer import DELETE
-from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeTransducer
-from doldari.layers.affine import AffineCache
+from doldari.arrays import Floats, Ids, Mask
+from doldari.layers import Parameter, TimeAffine, TimeFed, TimeJoint, TimeLSTM, TimeTransducer, TimeWalk
 from doldari.layers.fed import FedInputs
-from doldari.layers.gated import GatedCache
 from doldari.layers.parameters import prefixed
 from doldari.layers.stack import StackCache
-from doldari.layers.transducer import JointCache, TransducerCache, Walk
+from doldari.layers.transducer import Walk
+from doldari.layers.walk import WalkCache
 from doldari.models.decoder import Decoder, DecoderState
 from doldari.models.encoder import Encoded, EncodedGradient
-from doldari.models.transducer_dropout import Dropped, Scales, draw, scaled
-
-
-class StepCache(NamedTuple):
-    """What `TransducerDecoder.backward` needs of one step; P of the N rows are not padding there."""
-
-    layers: list[Any]
-    rows: NDArray[np.intp]  # (P,), those
-    joint: JointCache
-    affine: AffineCache
-    moves: AffineCache
-    lattice: TransducerCache
+from doldari.models.transducer_dropout import Dropped, draw, scaled
+from doldari.models.transducer_steps import StepsCache, TransducerSteps
 
 
 class TransducerDecoderCache(NamedTuple):
     """What `TransducerDecoder.backward` needs of its `forward`."""
 
     embed: Ids | None
-    xs: Ids
     rows: Ids
     height: int
     dropped: Dropped
     inputs: FedInputs
-    steps: list[StepCache]
     walk: Walk
+    walked: WalkCache | StepsCache
 
 
 class TransducerDecoder(Decoder):
@@ -91,150 +78,77 @@ class TransducerDecoder(Decoder):
 
         As `Decoder.forward`; the scores are log-probabilities.
         """
-        (N, T), walk = xs.shape, state.memory
+        walk = state.memory
         assert isinstance(walk, Walk)
         table, rows, embed_cache = self.embed.forward_table(xs, mask, state.place)
         symbols, sizes = table[rows], [layer.h.shape[1] for layer in state.layers]
         dropped = draw(self.dropout, symbols, state.peeked, sizes, mask, rng)
         features = None if state.peeked is None else scaled(state.peeked, dropped.features)
-        inputs = self.fed.begin(scaled(symbols, dropped.symbols), features)
-        scores, steps = np.zeros((N, T, len(self.affine.b.value)), table.dtype), []
-        for t in range(T):
-            real = np.arange(N) if mask is None else np.flatnonzero(mask[:, t])
-            state, step = self.take(t, inputs, state, self.places(xs[:, t], state), real, dropped.steps[t])
-            scores[real, t] = step.lattice.logs
-            steps.append(step)
-        return scores, state, TransducerDecoderCache(embed_cache, xs, rows, len(table), dropped, inputs, steps, walk)
+        inputs = TimeFed(self.stack.layers[0]).begin(scaled(symbols, dropped.symbols), features)
+        lasts: tuple[Any, ...]
+        cache: WalkCache | StepsCache
+        xs = np.ascontiguousarray(xs)
+        if self.whole is not None:
+            scales, before = (dropped.h, dropped.joint), state.arrivals
+            logs, last, arrivals, cache = self.whole.forward(inputs, xs, mask, state.layers[0], walk, scales, before)
+            lasts = (last,)
+        else:
+            given = xs, mask, state.layers, walk, dropped, state.arrivals
+            logs, lasts, arrivals, cache = self.steps.forward(inputs, *given)
+        read = xs.shape[1] if mask is None else mask.sum(axis=1, dtype=np.int32)
+        state = state._replace(layers=lasts, place=state.place + read, arrivals=arrivals)
+        return logs, state, TransducerDecoderCache(embed_cache, rows, len(table), dropped, inputs, walk, cache)
 
     @property
-    def fed(self) -> TimeFed:
-        """The lowest recurrent layer, which is also fed where it stands."""
-        return TimeFed(self.stack.layers[0])
+    def whole(self) -> TimeWalk | None:
+        """What runs all steps in one call, if that knows the recurrent layers: it knows one LSTM."""
+        lowest, *above = self.stack.layers
+        if above or not isinstance(lowest, TimeLSTM):
+            return None
+        return TimeWalk(lowest, self.joint, self.affine, self.moves, self.transducer)
 
-    def take(
-        self,
-        t: int,
-        inputs: FedInputs,
-        state: DecoderState,
-        places: Floats,
-        real: NDArray[np.intp],
-        scales: Scales,
-    ) -> tuple[DecoderState, StepCache]:
-        """Take step t from places (N, S), in the rows that are real (P,) -> the state after it, cache."""
-        walk, N = state.memory, len(places)
-        assert isinstance(walk, Walk)
-        mask = np.zeros((N, 1), np.bool_) if len(real) < N else None
-        if mask is not None:
-            mask[real] = True
-        averages = np.matmul(places[:, None], walk.values[walk.rows])[:, 0]
-        hs, last, cache = self.fed.step(t, inputs, averages, state.layers[0], mask)
-        lasts, caches = [last], [cache]
-        for layer, first, scale in zip(self.stack.layers[1:], state.layers[1:], scales.above, strict=True):
-            hs, last, cache = layer.forward(scaled(hs[:, 0], scale)[:, None], first, mask)
-            lasts.append(last)
-            caches.append(cache)
-        walked = walk._replace(rows=walk.rows[real])
-        queries = scaled(hs[:, 0], scales.h)
-        if inputs.constant is not None:
-            queries = np.concatenate([queries, inputs.constant], axis=1)
-        zs, joint = self.joint.forward(queries[real], walked, scales.joint)
-        inserts, affine = self.affine.forward(zs[None])
-        moves, moved = self.moves.forward(zs[None])
-        _, lattice = self.transducer.forward(inserts[0], moves[0], walked, places[real])
-        arrivals = lattice.arrivals
-        if mask is not None:
-            arrivals = np.zeros((N, *arrivals.shape[1:]), arrivals.dtype)
-            arrivals[...] = 0.0 if state.arrivals is None else state.arrivals
-            arrivals[real] = lattice.arrivals
-        place = state.place + (np.int32(1) if mask is None else mask[:, 0])
-        state = state._replace(layers=tuple(lasts), place=place, arrivals=arrivals)
-        return state, StepCache(caches, real, joint, affine, moved, lattice)
-
-    def places(self, read: Ids, state: DecoderState) -> Floats:
-        """Say where each row stands, (N, S), after it read `read` (N,)."""
-        if state.arrivals is not None:
-            return self.transducer.after(state.arrivals, read)
-        assert isinstance(state.memory, Walk)
-        places = np.zeros((len(read), state.memory.keys.shape[1]), state.memory.keys.dtype)
-        places[:, 0] = 1.0
-        return places
+    @property
+    def steps(self) -> TransducerSteps:
+        """What runs them one by one."""
+        return TransducerSteps(self.stack, self.joint, self.affine, self.moves, self.transducer)
 
     def backward(self, dscores: Floats, cache: TransducerDecoderCache) -> EncodedGradient:  # type: ignore[override]
         """Add to the parameters' gradients, given dscores (N, T, V), 0 where masked; return the encoder's."""
-        (N, T, _), walk, dropped, dtype = dscores.shape, cache.walk, cache.dropped, dscores.dtype
-        feds, dproducts = empty((T, N, walk.values.shape[2]), dtype), np.zeros_like(cache.inputs.products)
-        dkeys, dvalues = np.zeros_like(walk.keys), np.zeros_like(walk.values)
-        dconstant = np.zeros((N, self.peeked_size), dtype)
-        after = np.zeros((2, N, walk.keys.shape[1]), dtype)  # the places of the step behind, and their gradient
-        dlasts: list[Any] = list(
-            self.stack.first_states([np.zeros((N, walk.values.shape[2]), dtype)] * len(self.stack.layers))
-        )
-        for t in reversed(range(T)):
-            step, scales = cache.steps[t], dropped.steps[t]
-            real, places = step.rows, step.lattice.places
-            written = np.ascontiguousarray(cache.xs[real, min(t + 1, T - 1)])
-            garrivals = self.transducer.after_backward(after[1][real], after[0][real])
-            dqueries, gplaces = self.look_back(
-                np.ascontiguousarray(dscores[real, t]), step, written, garrivals, dkeys
-            )
-            H = self.joint.W.value.shape[1]
-            dconstant[real] += dqueries[:, H:]
-            dh = np.zeros((N, 1, H), dtype)
-            dh[real, 0] = dqueries[:, :H]
-            dh = scaled(dh[:, 0], scales.h)[:, None]
-            for number in reversed(range(1, len(dlasts))):
-                dh, dlasts[number], _ = self.stack.layers[number].backward(dh, step.layers[number], dlasts[number])
-                dh = scaled(dh[:, 0], scales.above[number - 1])[:, None]
-            feds[t] = step.layers[0].constant
-            dfed, dlasts[0] = self.fed.step_backward(dproducts, dh, step.layers[0], dlasts[0])
-            daverages = dfed[real]
-            dvalues[real] += places[:, :, None] * daverages[:, None]
-            gplaces += places * np.matmul(walk.values[real], daverages[:, :, None])[:, :, 0]
-            after[...] = 0.0
-            after[0][real], after[1][real] = places, gplaces
-        dsymbols, dfeatures = self.fed.end_backward(dproducts, cache.inputs, feds)
-        dtable = np.zeros((cache.height, dsymbols.shape[2]), dtype)
+        walked, inputs, dropped = cache.walked, cache.inputs, cache.dropped
+        if isinstance(walked, WalkCache):
+            assert self.whole is not None
+            gradient = self.whole.backward(dscores, walked)
+        else:
+            gradient = self.steps.backward(dscores, walked)
+        fed = TimeFed(self.stack.layers[0])
+        dsymbols, dfeatures = fed.end_backward(gradient.dproducts, inputs, walked.averages)
+        dtable = np.zeros((cache.height, dsymbols.shape[2]), dscores.dtype)
         dsymbols = scaled(dsymbols, dropped.symbols)
         kernels.scatter_rows(dtable, cache.rows, dsymbols)
         self.embed.backward_table(dtable, cache.embed)
-        dhs = self.joint.remember_backward(dkeys, dvalues, walk)
-        dfeatures = None if dfeatures is None else scaled(dfeatures + dconstant, dropped.features)
-        return EncodedGradient(tuple(dlast.h for dlast in dlasts), dhs, dfeatures)
-
-    def look_back(
-        self, dlogs: Floats, step: StepCache, written: Ids, garrivals: Floats, dkeys: Floats
-    ) -> tuple[Floats, Floats]:
-        """Run a step's way from queries to scores backwards: dlogs (P, V) -> dqueries (P, H + C), gplaces (P, S)."""
-        dinserts, dmoves, gplaces = self.transducer.backward(dlogs, step.lattice, written, garrivals)
-        dzs, _ = self.affine.backward(dinserts[None], step.affine)
-        dzs += self.moves.backward(dmoves[None], step.moves)[0]
-        return self.joint.backward(dzs[0], step.joint, dkeys), gplaces
+        dhs = self.joint.remember_backward(gradient.dkeys, gradient.dvalues, cache.walk)
+        if dfeatures is not None and gradient.dfeatures is not None:
+            dfeatures = scaled(dfeatures + gradient.dfeatures, dropped.features)
+        return EncodedGradient(gradient.dfirsts, dhs, dfeatures)
 
     def attention_weights(self, cache: TransducerDecoderCache) -> Floats:
         """Return where the next symbol is inserted or copied, in every step of a `forward` without mask: (N T, S).
 
         What is missing to a sum of 1 is at the end of the source.
         """
-        walk = cache.walk
+        walk, (reached, deleted) = cache.walk, cache.walked.moved()
         columns, lengths = walk.columns[walk.rows], walk.lengths[walk.rows, None]
-        N, S = columns.shape
-        weights = np.zeros((N, len(cache.steps), S), walk.keys.dtype)
-        for t, step in enumerate(cache.steps):
-            deleted = np.zeros((N, S + 1), weights.dtype)
-            deleted[np.arange(S + 1) < lengths] = step.lattice.moved[:, DELETE]
-            here = (step.lattice.reached * (1.0 - deleted))[:, :-1]
+        (N, S), T = columns.shape, len(reached)
+        weights = np.zeros((N, T, S), walk.keys.dtype)
+        for t in range(T):
+            moved = np.zeros((N, S + 1), weights.dtype)
+            moved[np.arange(S + 1) < lengths] = deleted[t]
+            here = (reached[t] * (1.0 - moved))[:, :-1]
             np.put_along_axis(weights[:, t], columns, here * (np.arange(S) < lengths - 1), axis=1)
-        return weights.reshape(N * len(cache.steps), S)
+        return weights.reshape(N * T, S)
 
     def stack_cache(self, cache: TransducerDecoderCache) -> StackCache:
         """Return what the recurrent layers read in a `forward` of one row, as if it had been there before."""
-        steps, T = cache.steps, len(cache.steps)
-        rows, layers = np.arange(T, dtype=np.int32)[None], []
-        for number in range(len(self.stack.layers)):
-            inputs = [step.layers[number] for step in steps]
-            table = np.concatenate([one.table if number > 0 else one.constant for one in inputs])
-            constant = None
-            if number == 0:
-                table, constant = np.concatenate([cache.inputs.xs[:, 0], table], axis=1), cache.inputs.constant
-            layers.append(GatedCache(table, rows, constant, None, inputs[0].first, inputs[0].steps))
-        return StackCache(layers, [None] * len(layers), rows, T, None)
+        layers = cache.walked.read()
+        rows = layers[0].rows
+        return StackCache(layers, [None] * len(layers), rows, rows.shape[1], None)

@@ -9,20 +9,14 @@ from doldari.layers import TimeDropout
 from doldari.layers.dropout import at_steps
 
 
-class Scales(NamedTuple):
-    """Dropout's scales in one step, each (N, H) or None."""
-
-    above: tuple[Floats | None, ...]  # of what the recurrent layers but the lowest read
-    h: Floats | None = None  # of what the joint layer reads of the top one
-    joint: Floats | None = None  # of what it makes
-
-
 class Dropped(NamedTuple):
-    """Dropout's scales: features (N, C), the same in every step; symbols (N, T, D); and of the T steps."""
+    """Dropout's scales, or None: features (N, C), the same in every step; of T steps symbols (N, T, D) and more."""
 
     features: Floats | None
     symbols: Floats | None
-    steps: list[Scales]
+    above: tuple[Floats | None, ...]  # (T, N, H) each, of what the recurrent layers but the lowest read
+    h: Floats | None = None  # (T, N, H), of what the joint layer reads of the top one
+    joint: Floats | None = None  # (T, N, J), of what it makes
 
 
 def draw(
@@ -40,17 +34,20 @@ def draw(
     N, T, D = symbols.shape
     above = len(state_sizes) - 1
     if rng is None or dropout.rate == 0.0:
-        return Dropped(None, None, [Scales((None,) * above)] * T)
+        return Dropped(None, None, (None,) * above)
     of_features = None
     if features is not None:
         of_features = dropout.forward(np.ones_like(features[:, None]), rng)[0][:, 0]
     sizes = [D, *state_sizes, state_sizes[-1]]
     drawn = at_steps(dropout.draw(N, T, sum(sizes), rng, symbols.dtype), mask)
     of_symbols, *others = np.split(drawn, np.cumsum(sizes[:-1]), axis=2)
-    by_step = [np.ascontiguousarray(scales.swapaxes(0, 1)) for scales in others]
-    return Dropped(
-        of_features, of_symbols, [Scales(tuple(below), h, z) for *below, h, z in zip(*by_step, strict=True)]
-    )
+    *below, h, joint = (np.ascontiguousarray(scales.swapaxes(0, 1)) for scales in others)
+    return Dropped(of_features, of_symbols, tuple(below), h, joint)
+
+
+def at_step(scales: Floats | None, t: int) -> Floats | None:
+    """Take the scales of one step, if there are any."""
+    return None if scales is None else scales[t]
 
 
 def scaled(xs: Floats, scale: Floats | None) -> Floats:
