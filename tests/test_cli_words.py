@@ -184,6 +184,7 @@ def run(cli, pairs):
         ),
         ("train pairs.tsv --augment 9", "No such option: --augment; did you mean --hallucinate?"),
         ("train pairs.tsv --pointer", "No such option: --pointer; did you mean --decoder?"),
+        ("train pairs.tsv --model pointer", "did you mean --decoder pointer?"),
         ("train addition --gpu", "No such option: --gpu; did you mean --device?"),
         ("predict runs/pairs aa --gpu", "No such option: --gpu; did you mean --device? See: doldari predict --help"),
         ("train addition --optimizer adam", "No such option: --optimizer; see: doldari train --help"),

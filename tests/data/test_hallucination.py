@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from doldari import DataError
+from doldari import ConfigError
 from doldari.data.hallucination import REPLACED, hallucinate, stem
 from doldari.data.pairs import Pairs
 from doldari.data.traits import traits
@@ -99,7 +99,7 @@ def test_a_tab_is_text_where_sources_have_no_features():
 
 @pytest.mark.parametrize("pairs", [[("go\tV;PST", "went")], [("1234", "1234")], [("가다", "가요")]])
 def test_pairs_without_any_stem_are_refused(pairs):
-    with pytest.raises(DataError, match="pairs: no artificial pairs can be made: no pair has 3 letters in a row"):
+    with pytest.raises(ConfigError, match="no artificial pairs can be made of pairs: no pair has 3 letters in a row"):
         hallucinate(Pairs.of(pairs), 5, np.random.default_rng(0))
     assert traits(Pairs.of(pairs)).stems == 0
 

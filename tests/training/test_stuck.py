@@ -56,3 +56,13 @@ def test_the_loss_of_guessing_by_frequency(smoothing):
     expected = -sum(p * np.log(p) for p in asked_for if p)
     assert unigram_loss(run) == pytest.approx(expected)
     assert dataclasses.replace(run, looked_at=True).looked_at
+
+
+@pytest.mark.parametrize("count, recipe", [(120, "inflection-low"), (520, "inflection")])
+def test_forms_with_features_get_the_recipe_for_their_number(count, recipe):
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abcdefgh", k=7)) for _ in range(count + 100)]
+    pairs = [(f"{word}\tV;PST", f"{word}ed") for word in words]
+    settings = {"learning_rate": 1e-9, "schedule": "constant", "recipe": "general", "epochs": 30}
+    (warning,) = warned(pairs[100:], validation=pairs[:100], **settings)
+    assert f"try --recipe {recipe}, " in warning

@@ -5,9 +5,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from doldari.cli.settings import FORMER
+from doldari.config import ModelConfig
 from doldari.data import TASKS
 from doldari.data.opening import printable_name
 from doldari.errors import ModelFileError
@@ -15,6 +16,7 @@ from doldari.hub import is_address
 from doldari.run_files import MODEL_FILE
 
 RUNS = Path("runs")
+DECODERS = get_args(get_type_hints(ModelConfig)["decoder"])
 # What other programs call a command.
 ALSO_CALLED = {
     "evaluate": ("eval", "test", "validate", "accuracy"),
@@ -53,6 +55,10 @@ def usage(error: Any) -> str:
     if message.startswith("Missing argument") and parameter is not None and parameter.help:
         what = parameter.help.partition(". ")[0].rstrip(".")
         message = f"{message.rstrip('.')}, {what}: {shlex.join(['doldari', *sys.argv[1:]])} {parameter.metavar}"
+    if parameter is not None and "--model" in parameter.opts:
+        decoder = next((one for one in DECODERS if f"'{one}' is not one of" in message), None)
+        if decoder is not None:
+            return f"{message.rstrip('.')}; did you mean --decoder {decoder}?"
     if getattr(error, "option_name", None) is not None and hasattr(error, "possibilities"):
         message = no_such_option(error)
     if not message or not error.ctx:

@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 
 from doldari.data.pairs import Pair, Pairs, PairsBuilder, Texts
 from doldari.data.symbols import cut
-from doldari.errors import DataError
+from doldari.errors import ConfigError
 
 SHORTEST = 3  # symbols in a row that source and target have in common, to be taken for a stem
 LONG = 5  # of more than these the first and the last stay, since what changes beside them may depend on them
@@ -36,17 +36,16 @@ def hallucinate(pairs: Pairs, count: int, rng: np.random.Generator, kind: str = 
 
     That one is drawn among the pairs with a stem; each letter of the stem is replaced with probability REPLACED; the
     new letter is drawn among all letters of the pairs.  kind is `characters`, or `graphemes`, which keeps letters and
-    their accents together.  DataError if no pair has a stem.
+    their accents together.  ConfigError if no pair has a stem.
     """
     if count == 0:
         return pairs
     alignments = [aligned(pair, pairs.has_features, kind) for pair in pairs]
     usable = [index for index, alignment in enumerate(alignments) if alignment.stem]
     if not usable:
-        raise DataError(
-            f"{' and '.join(origin.name for origin in pairs.origins)}: no artificial pairs can be made: no pair has "
-            f"{SHORTEST} letters in a row in common between source and target; set hallucinate to 0"
-        )
+        names = " and ".join(origin.name for origin in pairs.origins)
+        why = f"no pair has {SHORTEST} letters in a row in common between source and target"
+        raise ConfigError(f"{{hallucinate}}: no artificial pairs can be made of {names}: {why}", hallucinate=count)
     letters = sorted({symbol for text in Texts(pairs, 0, 1) for symbol in cut(text, kind) if symbol[0].isalpha()})
     builder = PairsBuilder()
     for index, pair in enumerate(pairs):

@@ -13,7 +13,7 @@ import numpy as np
 from doldari.data.ragged import Ragged
 from doldari.data.traits import traits
 from doldari.data.vocabulary import PADDING, START
-from doldari.recipes.choice import copies
+from doldari.recipes.choice import LOW, copies
 from doldari.training.run import Run
 from doldari.training.suitability import FEW, say
 from doldari.training.validation import mean_loss
@@ -86,7 +86,8 @@ def remedies(run: Run) -> Iterator[str]:
     if model.model == "transformer":
         yield "--model recurrent"
     elif not model.copies and copies(traits(run.validation)):
-        yield "--recipe inflection"
+        few = len(run.t) < LOW and bool(run.predictor.text_model.source.features)
+        yield "--recipe inflection-low" if few else "--recipe inflection"
     elif model.decoder in ("plain", "peeky"):
         yield "--decoder attention"
     if settings.dropout > 0.3:
