@@ -15,6 +15,12 @@ def run(cli, pairs):
     return "run"
 
 
+def test_train_says_how_members_differ(cli, pairs):
+    said = cli(f"train {pairs.name} {QUICK} --ensemble 2 --mix decoder=attention,pointer --out run").out
+    assert "model 1 of 2: decoder=attention\n" in said
+    assert "model 2 of 2: decoder=pointer\n" in said
+
+
 def test_train_show_and_evaluate(cli, pairs, run):
     shown = cli(f"show {run}").out
     assert "its 2 kinds of models vote by log-probability" in shown

@@ -46,6 +46,14 @@ def kinds(config: "Config") -> "list[ModelConfig]":
     return [dataclasses.replace(one, ensemble=models.count(one)) for one in dict.fromkeys(models)]
 
 
+def differing(config: "Config", member: int) -> str:
+    """Say what a member, numbered from 1, has by the mix: right-to-left=no; nothing without one."""
+    every = combinations(config)
+    chosen = every[(member - 1) % len(every)]
+    values = {name: ("no", "yes")[value] if isinstance(value, bool) else value for name, value in chosen.items()}
+    return ", ".join(f"{name.replace('_', '-')}={value}" for name, value in values.items())
+
+
 def combinations(config: "Config") -> list[dict[str, Any]]:
     """Combine the values of a mix; without one there is one combination, of nothing."""
     fields = {

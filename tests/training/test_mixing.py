@@ -8,7 +8,7 @@ import doldari
 from doldari import ConfigError
 from doldari.config import Config
 from doldari.data.string_tasks import reverse_pairs
-from doldari.mixing import kinds, members
+from doldari.mixing import differing, kinds, members
 from doldari.recipes import RECIPES, load_recipe
 from doldari.report.record import read_run
 from doldari.report.summary import as_object, summary
@@ -33,6 +33,17 @@ def test_all_combinations_one_after_another():
     ]
     assert [one.ensemble for one in kinds(mixed(*MIX, ensemble=5))] == [2, 1, 1, 1]
     assert all((one.model.ensemble, one.training.mix) == (1, ()) for one in members(mixed(*MIX)))
+
+
+def test_what_a_member_has_of_the_mix():
+    config = mixed(*MIX, "lr=0.01,0.02", ensemble=8)
+    said = "decoder=attention, right-to-left=yes, learning-rate=0.02"
+    assert [differing(config, number) for number in (1, 4, 12)] == [
+        "decoder=attention, right-to-left=no, learning-rate=0.01",
+        said,
+        said,
+    ]
+    assert differing(Config(), 1) == ""
 
 
 def test_without_a_mix_members_are_alike():

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from doldari import mixing
 from doldari.cli.console import stderr, tell, warn
 from doldari.cli.training_summary import describe
 from doldari.display import TrainingDisplay
@@ -18,7 +19,8 @@ class CommandLineDisplay(TrainingDisplay):
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
         super().__init__(self.tell_or_stop, stderr)
-        self.members, self.repeated, self.stop = plan.config.model.ensemble, plan.data.repeated, stop
+        self.config, self.repeated, self.stop = plan.config, plan.data.repeated, stop
+        self.members = plan.config.model.ensemble
         self.recipe = plan.recipe
         self.has_begun = False
 
@@ -31,7 +33,8 @@ class CommandLineDisplay(TrainingDisplay):
                 stderr.print(str(self.recipe))
             describe(run)
         if self.members > 1:
-            self.say(Text(f"model {run.member} of {self.members}", "bold"))
+            differing = mixing.differing(self.config, run.member)
+            self.say(Text(f"model {run.member} of {self.members}{differing and f': {differing}'}", "bold"))
         if run.position.steps > 0:
             self.say(f"resumed at step {run.position.steps:,}, epoch {len(run.history) + 1} of {run.epochs}")
         self.has_begun = True
