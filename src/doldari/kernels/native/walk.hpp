@@ -34,7 +34,7 @@ struct Transposed {
     }
 };
 
-/// The rows of two matrices that a product reads and writes, ROW_BLOCK at a time.
+/// Rows that a product reads, and those that it writes: up to ROW_BLOCK.
 template <class Real>
 struct RowList {
     const Real* from[ROW_BLOCK];
@@ -47,7 +47,7 @@ struct RowList {
     }
 };
 
-/// Take products of all `list`s; what the last steps left over too.
+/// Call product(from, count, to) for all cells of some rows, ROW_BLOCK cells at a time; those of row n begin at starts[n].
 template <class Real, class Product>
 void cell_products(const long* rows, long count, const long* starts, const Real* from, long width, Real* to,
                    long to_width, const Product& product) {
