@@ -164,6 +164,29 @@ def test_a_mixed_ensemble_is_trained_resumed_and_loaded(tmp_path):
     )
 
 
+def test_different_kinds_vote_alike_on_both_engines(tmp_path):
+    pytest.importorskip("torch")
+    pairs, texts = reverse_pairs(60), ["abc", "hello", "zz"]
+    doldari.train(pairs, ensemble=4, mix=MIX, out=tmp_path / "run", progress=False, **SMALL)
+    ours, theirs = (doldari.load(tmp_path / "run", engine=engine) for engine in ("numpy", "torch"))
+    for mine, other in zip(ours.predict(texts, n_best=3), theirs.predict(texts, n_best=3), strict=True):
+        assert [one.text for one in mine] == [one.text for one in other]
+        assert [one.score for one in mine] == pytest.approx([one.score for one in other], abs=1e-4)
+    assert theirs.voting("majority").predict(texts) == ours.voting("majority").predict(texts)
+    assert theirs.attention("abc").text == ours.attention("abc").text
+
+
+def test_a_mixed_ensemble_is_trained_on_pytorch(tmp_path):
+    pytest.importorskip("torch")
+    pairs = reverse_pairs(60)
+    trained = [
+        doldari.train(pairs, ensemble=2, mix=MIX[1], engine=engine, out=tmp_path / engine, progress=False, **SMALL)
+        for engine in ("numpy", "torch")
+    ]
+    ours, theirs = (model.score(pairs[:5]) for model in trained)
+    assert ours == pytest.approx(theirs, abs=1e-3)
+
+
 def test_fine_tuning_has_the_kind_of_its_base(tmp_path):
     pairs = reverse_pairs(60)
     one = doldari.train(pairs, out=tmp_path / "one", recipe="inflection", progress=False, **SMALL)
