@@ -6,11 +6,12 @@ import time
 import warnings
 
 import pytest
-from predictors import SOURCES
+from predictors import SOURCES, make_predictor
 from starlette.testclient import TestClient
 
 import doldari
 from doldari.data.vocabulary import PADDING, START
+from doldari.models.joining import join
 from doldari.web import requests
 from doldari.web.app import make_app
 from doldari.web.guard import HEADERS
@@ -49,6 +50,20 @@ def test_explanations_have_the_answers_of_python(client, folder, name, beam):
         for step in found["steps"]:
             product *= step["output"]["probability"]
         assert product == pytest.approx(expected[0].probability, rel=1e-3)
+
+
+def test_an_ensemble_of_different_kinds_has_a_page(tmp_path):
+    kinds = [make_predictor(decoder=decoder).text_model for decoder in ("attention", "transducer")]
+    model = doldari.Predictor(join(kinds))
+    model.save(tmp_path / "mixed.safetensors")
+    with TestClient(make_app(Served(tmp_path / "mixed.safetensors"), Worker())) as client:
+        page = client.get("/model").json()
+        assert page["attention"] and not page["recurrent"]
+        for text in SOURCES:
+            found = post(client, "/explain", text=text, beam=2).json()
+            (voted,) = model.predict([text], beam=2, n_best=2)
+            assert [one["text"] for one in found["n_best"]] == [one.text for one in voted]
+            assert len(found["steps"][0]["attention"]) == len(text)
 
 
 def test_texts_that_cannot_be_read_are_refused_or_told_beside_the_others(client):
