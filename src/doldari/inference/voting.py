@@ -4,8 +4,8 @@ Members of one kind write the same symbols in the same direction, so their log-p
 symbol (models/ensemble.py).  An attention decoder, a pointer, and a model that writes from right to left have only
 texts in common.  So, for every source,
 
-1. proposers give the n best texts of their beam search: each kind, its members together ("log-probability"), or each
-   member by itself ("majority");
+1. proposers give the best texts of their search, as many as its beam is wide: each kind, its members together
+   ("log-probability"), or each member by itself ("majority");
 2. every member scores every proposed text y: log p(y | source);
 3. the answer is the text of the highest mean score over the members ("log-probability"), or the one that is the best
    answer of most members, of equals the one of the highest mean score ("majority").
@@ -27,9 +27,6 @@ from doldari.models.joining import single_models
 from doldari.models.kinds import Vote
 from doldari.models.model_file import TextModel
 from doldari.settings import refused
-
-PROPOSED = 4  # texts that each proposer gives, or as many as the beam size, if that is larger
-
 
 class Member(Protocol):
     """What proposes answers and scores them, such as `ModelMember`."""
@@ -107,7 +104,7 @@ class Voting:
 
     def proposals(self, texts: Sequence[str], options: AnswerOptions, parts: "Parts") -> list[list[list[Answer]]]:
         """Let every proposer give its best answers to every text."""
-        width = max(PROPOSED, options.beam)
+        width = max(options.beam, options.n_best)
         asked = replace(options, beam=width, n_best=width, min_probability=None)
         found = []
         for number, proposer in self.proposers:
