@@ -41,7 +41,8 @@ def test_attention_of_the_prediction(cli, run):
     (answer,) = cli(f"predict {run} abc").out.splitlines()
     drawn = cli(f"attend {run} abc")
     assert drawn.code == 0 and answer in drawn.out
-    assert "attention: doldari attend run TEXT" in cli(f"show {run}").out
+    shown = cli(f"show {run}").out
+    assert "attention: doldari attend run TEXT" in shown and "--sample" not in shown
 
 
 def test_join(cli, pairs, run, tmp_path):

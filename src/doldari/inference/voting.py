@@ -28,6 +28,7 @@ from doldari.models.kinds import Vote
 from doldari.models.model_file import TextModel
 from doldari.settings import refused
 
+
 class Member(Protocol):
     """What proposes answers and scores them, such as `ModelMember`."""
 

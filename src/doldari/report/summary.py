@@ -196,7 +196,8 @@ def usage_lines(run: RunFiles) -> Iterator[str]:
     yield f"source symbols: {some_symbols(source.symbols)}"
     if source.features:
         yield f"features, as TEXT TAB one;two: {some_symbols(source.features)}"
-    yield "options: --beam-size 5 --n-best 3, --scores, --sample; see also doldari evaluate, doldari score"
+    sample = "" if run.text_model.others else ", --sample"
+    yield f"options: --beam-size 5 --n-best 3, --scores{sample}; see also doldari evaluate, doldari score"
     if run.text_model.attending is not None:
         yield f"attention: doldari attend {path} TEXT"
 
