@@ -49,11 +49,9 @@ class TimeLSTM:
         assert c is not None
         weights = [*map(pytorch_gates, (self.Wx, self.Wh, self.b)), self.second_bias]
         training = torch.is_grad_enabled()
-        if xs.device.type != "cpu":
-            hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
-            return hs, State(h.squeeze(0), c.squeeze(0))
-        with torch.autocast("cpu", enabled=False):  # not every processor has an LSTM in bf16
-            xs, h, c = (x.to(self.Wh.dtype) for x in (xs, h, c))
+        with torch.autocast("cpu", enabled=False):  # of a CPU only: not every one has an LSTM in bf16
+            if xs.device.type == "cpu":
+                xs, h, c = (x.to(self.Wh.dtype) for x in (xs, h, c))
             hs, h, c = torch.lstm(xs, (h[None], c[None]), weights, True, 1, 0.0, training, False, True)
         return hs, State(h.squeeze(0), c.squeeze(0))
 
