@@ -6,21 +6,31 @@
 
 namespace doldari {
 
+/// Refuse sources, of which `sources` says how many there are, that have not from 1 to S places.
+inline void check_lengths(const Call& call, const int32_t* lengths, char sources) {
+    for (long q = 0; q < call[sources]; ++q)
+        if (lengths[q] < 1 || lengths[q] > call['S']) Call::refuse("lengths", "expected from 1 to S places");
+}
+
+/// Refuse what copying the places of so many sources writes, unless it is ids, or -1 where nothing can be copied.
+inline void check_copies(const Call& call, const int32_t* copies, char sources) {
+    for (long i = 0; i < call[sources] * call['S']; ++i)
+        if (copies[i] < -1 || copies[i] >= call['V']) Call::refuse("copies", "expected ids, or -1 for none");
+}
+
 /// Return how many cells there are, M, if every source has from 1 to S places and its steps as many cells.
 inline long checked_cells(const Call& call, const int32_t* rows, const int32_t* lengths) {
+    check_lengths(call, lengths, 'Q');
     long cells = 0;
-    for (long q = 0; q < call['Q']; ++q)
-        if (lengths[q] < 1 || lengths[q] > call['S']) Call::refuse("lengths", "expected from 1 to S places");
     for (long p = 0; p < call['P']; ++p) cells += lengths[rows[p]];
     if (cells != call['M']) Call::refuse("lengths", "expected as many places as there are cells");
     return cells;
 }
 
-/// Take what copying the places writes: ids, or -1 where nothing can be copied.
+/// Take what copying the places writes.
 inline const int32_t* checked_copies(Call& call) {
     const auto* copies = call.array<const int32_t>("copies", "Q S");
-    for (long i = 0; i < call['Q'] * call['S']; ++i)
-        if (copies[i] < -1 || copies[i] >= call['V']) Call::refuse("copies", "expected ids, or -1 for none");
+    check_copies(call, copies, 'Q');
     return copies;
 }
 
@@ -28,8 +38,7 @@ inline const int32_t* checked_copies(Call& call) {
 inline bool checked_symbols(const Call& call, const int32_t* copies, char sources, const int32_t* xs) {
     for (long i = 0; i < call['N'] * call['T']; ++i)
         if (xs[i] < 0 || xs[i] >= call['V']) Call::refuse("xs", "expected ids of symbols");
-    for (long i = 0; i < call[sources] * call['S']; ++i)
-        if (copies[i] < -1 || copies[i] >= call['V']) Call::refuse("copies", "expected ids, or -1 for none");
+    check_copies(call, copies, sources);
     return true;
 }
 
@@ -97,9 +106,8 @@ struct TransduceBackward {
 
 /// Return how many cells the rows have in one step, if there are as many in T steps as K, and U is T + 1.
 inline long checked_walk(const Call& call, const int32_t* rows, const int32_t* lengths) {
+    check_lengths(call, lengths, rows == nullptr ? 'N' : 'Q');
     long cells = 0;
-    for (long q = 0; q < call[rows == nullptr ? 'N' : 'Q']; ++q)
-        if (lengths[q] < 1 || lengths[q] > call['S']) Call::refuse("lengths", "expected from 1 to S places");
     for (long n = 0; n < call['N']; ++n) cells += lengths[rows == nullptr ? n : rows[n]];
     if (cells * call['T'] != call['K']) Call::refuse("zs", "expected as many cells as there are places in all steps");
     if (call['U'] != call['T'] + 1) Call::refuse("hs", "expected one state more than steps");

@@ -10,6 +10,8 @@ key; A = V + 2 actions: to insert each symbol, to copy, to delete.  The K cells 
 after row, in each row place after place.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from doldari.arrays import Floats, Ids, Mask
@@ -81,7 +83,7 @@ def walk_forward(
         stepped, hs[t + 1, real], cs[t + 1, real] = lstm_step(x, hs[t, real], cs[t, real], Wh)
         gates[t, real] = np.concatenate(stepped, axis=1)
         h = hs[t + 1, real] if h_scales is None else hs[t + 1, real] * h_scales[t, real]
-        at = np.concatenate([np.arange(cells[n].start, cells[n].stop) for n in real] or [np.zeros(0, int)]) + t * M
+        at = cells_at(cells, real) + t * M
         met, of_source = np.zeros((len(at), keys.shape[2]), keys.dtype), rows[real]
         meet(queries[real] + h @ Wq, keys, of_source, lengths, None, met)
         if z_scales is not None:
@@ -137,7 +139,7 @@ def walk_backward(
     dc, gplaces = np.zeros_like(dh), np.zeros_like(places[0])
     for t in reversed(range(T)):
         real = rows if mask is None else rows[mask[:, t]]
-        at = np.concatenate([np.arange(cells[n].start, cells[n].stop) for n in real] or [np.zeros(0, int)]) + t * M
+        at = cells_at(cells, real) + t * M
         garrivals = np.zeros_like(places[0])
         if t + 1 < T:
             garrivals = gplaces - places[t + 1] * gplaces.sum(axis=1, keepdims=True)
@@ -183,3 +185,10 @@ def walk_backward(
         dfed = dgates @ Wf.T
         dvalues[real] += places[t, real][:, :, None] * dfed[:, None]
         gplaces[real] = gplace + places[t, real] * np.matmul(values[real], dfed[:, :, None])[:, :, 0]
+
+
+def cells_at(cells: list[slice], rows: Iterable[int]) -> Ids:
+    """List the cells of some rows in one step."""
+    return np.concatenate(
+        [np.zeros(0, np.int32), *(np.arange(cells[n].start, cells[n].stop) for n in rows)], dtype=np.int32
+    )
