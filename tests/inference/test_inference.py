@@ -11,6 +11,7 @@ from doldari.data.pairs import Pair
 from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
 from doldari.inference import answering
 from doldari.inference.batching import batches_by_length
+from doldari.inference.explanation import explain
 from doldari.inference.metrics import evaluate
 from doldari.models.model_file import TextModel, build_model
 
@@ -82,6 +83,26 @@ def test_unknown_symbols_are_copied_in_order(monkeypatch):
     assert predictor.predict(["qab가"], unknown="copy") == ["xq\ufffd가\ufffd"]
     assert predictor.predict(["qab가"], unknown="unknown") == ["x\ufffd\ufffd\ufffd\ufffd"]
     assert predictor.predict(["ab"], unknown="copy") == ["x\ufffd\ufffd\ufffd\ufffd"]
+
+
+@pytest.mark.parametrize("right_to_left", [False, True])
+def test_a_decoder_that_copies_also_copies_unknown_symbols_but_no_features(right_to_left):
+    config = ModelConfig(hidden_size=8, embedding_size=4, decoder="transducer", right_to_left=right_to_left)
+    source = Vocabulary("characters", tuple("abc"), ("N", "V"))
+    target = Vocabulary("characters", tuple("abcd"), right_to_left=right_to_left)
+    model = build_model(config, source, target, rng=np.random.default_rng(0))
+    model.decoder.moves.b.value[:] = 20.0, -20.0  # it copies wherever it can, never goes back,
+    model.decoder.affine.b.value[0] = 20.0  # and ends
+    predictor = Predictor(TextModel(model, config, source, target, longest_source=8, longest_target=5))
+    texts = ["aqb가\tV", "aqb가\tX", "b\tX;N;Y"]
+    assert predictor.predict(texts, unknown="unknown") == ["aqb가", "aqb가", "b"]
+    assert predictor.predict(texts, unknown="copy", beam_size=2) == ["aqb가", "aqb가", "b"]
+    explained = predictor.text_model, texts[1]
+    assert [explain(*explained, unknown="unknown")[key] for key in ("unknown", "source")] == [[0, 2, 4], [*"Xaqb가"]]
+    with pytest.raises(UnknownSymbolError, match="the feature 'X'"):
+        predictor(texts[2])
+    only_text = Predictor(predictor.text_model._replace(target=Vocabulary("graphemes", tuple("abcd"))))
+    assert set(only_text.predict(["aq\tV"], unknown="unknown")[0]) <= set("abcd")  # its letters are not the source's
 
 
 def test_sources_of_only_unknown_symbols_are_wrong_in_an_evaluation():

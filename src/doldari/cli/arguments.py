@@ -94,8 +94,8 @@ UnknownOption = Annotated[
     Literal["error", "unknown", "copy"],
     typer.Option(
         metavar="error|unknown|copy",
-        help="Symbols never seen in training. error: refuse the text; unknown: map them to unknown; copy: also copy "
-        "them into the prediction in place of unknown symbols, in order.",
+        help="Symbols never seen in training. error: refuse the text; unknown: map them to unknown, which decoders that "
+        "copy can copy; copy: also copy them into the prediction in place of unknown symbols, in order.",
     ),
 ]
 BeamOption = Annotated[int, typer.Option("--beam-size", "--beam", metavar="N", help="Beam size; 1 is greedy.")]
@@ -143,7 +143,10 @@ def unknown_hint(predictor: "Predictor", source: str) -> str:
     """Suggest an option for symbols never seen in training, where the source has others too."""
     if not predictor.knows(source):
         return ""
-    copy = ", or --unknown copy" if predictor.text_model.copies else ""
+    model = predictor.text_model
+    if model.copies_unknown:
+        return "; let such symbols through with --unknown copy"
+    copy = ", or --unknown copy" if model.copies else ""
     return f"; let such symbols through with --unknown unknown{copy}"
 
 

@@ -155,6 +155,12 @@ class Vocabulary:
         symbols = [self.ids.get(symbol, UNKNOWN) for symbol in source.symbols]
         return np.array([*range(SPECIALS), *symbols, *[UNKNOWN] * len(source.features)], np.int32)
 
+    def may_copy(self, source: "Vocabulary") -> bool:
+        """Tell whether any symbol of a source, seen in training or not, may stand in an answer as it is."""
+        if (source.kind, source.normalization) != (self.kind, self.normalization):
+            return False
+        return self.kind != "subwords"  # which the tokenizer has numbered
+
     def is_blank(self, text: str) -> bool:
         """Return whether a text is blank: nothing but white space, features aside."""
         return not (text.partition("\t")[0] if self.features else text).strip()

@@ -13,7 +13,7 @@ from doldari.inference.answers import END, Answer, Attention, different
 from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
 from doldari.inference.beam import beam_search
-from doldari.inference.questions import Questions
+from doldari.inference.questions import Questions, copies
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample, with_forced
 from doldari.models.model_file import TextModel
 
@@ -95,8 +95,8 @@ def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) 
 
 
 def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -> str:
-    """Decode an answer; with "copy", unknown symbols are replaced by those of the text."""
-    copied = model.source.unknown_symbols(text) if unknown == "copy" and UNKNOWN in ids else ()
+    """Decode an answer; where unknown symbols are copied, they are those of the text."""
+    copied = model.source.unknown_symbols(text) if UNKNOWN in ids and copies(model, unknown) else ()
     return model.target.decode(ids, copied)
 
 

@@ -107,7 +107,7 @@ def explain(
                 "text": text,
                 "source": symbols,
                 "reading": reading,
-                "unknown": np.flatnonzero(xs[0, reading] == UNKNOWN).tolist(),
+                "unknown": np.flatnonzero(np.array(model.source.encode(text, unknown=True)) == UNKNOWN).tolist(),
                 "answer": as_object(answers[0]),
                 "n_best": [as_object(one) for one in answers],
                 "forced": list(forced),

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from doldari.arrays import Ids
-from doldari.data.vocabulary import START, UNKNOWN, Unknown, Vocabulary
+from doldari.data.vocabulary import PADDING, START, UNKNOWN, Unknown, Vocabulary
 from doldari.errors import ConfigError, UnknownSymbolError, quoted
 from doldari.inference.arguments import check_text, check_unknown, warn_of_long
 from doldari.inference.automaton import Automaton
@@ -25,6 +25,17 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
     if ids and set(ids) == {UNKNOWN}:
         raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was seen in training")
     return ids
+
+
+def copies(model: TextModel, unknown: Unknown) -> bool:
+    """Tell whether unknown symbols of answers stand for those of the source: a decoder that copies has no others."""
+    return unknown == "copy" or (unknown == "unknown" and model.copies_unknown)
+
+
+def without_unknown(source: Vocabulary, text: str, ids: list[int]) -> list[int]:
+    """Put padding in the place of unknown features, which would be read, and copied, as symbols."""
+    count = len(source.split(text)[1])
+    return [PADDING if id == UNKNOWN else id for id in ids[:count]] + ids[count:]
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,10 @@ class Questions:
             raise ConfigError(
                 f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
             )
-        never = (START,) if unknown == "copy" else (START, UNKNOWN)
+        never = (START,) if copies(model, unknown) else (START, UNKNOWN)
+        if model.source.features and model.config.copies:
+            given = zip(places, encoded, strict=True)
+            encoded = [without_unknown(model.source, texts[place], ids) for place, ids in given]
         ids = [ids[::-1] for ids in encoded] if model.config.reads_backwards else encoded
         return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
 

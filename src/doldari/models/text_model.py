@@ -45,6 +45,11 @@ class TextModel(NamedTuple):
         return first._replace(others=tuple(others), vote=self.vote)
 
     @property
+    def copies_unknown(self) -> bool:
+        """Whether its decoder copies symbols as they are, also those never seen in training."""
+        return self.config.copies and self.target.may_copy(self.source)
+
+    @property
     def attending(self) -> "TextModel | None":
         """The kind whose attention weights are shown: the first that has any."""
         return next((kind for kind in self.kinds if kind.config.attends), None)

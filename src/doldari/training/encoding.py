@@ -24,16 +24,9 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
         return source, dataclasses.replace(source, features=(), right_to_left=model.right_to_left)
     source = build_source(Texts(training, 0), features=features)
     target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
-    if model.copies and may_copy_all(source, target):
+    if model.copies and target.may_copy(source):
         target = dataclasses.replace(target, symbols=tuple(sorted({*target.symbols, *source.symbols})))
     return source, dataclasses.replace(target, right_to_left=model.right_to_left)
-
-
-def may_copy_all(source: Vocabulary, target: Vocabulary) -> bool:
-    """Tell whether any symbol of a source may stand in a target: then a pointer's targets get those of both sides."""
-    if (source.kind, source.normalization) != (target.kind, target.normalization):
-        return False
-    return target.kind != "subwords"  # which the tokenizer has numbered
 
 
 def spelled_pairs(source: Vocabulary, target: Vocabulary, pairs: Sequence[Pair]) -> Sequence[Pair]:
