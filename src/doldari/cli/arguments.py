@@ -94,8 +94,8 @@ UnknownOption = Annotated[
     Literal["error", "unknown", "copy"],
     typer.Option(
         metavar="error|unknown|copy",
-        help="Symbols never seen in training. error: refuse the text; unknown: map them to unknown, which decoders that "
-        "copy can copy; copy: also copy them into the prediction in place of unknown symbols, in order.",
+        help="Symbols never seen in training. error: refuse the text; unknown: map them to unknown, which a decoder "
+        "that copies copies; copy: also copy them into the prediction in place of unknown symbols, in order.",
     ),
 ]
 BeamOption = Annotated[int, typer.Option("--beam-size", "--beam", metavar="N", help="Beam size; 1 is greedy.")]

@@ -122,7 +122,7 @@ class Predictor:
         Flags of an `Answer`: "limit", it was cut at max_length; "abstained", its probability was below
         min_probability, so it is empty; "forced", the model alone would satisfy the constraint with less than 1 %.
         Symbols never seen in training raise UnknownSymbolError; with unknown="unknown" they are mapped to the unknown
-        symbol; with "copy" unknown symbols of outputs are also replaced, in order, by those of the source, and so they
+        symbol; with "copy" unknown symbols of outputs are also replaced, in order, by those of the source, as they
         are with "unknown" if the decoder copies its source's symbols (See et al. 2017).  A text of only such symbols
         is an error, a very long one gives a warning, and a blank one gives an empty output.
         """
