@@ -86,6 +86,16 @@ def test_seeds_members_and_engines():
     np.testing.assert_array_equal(one.x.ids, torch.x.ids)
 
 
+def test_members_of_few_artificial_pairs_have_the_same_symbols():
+    """A letter that only targets have may be drawn for a source, or not."""
+    ensemble = doldari.train(VERBS, **SMALL | {"hallucinate": 3, "ensemble": 3, "epochs": 1, "mix": ()})
+    source, target = ensemble.text_model.source.symbols, ensemble.text_model.target.symbols
+    assert source == target == tuple(sorted(set("".join([*STEMS, *ENDINGS.values()]))))
+    assert ensemble.text_model.config.ensemble == 3
+    (run,) = trained(hallucinate=0)
+    assert "g" not in run.predictor.text_model.source.symbols
+
+
 def test_the_default_number_of_epochs_is_that_of_all_pairs():
     class Stopping(Counting):
         def step(self, run, loss):

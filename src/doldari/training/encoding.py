@@ -24,8 +24,12 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
         return source, dataclasses.replace(source, features=(), right_to_left=model.right_to_left)
     source = build_source(Texts(training, 0), features=features)
     target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
+    both = tuple(sorted({*target.symbols, *source.symbols}))
     if model.copies and target.may_copy(source):
-        target = dataclasses.replace(target, symbols=tuple(sorted({*target.symbols, *source.symbols})))
+        target = dataclasses.replace(target, symbols=both)
+    if settings.hallucinate and target.may_copy(source):
+        # Artificial pairs may have any letter of either side; so that members of an ensemble fit, all have all of them.
+        source, target = (dataclasses.replace(side, symbols=both) for side in (source, target))
     return source, dataclasses.replace(target, right_to_left=model.right_to_left)
 
 
