@@ -86,7 +86,7 @@ def test_unknown_symbols_are_copied_in_order(monkeypatch):
 
 
 @pytest.mark.parametrize("right_to_left", [False, True])
-def test_a_decoder_that_copies_also_copies_unknown_symbols_but_no_features(right_to_left):
+def test_a_copying_decoder_also_copies_unknown_symbols_but_no_features(right_to_left, monkeypatch):
     config = ModelConfig(hidden_size=8, embedding_size=4, decoder="transducer", right_to_left=right_to_left)
     source = Vocabulary("characters", tuple("abc"), ("N", "V"))
     target = Vocabulary("characters", tuple("abcd"), right_to_left=right_to_left)
@@ -97,6 +97,9 @@ def test_a_decoder_that_copies_also_copies_unknown_symbols_but_no_features(right
     texts = ["aqb가\tV", "aqb가\tX", "b\tX;N;Y"]
     assert predictor.predict(texts, unknown="unknown") == ["aqb가", "aqb가", "b"]
     assert predictor.predict(texts, unknown="copy", beam_size=2) == ["aqb가", "aqb가", "b"]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model), "generate", lambda *_: np.array([[UNKNOWN, 3, UNKNOWN, UNKNOWN, 3, UNKNOWN, 0]]))
+        assert predictor.predict(["qa가\tV"], unknown="unknown") == ["qa가qa가"]
     explained = predictor.text_model, texts[1]
     assert [explain(*explained, unknown="unknown")[key] for key in ("unknown", "source")] == [[0, 2, 4], [*"Xaqb가"]]
     with pytest.raises(UnknownSymbolError, match="the feature 'X'"):

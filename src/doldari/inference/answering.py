@@ -95,9 +95,14 @@ def as_answer(model: TextModel, text: str, found: Hypothesis, unknown: Unknown) 
 
 
 def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -> str:
-    """Decode an answer; where unknown symbols are copied, they are those of the text."""
-    copied = model.source.unknown_symbols(text) if UNKNOWN in ids and copies(model, unknown) else ()
-    return model.target.decode(ids, copied)
+    """Decode an answer; where unknown symbols are copied, they are those of the text, in order.
+
+    A decoder that copies may do so again from the beginning: wiki, wikiwiki.
+    """
+    if UNKNOWN not in ids or not copies(model, unknown):
+        return model.target.decode(ids)
+    again = len(ids) if model.copies_unknown else 1
+    return model.target.decode(ids, again * model.source.unknown_symbols(text))
 
 
 def sampled(

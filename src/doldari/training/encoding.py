@@ -28,7 +28,7 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
     if model.copies and target.may_copy(source):
         target = dataclasses.replace(target, symbols=both)
     if settings.hallucinate and target.may_copy(source):
-        # Artificial pairs may have any letter of either side; so that members of an ensemble fit, all have all of them.
+        # Artificial pairs may have any letter of either side: so all members of an ensemble have all of them.
         source, target = (dataclasses.replace(side, symbols=both) for side in (source, target))
     return source, dataclasses.replace(target, right_to_left=model.right_to_left)
 
