@@ -1,5 +1,7 @@
 """Models of every architecture with random weights, to be exported."""
 
+import dataclasses
+
 import numpy as np
 
 from doldari.config import ModelConfig
@@ -40,6 +42,22 @@ ARCHITECTURES = {
     "lengths": {"longer": 2, "longest_source": 5, "longest_target": 7},
 }
 
+# What a page can run besides.
+OF_PAGES = {
+    "right to left, reversed": {"right_to_left": True, "reverse": True},
+    "transducer": {"decoder": "transducer", "bidirectional": True, "targets": ("abxyz", 'dw"\\')},
+    "transducer GRU, two layers, right to left": {
+        **{"decoder": "transducer", "cell": "gru", "layers": 2, "right_to_left": True, "targets": ("abcd", "xé")},
+    },
+    "transducer, features, right to left": {
+        **{"decoder": "transducer", "bidirectional": True, "right_to_left": True, "targets": ("abcd", "xé")},
+        **{"features": ["V", "N", "PST", "é"], "seed": 5},
+    },
+    "transducers, phones": {
+        **{"decoder": "transducer", "ensemble": 2, "target_symbols": "whitespace", "source_normalization": "NFD"},
+        **{"sources": ["가게 é", "나무e"], "targets": ["k a̠ː ɡ", "n a m u"], "temperature": 1.3},
+    },
+}
 SOME = ("peeky GRU, bidirectional", "attention, reversed, tied", "ensemble, attention")  # to be quantized
 
 
@@ -61,6 +79,7 @@ def make_model(
     target = Vocabulary.build(targets, config.target_symbols, **normalizations[1])
     if config.shared_vocabulary:
         target = source
+    target = dataclasses.replace(target, right_to_left=config.right_to_left)
     rng = np.random.default_rng(seed)
     members = [build_model(config, source, target, rng=rng) for _ in range(config.ensemble)]
     for member in members:

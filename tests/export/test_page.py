@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from exported import ARCHITECTURES, SOME, make_model
+from exported import ARCHITECTURES, OF_PAGES, SOME, make_model
 
 from doldari.data.vocabulary import SPECIALS, UNKNOWN
 from doldari.errors import ConfigError
@@ -32,9 +32,14 @@ def asked(tab, texts, **options):
     )
 
 
-@pytest.mark.parametrize("name, int8", [*((name, False) for name in ARCHITECTURES), *((name, True) for name in SOME)])
+EVERY = ARCHITECTURES | OF_PAGES
+
+
+@pytest.mark.parametrize(
+    "name, int8", [*((name, False) for name in EVERY), *((name, True) for name in (*SOME, "transducer"))]
+)
 def test_200_inputs_give_the_models_answers(tab, tmp_path, name, int8):
-    model = make_model(**ARCHITECTURES[name])
+    model = make_model(**EVERY[name])
     exact = opened(tab, tmp_path, model, int8)
     texts = random_sources(model, 200)
     expected = exact.predict(texts, unknown="unknown", scores=True)
@@ -44,9 +49,9 @@ def test_200_inputs_give_the_models_answers(tab, tmp_path, name, int8):
     assert [one["cut"] for one in given] == ["limit" in answer.flags for answer in expected]
 
 
-@pytest.mark.parametrize("name", ["attention", "ensemble, peeky, reversed", "lengths", "words"])
+@pytest.mark.parametrize("name", ["attention", "ensemble, peeky, reversed", "lengths", "words", *OF_PAGES])
 def test_the_beam_is_the_models(tab, tmp_path, name):
-    model = make_model(**ARCHITECTURES[name])
+    model = make_model(**EVERY[name])
     opened(tab, tmp_path, model)
     texts = random_sources(model, 50)
     expected = model.predict(texts, unknown="unknown", beam=4, n_best=3)
@@ -64,6 +69,21 @@ def test_unknown_symbols_are_copied(tab, tmp_path):
     expected = model.predict(texts, unknown="copy")
     assert any("Kim" in answer for answer in expected)
     assert [best["text"] for (best,) in asked(tab, texts, unknown="copy")] == expected
+
+
+@pytest.mark.parametrize("right_to_left", [False, True])
+def test_a_transducer_copies_unknown_symbols_but_no_features(tab, tmp_path, right_to_left):
+    settings = {"decoder": "transducer", "right_to_left": right_to_left, "bidirectional": True, "copies": True}
+    model = make_model(features=["V", "N"], targets=("abcd", "é😀<w"), longest_target=30, **settings)
+    model.text_model.model.decoder.moves.b.value[:] = 9.0, 3.0
+    opened(tab, tmp_path, model)
+    texts = ["a?b!\tV", "wab?\tN;X", "b\tX", "a?b?c\tX;V;Y"]
+    for unknown in ("unknown", "copy"):
+        expected = model.predict(texts, unknown=unknown)
+        assert "?" in expected[0] and "?" in expected[1]
+        assert [best["text"] for (best,) in asked(tab, texts, unknown=unknown)] == expected
+    given = tab.evaluate("(text) => explanationOf(model, text, { unknown: 'unknown' }).unknown", texts[1])
+    assert given == explain(model.text_model, texts[1], unknown="unknown")["unknown"]
 
 
 def test_texts_are_cut_as_in_python(tab, tmp_path):
@@ -84,9 +104,9 @@ def test_texts_are_cut_as_in_python(tab, tmp_path):
             assert given == [source.spell(text), source.is_blank(text)], (kind, text)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_prediction_is_explained_as_in_python(tab, tmp_path, name):
-    model = make_model(**ARCHITECTURES[name])
+    model = make_model(**EVERY[name])
     opened(tab, tmp_path, model)
     for text in random_sources(model, 4):
         (answer, *_) = model.predict([text], unknown="unknown", beam=3, n_best=3)[0]

@@ -1,18 +1,27 @@
 """What cannot be exported is refused by the name of its setting."""
 
 import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from doldari.config import ModelConfig
 from doldari.errors import ConfigError
 
-CHOICES = {
+# The values that an ONNX file knows of these settings, and a page; of any other setting of UNDERSTOOD all.
+OF_ONNX: Mapping[str, Collection[Any]] = {
     "model": {"recurrent"},
     "decoder": {"plain", "peeky", "attention"},
     "attention": {"general", "dot"},
     "cell": {"lstm", "gru"},
+    "right_to_left": {False},
+}
+OF_PAGES: Mapping[str, Collection[Any]] = {
+    **OF_ONNX,
+    "decoder": {"plain", "peeky", "attention", "transducer"},
+    "right_to_left": {False, True},
 }
 UNDERSTOOD = {
-    *CHOICES,
+    *OF_ONNX,
     *(
         "heads",
         "layers",
@@ -28,9 +37,10 @@ UNDERSTOOD = {
 }
 
 
-def refuse_unknown(config: ModelConfig, file: str) -> None:
+def refuse_unknown(config: ModelConfig, file: str, choices: Mapping[str, Collection[Any]]) -> None:
     """Raise ConfigError where a model is made of what an exported file knows nothing of; file: an HTML page."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if value not in CHOICES.get(field.name, {value}) or (field.name not in UNDERSTOOD and value != field.default):
-            raise ConfigError(f"{field.name}={value}: {file} cannot run such a model")
+        if value not in choices.get(field.name, {value}) or (field.name not in UNDERSTOOD and value != field.default):
+            page = "; an HTML page can" if value in OF_PAGES.get(field.name, ()) else ""
+            raise ConfigError(f"{field.name}={value}: {file} cannot run such a model{page}")

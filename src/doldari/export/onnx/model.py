@@ -33,7 +33,7 @@ from doldari.export.onnx.graph import FLOAT, INT64, Graph, tensor
 from doldari.export.onnx.loop import Decoded, Search, decode
 from doldari.export.onnx.member import Member
 from doldari.export.onnx.source import Sources, limits, symbols_first
-from doldari.export.refusal import refuse_unknown
+from doldari.export.refusal import OF_ONNX, refuse_unknown
 from doldari.export.weights import Quantized, Weights
 from doldari.models.model_file import TextModel, describe
 
@@ -44,7 +44,7 @@ FOREVER = 1 << 40
 
 def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     """Write the file of a model; ConfigError where it cannot be one."""
-    refuse_unknown(model.config, "an ONNX file")
+    refuse_unknown(model.config, "an ONNX file", OF_ONNX)
     size = sum(one.numbers.nbytes if isinstance(one, Quantized) else one.nbytes for one in weights.values())
     if size > MOST_BYTES:
         raise ConfigError(f"weights of {size / 1e9:.1f} GB: an ONNX file has at most 2 GB; use --int8")

@@ -9,18 +9,17 @@ const GATES = { lstm: { f: 0, i: 2, o: 3 }, gru: { r: 0, z: 1 } }; // their plac
 /** Predict a text, by beam search or, after the ids of `forced`, greedily; Unreadable as in `answersTo`. */
 function explanationOf(model, text, { unknown = "error", beam = 1, forced = [] }) {
   const question = questionOf(model, text, unknown), { source, target, about } = model;
-  const found = forced.length > 0 ? [] : answersToQuestion(model, text, question, unknown, beam, beam);
+  const found = forced.length > 0 ? [] : answersToQuestion(model, question, beam, beam);
   const path = greedyPath(model, question, forced.length > 0 ? forced : [...found[0].ids, PADDING]);
-  const copied = unknown === "copy" ? source.unknownSymbols(text) : [];
-  if (found.length === 0) found.push({ ...path.answer, text: target.decode(path.answer.ids, copied) });
+  if (found.length === 0) found.push({ ...path.answer, text: target.decode(path.answer.ids, question.copied) });
   const symbols = source.spell(text), reading = symbols.map((_, place) => place);
-  if (about.model.reverse) reading.reverse();
+  if (readsBackwards(about.model)) reading.reverse();
   const read = path.steps.map((step) => target.name(step.read));
   return {
     text,
     source: symbols,
     reading,
-    unknown: reading.filter((_, place) => question.ids[place] === UNKNOWN).sort((a, b) => a - b),
+    unknown: source.encode(text, true).flatMap((id, place) => (id === UNKNOWN ? [place] : [])),
     answer: answerObject(found[0]),
     n_best: found.map(answerObject),
     forced,

@@ -80,9 +80,12 @@ class GatedLayer {
   }
 
   /** Run over vectors xs from an empty state: the hidden states, the last one, and each direction's gates. */
-  run(xs) {
+  run(xs, read) {
     let state = this.state(new Float64Array(this.H));
-    const states = xs.map((x) => (state = this.step(x, state, null)));
+    const states = xs.map((x, t) => {
+      const next = this.step(x, state, null);
+      return (state = read[t] ? next : { ...state, gates: next.gates });
+    });
     return { hs: states.map(({ h }) => h), last: state.h, gates: [states.map(({ gates }) => gates)] };
   }
 }
@@ -138,8 +141,8 @@ class TimeBidirectional {
     this.back = new Cell(weights, `${prefix}.back`);
   }
 
-  run(xs) {
-    const ahead = this.ahead.run(xs), back = this.back.run([...xs].reverse());
+  run(xs, read) {
+    const ahead = this.ahead.run(xs, read), back = this.back.run([...xs].reverse(), [...read].reverse());
     const hs = ahead.hs.map((h, t) => concatenated(h, back.hs[xs.length - 1 - t]));
     return { hs, last: concatenated(ahead.last, back.last), gates: [ahead.gates[0], back.gates[0].reverse()] };
   }
@@ -188,4 +191,55 @@ class TimeAttention {
     memory.values.forEach((value, s) => value.forEach((number, n) => (context[n] += weights[s] * number)));
     return { context, weights };
   }
+}
+
+/** Lets a step meet every place of its source: z = tanh(value W + query W + b), the values' rows of W first. */
+class TimeJoint {
+  constructor(W, b, end) {
+    this.W = W;
+    this.b = b;
+    this.end = end;
+  }
+
+  /** Take the values of places, the last of which, the end, has that of the one before it. */
+  remember(values) {
+    const J = this.W.shape[1], last = values.length - 1;
+    const keys = values.map((value) => addProduct(new Float64Array(J), value, this.W));
+    keys[last] = keys[last].map((number, n) => number + this.end.values[n]);
+    return { values, keys };
+  }
+
+  forward(query, { keys }) {
+    const own = addProduct(Float64Array.from(this.b.values), query, this.W, this.W.shape[0] - query.length);
+    return keys.map((key) => key.map((number, n) => Math.tanh(number + own[n])));
+  }
+}
+
+/**
+ * Sums up all ways to write each next symbol: at every place a symbol is inserted, that of the place is copied, or it is
+ * deleted; doldari/kernels/reference/transducer.py has the equations.  scores has V + 2 at each place, of inserting
+ * each symbol, copying, and deleting; copies says what copying writes, -1 for nothing; places, where it may stand.
+ */
+function transduce(scores, copies, places) {
+  const last = scores.length - 1, V = scores[0].length - 2, COPY = V, DELETE = V + 1;
+  const possible = (action, s) =>
+    action === COPY ? s < last && copies[s] >= 0
+    : action === DELETE ? last > 0
+    : action !== PADDING || s === last; // which ends the answer
+  const actions = scores.map((own, s) =>
+    logSoftmax(own.map((score, action) => (possible(action, s) ? score : -Infinity))).map(Math.exp));
+  let atEnd = 0, round = 1; // the probability of getting there without going back, and of going around once
+  actions.forEach((own, s) => {
+    atEnd = s < last ? (atEnd + places[s]) * own[DELETE] : atEnd + places[s];
+    round *= own[DELETE];
+  });
+  const reached = Float64Array.from(places);
+  reached[0] += (atEnd * actions[last][DELETE]) / Math.max(1 - round, 1e-6);
+  for (let s = 1; s <= last; s++) reached[s] += reached[s - 1] * actions[s - 1][DELETE];
+  const arrivals = actions.map((own, s) => own.subarray(0, V).map((insert) => reached[s] * insert));
+  for (let s = 0; s < last; s++) {
+    if (copies[s] >= 0) arrivals[s + 1][copies[s]] += reached[s] * actions[s][COPY];
+  }
+  const logs = arrivals[0].map((_, v) => Math.log(Math.max(arrivals.reduce((sum, at) => sum + at[v], 0), 1e-30)));
+  return { logs, arrivals, written: reached.map((here, s) => here * (1 - actions[s][DELETE])) };
 }

@@ -13,15 +13,32 @@ function usualLength(about, length) {
   return about.longer === null ? about.longest_target : Math.min(about.longest_target, length + about.longer);
 }
 
+/** Tell whether a decoder copies symbols as they are, also those never seen in training. */
+function copiesUnknown({ about, source, target }) {
+  const isAlike = source.kind === target.kind && source.normalization === target.normalization;
+  return about.model.decoder === "transducer" && isAlike && target.kind !== "subwords";
+}
+
+/** Tell whether a model reads its source from the last symbol on; one that copies reads as it writes. */
+function readsBackwards({ reverse, right_to_left, decoder }) {
+  return reverse !== (right_to_left && decoder === "transducer");
+}
+
 /** What is asked of a model: the text's ids as it reads them, and how long an answer may be. */
-function questionOf({ about, source }, text, unknown) {
-  const ids = source.encode(text, unknown !== "error");
-  const usual = usualLength(about, ids.length);
+function questionOf(model, text, unknown) {
+  const { about, source } = model, ids = source.encode(text, unknown !== "error");
+  const usual = usualLength(about, ids.length), count = source.split(text).features.length;
+  if (about.model.decoder === "transducer") {
+    for (let place = 0; place < count; place++) if (ids[place] === UNKNOWN) ids[place] = PADDING;
+  }
+  const symbols = source.unknownSymbols(text), again = copiesUnknown(model);
+  const copies = unknown === "copy" || (unknown === "unknown" && again);
   return {
-    ids: about.model.reverse ? [...ids].reverse() : ids,
+    ids: readsBackwards(about.model) ? ids.reverse() : ids,
     usual,
     longest: ROOM * usual,
-    never: unknown === "copy" ? [START] : [START, UNKNOWN],
+    never: copies ? [START] : [START, UNKNOWN],
+    copied: !copies ? [] : again ? Array(ROOM * usual + 1).fill(symbols).flat() : symbols,
     steps: new Map(),
   };
 }
@@ -140,14 +157,13 @@ function afterWay({ parent, id, score }) {
  */
 function answersTo(model, text, { unknown = "error", beam = 1, nBest = 1 } = {}) {
   if (model.source.isBlank(text)) return [{ text: "", ids: [], score: 0, cut: false }];
-  return answersToQuestion(model, text, questionOf(model, text, unknown), unknown, Math.max(beam, nBest), nBest);
+  return answersToQuestion(model, questionOf(model, text, unknown), Math.max(beam, nBest), nBest);
 }
 
-function answersToQuestion(model, text, question, unknown, width, nBest) {
+function answersToQuestion(model, question, width, nBest) {
   const searched = nBest > 1 && model.target.kind === "subwords" ? width : nBest;
   const found = beamSearch(model, question, width, searched).map((answer) => {
-    const copied = unknown === "copy" ? model.source.unknownSymbols(text) : [];
-    return { ...answer, text: model.target.decode(answer.ids, copied) };
+    return { ...answer, text: model.target.decode(answer.ids, question.copied) };
   });
   return found.filter((one, n) => found.findIndex((other) => other.text === one.text) === n).slice(0, nBest);
 }
@@ -159,6 +175,6 @@ function openModel(about, base64) {
     about,
     source: new Vocabulary("source", about),
     target: new Vocabulary("target", about),
-    net: buildModel(about.model, readWeights(about.weights, bytes)),
+    net: buildModel(about, readWeights(about.weights, bytes)),
   };
 }

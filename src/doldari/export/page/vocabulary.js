@@ -62,6 +62,7 @@ class Vocabulary {
     this.symbols = description[side];
     this.features = side === "source" ? description.source_features : [];
     this.written = side === "target" ? description.target_written : "none";
+    this.rightToLeft = side === "target" && description.model.right_to_left; // its ids begin with the last symbol
     this.ids = new Map(this.symbols.map((symbol, n) => [symbol, SPECIALS + n]));
     this.featureIds = new Map(this.features.map((name, n) => [name, SPECIALS + this.symbols.length + n]));
   }
@@ -126,7 +127,7 @@ class Vocabulary {
   /** Turn an answer's ids into text; the first of `copied` stands for the first unknown, and so on. */
   decode(ids, copied = []) {
     let copies = 0;
-    const symbols = ids.map((id) => (id === UNKNOWN ? copied[copies++] ?? UNKNOWN_TEXT : this.name(id)));
+    const symbols = (this.rightToLeft ? [...ids].reverse() : ids).map((id) => (id === UNKNOWN ? copied[copies++] ?? UNKNOWN_TEXT : this.name(id)));
     return normalize(join(symbols, this.kind), this.written);
   }
 }
