@@ -11,7 +11,7 @@ from doldari.recipes import load_recipe
 
 FEW = 50  # pairs, which are too few to tell
 LITTLE = 20_000  # pairs up to which recipes for little data are chosen
-LOW_PHONES = 1_500  # pairs of words and phones below which a decoder is taken that knows their order
+LOW_PHONES = 1_500  # pairs of words and phones below which a model is smaller and trained for more epochs
 LOW = 500  # pairs with features below which artificial ones are added; without features letters may change anywhere
 
 
