@@ -79,7 +79,10 @@ class GatedLayer {
     return addProduct(product, x, this.Wx, this.Wx.shape[0] - x.length);
   }
 
-  /** Run over vectors xs from an empty state: the hidden states, the last one, and each direction's gates. */
+  /**
+   * Run over vectors xs from an empty state: the hidden states, the last one, and each direction's gates.  What is not
+   * to be read, as `read` says, leaves the state as it is.
+   */
   run(xs, read) {
     let state = this.state(new Float64Array(this.H));
     const states = xs.map((x, t) => {
