@@ -108,6 +108,20 @@ def test_a_copying_decoder_also_copies_unknown_symbols_but_no_features(right_to_
     assert set(only_text.predict(["aq\tV"], unknown="unknown")[0]) <= set("abcd")  # its letters are not the source's
 
 
+@pytest.mark.parametrize(
+    "settings", [{"decoder": "pointer"}, {"decoder": "transducer"}, {"model": "transformer", "decoder": "pointer"}]
+)
+def test_a_feature_never_seen_changes_nothing_where_features_are_read_apart(settings):
+    config = ModelConfig(hidden_size=8, embedding_size=4, **settings)
+    source, target = Vocabulary("characters", tuple("abc"), ("N", "V")), Vocabulary("characters", tuple("abcd"))
+    model = build_model(config, source, target, rng=np.random.default_rng(0))
+    model.parameters.values[...] = np.random.default_rng(1).standard_normal(model.parameters.values.size)
+    predictor = Predictor(TextModel(model, config, source, target, longest_source=8, longest_target=5))
+    known, unknown = predictor.score([("aqb\tV", "aqb"), ("aqb\tV;X", "aqb")], unknown="unknown")
+    assert unknown == pytest.approx(known, abs=1e-5)
+    assert predictor.score([("aqb\tN", "aqb")], unknown="unknown") != pytest.approx([known], abs=1e-3)
+
+
 def test_sources_of_only_unknown_symbols_are_wrong_in_an_evaluation():
     predictor = make_predictor()
     pairs = [Pair("ab", predictor("ab")), Pair("가", "x"), Pair("가b", "x" * 9)]

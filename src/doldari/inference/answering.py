@@ -13,7 +13,7 @@ from doldari.inference.answers import END, Answer, Attention, different
 from doldari.inference.automaton import Automaton
 from doldari.inference.batching import Progress
 from doldari.inference.beam import beam_search
-from doldari.inference.questions import Questions, copies
+from doldari.inference.questions import Questions, unknown_are_copied
 from doldari.inference.search import Bounds, Hypothesis, forced_scores, sample, with_forced
 from doldari.models.model_file import TextModel
 
@@ -99,7 +99,7 @@ def decoded(model: TextModel, text: str, ids: Sequence[int], unknown: Unknown) -
 
     A decoder that copies may do so again from the beginning: wiki, wikiwiki.
     """
-    if UNKNOWN not in ids or not copies(model, unknown):
+    if UNKNOWN not in ids or not unknown_are_copied(model, unknown):
         return model.target.decode(ids)
     again = len(ids) if model.copies_unknown else 1
     return model.target.decode(ids, again * model.source.unknown_symbols(text))

@@ -27,7 +27,7 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
     return ids
 
 
-def copies(model: TextModel, unknown: Unknown) -> bool:
+def unknown_are_copied(model: TextModel, unknown: Unknown) -> bool:
     """Tell whether unknown symbols of answers stand for those of the source: a decoder that copies has no others."""
     return unknown == "copy" or (unknown == "unknown" and model.copies_unknown)
 
@@ -82,7 +82,7 @@ class Questions:
             raise ConfigError(
                 f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
             )
-        never = (START,) if copies(model, unknown) else (START, UNKNOWN)
+        never = (START,) if unknown_are_copied(model, unknown) else (START, UNKNOWN)
         if model.source.features and model.config.copies:
             given = zip(places, encoded, strict=True)
             encoded = [without_unknown(model.source, texts[place], ids) for place, ids in given]

@@ -127,7 +127,8 @@ class Vocabulary {
   /** Turn an answer's ids into text; the first of `copied` stands for the first unknown, and so on. */
   decode(ids, copied = []) {
     let copies = 0;
-    const symbols = (this.rightToLeft ? [...ids].reverse() : ids).map((id) => (id === UNKNOWN ? copied[copies++] ?? UNKNOWN_TEXT : this.name(id)));
+    const inOrder = this.rightToLeft ? [...ids].reverse() : ids;
+    const symbols = inOrder.map((id) => (id === UNKNOWN ? copied[copies++] ?? UNKNOWN_TEXT : this.name(id)));
     return normalize(join(symbols, this.kind), this.written);
   }
 }
