@@ -109,7 +109,8 @@ def test_a_copying_decoder_also_copies_unknown_symbols_but_no_features(right_to_
 
 
 @pytest.mark.parametrize(
-    "settings", [{"decoder": "pointer"}, {"decoder": "transducer"}, {"model": "transformer", "decoder": "pointer"}]
+    "settings",
+    [{"decoder": "pointer"}, {"decoder": "transducer"}, {"model": "transformer", "decoder": "pointer", "heads": 2}],
 )
 def test_a_feature_never_seen_changes_nothing_where_features_are_read_apart(settings):
     config = ModelConfig(hidden_size=8, embedding_size=4, **settings)
