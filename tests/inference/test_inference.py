@@ -6,14 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doldari import ConfigError, DataError, LongSourceWarning, Predictor, Seq2seq, UnknownSymbolError, eval_seq2seq
-from doldari.config import ModelConfig
+from doldari.config import Config, ModelConfig
 from doldari.data.pairs import Pair
-from doldari.data.vocabulary import START, UNKNOWN, Vocabulary
+from doldari.data.vocabulary import PADDING, START, UNKNOWN, Vocabulary
 from doldari.inference import answering
 from doldari.inference.batching import batches_by_length
 from doldari.inference.explanation import explain
 from doldari.inference.metrics import evaluate
+from doldari.inference.questions import Questions
 from doldari.models.model_file import TextModel, build_model
+from doldari.training.run import Run
 
 
 def make_predictor(**settings):
@@ -121,6 +123,18 @@ def test_a_feature_never_seen_changes_nothing_where_features_are_read_apart(sett
     known, unknown = predictor.score([("aqb\tV", "aqb"), ("aqb\tV;X", "aqb")], unknown="unknown")
     assert unknown == pytest.approx(known, abs=1e-5)
     assert predictor.score([("aqb\tN", "aqb")], unknown="unknown") != pytest.approx([known], abs=1e-3)
+
+
+@pytest.mark.parametrize("decoder", ["transducer", "attention"])
+def test_a_rare_feature_is_trained_on_as_it_is_asked_for(decoder):
+    """Left out where features are read apart, otherwise unknown, before the rare letter, which is unknown anyway."""
+    pairs = [Pair("aab\tN", "aab"), Pair("aab\tN", "aab"), Pair("aac\tX;N", "aac")]
+    config = Config().replace(decoder=decoder, hidden_size=4, embedding_size=4, min_count=2)
+    run = Run.prepare(config, pairs, pairs)
+    source = run.predictor.text_model.source
+    first = PADDING if decoder == "transducer" else UNKNOWN
+    assert run.x[2].tolist() == [first, *source.encode("aa\tN"), UNKNOWN]
+    assert Questions.of(run.predictor.text_model, [pairs[2].source], "unknown").encoded == [run.x[2].tolist()]
 
 
 def test_sources_of_only_unknown_symbols_are_wrong_in_an_evaluation():

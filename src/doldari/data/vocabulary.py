@@ -118,11 +118,12 @@ class Vocabulary:
         text = normalize(text, self.normalization)
         return cut_subwords(text, self.tokenizer) if self.kind == "subwords" else cut(text, self.kind)
 
-    def encode(self, text: str, unknown: bool = False) -> list[int]:
+    def encode(self, text: str, unknown: bool = False, *, apart: bool = False) -> list[int]:
         """Turn a text into ids, those of its features first.
 
-        A symbol or feature that is not there is refused, or with `unknown` becomes unknown.  DataError where features
-        are expected and the text has none.
+        A symbol or feature that is not there is refused, or with `unknown` becomes unknown.  Of a model that reads
+        features apart from the symbols, such a feature becomes padding: it would be read, and copied, as a symbol.
+        DataError where features are expected and the text has none.
         """
         text, features = self.split(text)
         symbols = self._cut(text)
@@ -141,6 +142,8 @@ class Vocabulary:
             raise UnknownSymbolError(
                 f"{quoted(text)}: the symbol {quoted(symbol)} ({points}) was not seen in training"
             )
+        if apart:
+            ids[: len(features)] = [PADDING if id == UNKNOWN else id for id in ids[: len(features)]]
         return ids[::-1] if self.right_to_left else ids
 
     def split(self, text: str) -> tuple[str, list[str]]:

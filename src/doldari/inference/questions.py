@@ -18,11 +18,11 @@ from doldari.models.model_file import ROOM, TextModel
 Found = TypeVar("Found")
 
 
-def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") -> list[int]:
-    """Encode a source; UnknownSymbolError for unknown symbols, unless allowed and there are others too."""
+def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error", *, apart: bool = False) -> list[int]:
+    """Encode a source, as `Vocabulary.encode`; UnknownSymbolError where all that is read is unknown."""
     check_text("text", text)
-    ids = source.encode(text, unknown != "error")
-    if ids and set(ids) == {UNKNOWN}:
+    ids = source.encode(text, unknown != "error", apart=apart)
+    if ids and {*ids} <= {UNKNOWN, PADDING}:
         raise UnknownSymbolError(f"{quoted(text)}: none of its symbols was seen in training")
     return ids
 
@@ -30,12 +30,6 @@ def encoded_source(source: Vocabulary, text: str, unknown: Unknown = "error") ->
 def unknown_are_copied(model: TextModel, unknown: Unknown) -> bool:
     """Tell whether unknown symbols of answers stand for those of the source: a decoder that copies has no others."""
     return unknown == "copy" or (unknown == "unknown" and model.copies_unknown)
-
-
-def without_unknown(source: Vocabulary, text: str, ids: list[int]) -> list[int]:
-    """Put padding in the place of unknown features, which would be read, and copied, as symbols."""
-    count = len(source.split(text)[1])
-    return [PADDING if id == UNKNOWN else id for id in ids[:count]] + ids[count:]
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class Questions:
         """
         check_unknown(unknown)
         places = [place for place, text in enumerate(texts) if not model.source.is_blank(text)]
-        encoded = [encoded_source(model.source, texts[place], unknown) for place in places]
+        encoded = [encoded_source(model.source, texts[place], unknown, apart=model.config.copies) for place in places]
         warn_of_long(encoded, model.longest_source)
         lengths = list(map(len, encoded))
         usual_of = {length: model.usual_length(length, automaton is None) for length in set(lengths)}
@@ -83,9 +77,6 @@ class Questions:
                 f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
             )
         never = (START,) if unknown_are_copied(model, unknown) else (START, UNKNOWN)
-        if model.source.features and model.config.copies:
-            given = zip(places, encoded, strict=True)
-            encoded = [without_unknown(model.source, texts[place], ids) for place, ids in given]
         ids = [ids[::-1] for ids in encoded] if model.config.reads_backwards else encoded
         return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
 

@@ -24,12 +24,11 @@ def build_vocabularies(config: Config, training: Iterable[Pair]) -> tuple[Vocabu
         return source, dataclasses.replace(source, features=(), right_to_left=model.right_to_left)
     source = build_source(Texts(training, 0), features=features)
     target = build(Texts(training, 1), kind=model.target_symbols, normalization=model.target_normalization)
-    both = tuple(sorted({*target.symbols, *source.symbols}))
-    if model.copies and target.may_copy(source):
+    if target.may_copy(source) and (model.copies or settings.hallucinate):
+        both = tuple(sorted({*target.symbols, *source.symbols}))
         target = dataclasses.replace(target, symbols=both)
-    if settings.hallucinate and target.may_copy(source):
-        # Artificial pairs may have any letter of either side: so all members of an ensemble have all of them.
-        source, target = (dataclasses.replace(side, symbols=both) for side in (source, target))
+        if settings.hallucinate:  # any letter may be drawn, so all members of an ensemble have all of them
+            source = dataclasses.replace(source, symbols=both)
     return source, dataclasses.replace(target, right_to_left=model.right_to_left)
 
 
@@ -60,13 +59,13 @@ def measured(parts: Iterable[tuple[Ragged, Ragged]]) -> tuple[tuple[int, int, in
 
 
 def encode_pairs(
-    pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary, reverse: bool
+    pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary, reverse: bool, apart: bool = False
 ) -> tuple[Ragged, Ragged]:
     """Turn pairs into questions x, backwards if `reverse`, and answers t, start symbol first.
 
-    A symbol not in its vocabulary becomes unknown.
+    A symbol not in its vocabulary becomes unknown; a feature too, or padding if features are read `apart`.
     """
-    questions = (source.encode(pair.source, unknown=True) for pair in pairs)
+    questions = (source.encode(pair.source, unknown=True, apart=apart) for pair in pairs)
     answers = ([START, *target.encode(pair.target, unknown=True)] for pair in pairs)
     return (
         Ragged.of((ids[::-1] for ids in questions) if reverse else questions, len(source)),

@@ -108,7 +108,8 @@ class Run:
         initial_rng, shuffle_rng, dropout_rng = map(np.random.default_rng, sequences)
         start = start_of(config, training) if start is None else start
         source, target = start.source, start.target
-        encode = partial(encode_pairs, source=source, target=target, reverse=config.model.reads_backwards)
+        backwards, apart = config.model.reads_backwards, config.model.copies
+        encode = partial(encode_pairs, source=source, target=target, reverse=backwards, apart=apart)
         stream = None
         if isinstance(training, Shards):
             stream = Streamed(training, encode, settings.shuffle_buffer)
