@@ -730,6 +730,15 @@ def test_show(cli, model, tmp_path):
     assert "more runs: doldari show all\n" in cli("show .").out
 
 
+def test_a_run_whose_model_is_damaged_is_shown_with_the_problem(cli, model, tmp_path):
+    (tmp_path / model / "model.safetensors").write_bytes(b"no")
+    for options in ("", " --json"):
+        shown = cli(f"show {model}{options}")
+        assert (shown.code, shown.err) == (1, "")
+        assert f"{model}/model.safetensors: not a safetensors file" in shown.out
+    assert "1 layer of 16 units" in cli(f"show {model}").out
+
+
 def test_show_writes_a_card(cli, model, tmp_path):
     assert cli(f"show {model} --card").out == f"model card written to {model}/README.md\n"
     (tmp_path / model / "README.md").write_text("mine")

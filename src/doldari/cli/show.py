@@ -30,7 +30,8 @@ def show(
 ) -> None:
     """Summarize a run: data, model size, training, scores, usage.
 
-    For a directory of runs: a table of them, sorted by accuracy, the best first.
+    For a directory of runs: a table of them, sorted by accuracy, the best first.  The exit code is 1 if a run's
+    model cannot be read.
     """
     from doldari.cli.usage import check_spelling
     from doldari.report.card import write_card
@@ -52,6 +53,8 @@ def show(
             stdout.print(f"model card written to {written}")
         else:
             print_summary(run)
+        if run.problem is not None:  # said above, with all that can be read
+            raise typer.Exit(1)
         return
     if card:
         raise ConfigError(f"{path}: not a single run; --card needs one")
