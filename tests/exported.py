@@ -40,10 +40,6 @@ ARCHITECTURES = {
         **{"sources": ["가게 값", "나무"], "targets": ["가게 값", "나무"]},
     },
     "lengths": {"longer": 2, "longest_source": 5, "longest_target": 7},
-}
-
-# What a page can run besides.
-OF_PAGES = {
     "right to left, reversed": {"right_to_left": True, "reverse": True},
     "transducer": {"decoder": "transducer", "bidirectional": True, "targets": ("abxyz", 'dw"\\')},
     "transducer GRU, two layers, right to left": {
@@ -58,7 +54,9 @@ OF_PAGES = {
         **{"sources": ["가게 é", "나무e"], "targets": ["k a̠ː ɡ", "n a m u"], "temperature": 1.3},
     },
 }
-SOME = ("peeky GRU, bidirectional", "attention, reversed, tied", "ensemble, attention")  # to be quantized
+TRANSDUCERS = [name for name, settings in ARCHITECTURES.items() if settings.get("decoder") == "transducer"]
+# To be quantized.
+SOME = ("peeky GRU, bidirectional", "attention, reversed, tied", "ensemble, attention", TRANSDUCERS[-2])
 
 
 def make_model(

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from exported import ARCHITECTURES, SOME, make_model
+from exported import ARCHITECTURES, SOME, TRANSDUCERS, make_model
 
 from doldari.data.batches import pad
 from doldari.data.vocabulary import START
@@ -26,6 +26,7 @@ OTHERS = [
     "peeky, two layers, reversed",
     "attention",
     "ensemble, peeky, reversed",
+    *TRANSDUCERS,
 ]
 
 
@@ -60,7 +61,7 @@ def test_padding_anywhere_changes_nothing(name):
         ids = ids[ids > 0]
         places.append(np.sort(rng.choice(len(row), len(ids), replace=False)))
         row[places[-1]] = ids
-    names = ["answer", "score", *(["attention"] if model.text_model.config.decoder == "attention" else [])]
+    names = ["answer", "score", *(["attention"] if model.text_model.config.attends else [])]
     expected, given = run(names, {"source": source}), run(names, {"source": wide})
     assert (given[0] == expected[0]).all()
     np.testing.assert_allclose(given[1], expected[1], atol=1e-5)
@@ -69,15 +70,22 @@ def test_padding_anywhere_changes_nothing(name):
         assert (np.delete(given[2][n], where, axis=1) == 0).all()
 
 
-def test_it_says_where_it_looked():
-    model = make_model(reverse=True, ensemble=2)
-    texts = ["abca", "d", "bb"]
+@pytest.mark.parametrize(
+    "settings", [{"reverse": True, "ensemble": 2}, *(ARCHITECTURES[name] for name in TRANSDUCERS)]
+)
+def test_it_says_where_it_looked(settings):
+    model = make_model(**settings)
+    texts = random_sources(model, 5, seed=3)
     answers, looked = opened(model).run(["answer", "attention"], {"source": encoded(model, texts)})
     for text, ids, weights in zip(texts, answers, looked, strict=True):
         expected = model.attention(text)
         assert expected.text == model.text_model.target.decode(ids.tolist())
         T, S = expected.weights.shape
-        np.testing.assert_allclose(weights[:T, :S], expected.weights, atol=1e-5)
+        count, written = int((ids > 0).sum()), weights[:T].copy()
+        if model.text_model.config.right_to_left:  # in the order in which it writes, but for the end
+            written[:count] = written[:count][::-1]
+        np.testing.assert_allclose(written[:, :S], expected.weights, atol=1e-5)
+        assert (written[:, S:] == 0).all()
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -90,14 +98,15 @@ def test_step_by_step_is_the_same_as_all_at_once(name):
     names = ["answer", "log_probabilities", "state", *remembers]
     given = {"source": source, "steps": np.array(1)}
     asked = model.text_model.searched
-    state = asked.encode(source[:, ::-1] if model.text_model.config.reverse else source)
+    state = asked.encode(source[:, ::-1] if model.text_model.config.reads_backwards else source)
     read = np.full(len(source), START, np.int32)
-    for t in range(written.shape[1] - 1):  # at the last, answers that met the limit were cut
+    for t in range(written.shape[1]):
         ids, logs, *past = onnx.run(names, given)
         scores, state = asked.step(read, state)
         exact = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
         np.testing.assert_allclose(logs, exact, atol=1e-4)
-        going = (written[:, :t] != 0).all(axis=1)
+        limits = np.array([model.text_model.limit(length) for length in (source > 0).sum(axis=1)])
+        going = (written[:, :t] != 0).all(axis=1) & (t < limits)  # there answers were cut
         assert (ids[going, 0] == written[going, t]).all()
         order = np.roll(np.arange(len(source)), 1)  # as a beam search takes rows of a state
         read, source, written = ids[order, 0].astype(np.int32), source[order], written[order]

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from exported import ARCHITECTURES, OF_PAGES, SOME, make_model
+from exported import ARCHITECTURES, SOME, TRANSDUCERS, make_model
 
 from doldari.data.vocabulary import SPECIALS, UNKNOWN
 from doldari.errors import ConfigError
@@ -32,14 +32,9 @@ def asked(tab, texts, **options):
     )
 
 
-EVERY = ARCHITECTURES | OF_PAGES
-
-
-@pytest.mark.parametrize(
-    "name, int8", [*((name, False) for name in EVERY), *((name, True) for name in (*SOME, "transducer"))]
-)
+@pytest.mark.parametrize("name, int8", [*((name, False) for name in ARCHITECTURES), *((name, True) for name in SOME)])
 def test_200_inputs_give_the_models_answers(tab, tmp_path, name, int8):
-    model = make_model(**EVERY[name])
+    model = make_model(**ARCHITECTURES[name])
     exact = opened(tab, tmp_path, model, int8)
     texts = random_sources(model, 200)
     expected = exact.predict(texts, unknown="unknown", scores=True)
@@ -49,9 +44,12 @@ def test_200_inputs_give_the_models_answers(tab, tmp_path, name, int8):
     assert [one["cut"] for one in given] == ["limit" in answer.flags for answer in expected]
 
 
-@pytest.mark.parametrize("name", ["attention", "ensemble, peeky, reversed", "lengths", "words", *OF_PAGES])
+@pytest.mark.parametrize(
+    "name",
+    ["attention", "ensemble, peeky, reversed", "lengths", "words", "right to left, reversed", *TRANSDUCERS],
+)
 def test_the_beam_is_the_models(tab, tmp_path, name):
-    model = make_model(**EVERY[name])
+    model = make_model(**ARCHITECTURES[name])
     opened(tab, tmp_path, model)
     texts = random_sources(model, 50)
     expected = model.predict(texts, unknown="unknown", beam=4, n_best=3)
@@ -104,9 +102,9 @@ def test_texts_are_cut_as_in_python(tab, tmp_path):
             assert given == [source.spell(text), source.is_blank(text)], (kind, text)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_prediction_is_explained_as_in_python(tab, tmp_path, name):
-    model = make_model(**EVERY[name])
+    model = make_model(**ARCHITECTURES[name])
     opened(tab, tmp_path, model)
     for text in random_sources(model, 4):
         (answer, *_) = model.predict([text], unknown="unknown", beam=3, n_best=3)[0]

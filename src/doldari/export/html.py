@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from doldari.errors import ConfigError
-from doldari.export.refusal import OF_PAGES, refuse_unknown
+from doldari.export.refusal import refuse_unknown
 from doldari.export.weights import Quantized, Weights
 from doldari.models.model_file import TextModel, describe, described_model, summary
 
@@ -31,7 +31,7 @@ MOST_BYTES = 50_000_000  # of a page: browsers on phones have trouble with more
 
 def page(text_model: TextModel, weights: Weights, title: str, example: str = "") -> str:
     """Write the page of a model, which opens with an example text; ConfigError where there can be no page."""
-    refuse_unknown(text_model.config, "an HTML page", OF_PAGES)
+    refuse_unknown(text_model.config, "an HTML page")
     if text_model.config.source_symbols == "subwords":
         raise ConfigError("source_symbols=subwords: an HTML page cannot cut text into subwords; export to .onnx")
     index, content = packed(weights)

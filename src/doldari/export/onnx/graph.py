@@ -18,7 +18,8 @@ except ImportError as error:
     raise MissingPackageError("an ONNX file needs onnx: pip install 'doldari[onnx]'") from error
 
 OPSET, IR_VERSION = 17, 8  # of 2022: onnxruntime 1.12 and later
-FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+FLOAT, DOUBLE, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.BOOL
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 Dimensions = Sequence[int | str | None]  # a number, the name of what may be any number, or None
 
 

@@ -30,6 +30,15 @@ class Parameters:
             return self.graph.constant(one, f"{self.prefix}{name}")
         return self.dequantized(name, one.numbers, one.scales, axis=1)
 
+    def rows(self, name: str, start: int, stop: int | None = None) -> str:
+        """Take some rows of a matrix, once for the whole model."""
+        key, one = ("rows", f"{self.prefix}{name}", start, stop), self.weights[f"{self.prefix}{name}"]
+        if key not in self.graph.known:
+            stop = len(one.numbers if isinstance(one, Quantized) else one) if stop is None else stop
+            edges = self.graph.ints(start), self.graph.ints(stop), self.graph.ints(0)
+            self.graph.known[key] = self.graph.op("Slice", self.value(name), *edges)
+        return self.graph.known[key]
+
     def gates(self, name: str, cell: str) -> str:
         """Take Wx or Wh (K, G) as ONNX has them, (1, G, K), with the gates in its order."""
         one = self.weights[f"{self.prefix}{name}"]
@@ -99,7 +108,7 @@ def recurrent(
 
 
 def affine(graph: Graph, parameters: Parameters, name: str, x: str) -> str:
-    """Take x W + b, x (N, K), of a peeky decoder with what it peeks at before it."""
+    """Take x W + b, x (..., K), of a peeky decoder with what it peeks at before it."""
     return graph.op("Add", graph.op("MatMul", x, parameters.value(f"{name}.W")), parameters.value(f"{name}.b"))
 
 

@@ -5,22 +5,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from doldari.data.vocabulary import PADDING, START, UNKNOWN
+from doldari.data.vocabulary import PADDING
 from doldari.export.onnx.graph import BOOL, FLOAT, INT64, Graph, tensor
 from doldari.export.onnx.member import Member, Step
 
 
 class Search(NamedTuple):
-    """What does not change from step to step: the number of target symbols, the temperature; of each row how many
-    symbols its answer may have, (N,), and whether it is blank, (N,); each member's memory, and what in it is padding.
+    """What does not change from step to step: the number of target symbols, those that stand in no answer, the
+    temperature; of each row how many symbols its answer may have, (N,), and whether it is blank, (N,); each member's
+    memory.
     """
 
     V: int
+    never: list[int]
     temperature: float
     limits: str
     blank: str
     memories: Sequence[list[str]]
-    padding: str
 
 
 class Decoded(NamedTuple):
@@ -64,7 +65,7 @@ def decode(
 def in_members(members: Sequence[Member], flat: Sequence[str]) -> list[list[str]]:
     """Give each member the arrays of its state."""
     arrays = iter(flat)
-    return [[next(arrays) for _ in range(member.states)] for member in members]
+    return [[next(arrays) for _ in range(member.states + member.lattices)] for member in members]
 
 
 def one_step(
@@ -73,11 +74,11 @@ def one_step(
     """Write the body of the loop: what is carried on, and what is kept of every step."""
     read, score, ended, _, *flat = before
     taken = [
-        member.step(g, read, state, memory, search.padding)
+        member.step(g, read, state, memory)
         for member, state, memory in zip(members, in_members(members, flat), search.memories, strict=True)
     ]
     logs = log_probabilities(g, taken, search.temperature)
-    ids = chosen(g, search.V, logs, g.op("GreaterOrEqual", t, search.limits), ended)
+    ids = chosen(g, search, logs, g.op("GreaterOrEqual", t, search.limits), ended)
     log = g.op("Squeeze", g.op("GatherElements", logs, g.op("Unsqueeze", ids, g.ints(1)), axis=1), g.ints(1))
     score = g.op("Add", score, g.op("Where", ended, g.real(0.0), log))
     ended = g.op("Or", ended, g.op("Equal", ids, g.integer(PADDING)))
@@ -96,9 +97,9 @@ def log_probabilities(g: Graph, taken: Sequence[Step], temperature: float) -> st
     return g.op("LogSoftmax", scores, axis=1)
 
 
-def chosen(g: Graph, V: int, logs: str, over: str, ended: str) -> str:
+def chosen(g: Graph, search: Search, logs: str, over: str, ended: str) -> str:
     """Choose the likeliest id that may stand in an answer; where one is over or has ended, the end."""
-    never = np.zeros(V, np.float32)
-    never[[START, UNKNOWN]] = -np.inf
+    never = np.zeros(search.V, np.float32)
+    never[search.never] = -np.inf
     ids = g.op("ArgMax", g.op("Add", logs, g.constant(never)), axis=1, keepdims=0)
     return g.op("Where", g.op("Or", over, ended), g.integer(PADDING), ids)
