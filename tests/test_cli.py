@@ -404,7 +404,10 @@ def test_features_from_end_to_end(cli, inflections):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("train inflections.tsv", "inflections.tsv:1: 3 columns, expected 2; choose the columns: --source-column 1"),
+        (
+            "train inflections.tsv",
+            "inflections.tsv:1: 3 columns, expected 2; if 'N;V' are features: --features-column 3",
+        ),
         ("train inflections.tsv --features-column 4", "inflections.tsv:1: no column 4 for the features; there are 3"),
         (
             "train inflections.tsv --features-column 2",

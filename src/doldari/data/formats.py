@@ -209,7 +209,9 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
     """Return the pair in a row's cells, or what is wrong; `exact` allows no further cells."""
     if exact and len(cells) != 2:
-        what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2 ..."
+        what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2"
+        if len(cells) == 3 and ";" in cells[2]:  # a word, its form, and features: V;PST
+            what = f"3 columns, expected 2; if {quoted(cells[2])} are features: --features-column 3"
         return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
     source_at, target_at, features_at = places
     for name, column in (("source", source_at), ("target", target_at), ("features", features_at)):
