@@ -740,6 +740,9 @@ def test_a_run_whose_model_is_damaged_is_shown_with_the_problem(cli, model, tmp_
         assert (shown.code, shown.err) == (1, "")
         assert f"{model}/model.safetensors: not a safetensors file" in shown.out
     assert "1 layer of 16 units" in cli(f"show {model}").out
+    card = cli(f"show {model} --card")
+    assert (card.code, card.out) == (1, f"model card written to {model}/README.md\n")
+    assert card.err.startswith(f"warning: {model}/model.safetensors: not a safetensors file")
 
 
 def test_show_writes_a_card(cli, model, tmp_path):

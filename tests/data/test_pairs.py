@@ -37,6 +37,15 @@ def test_chapter_lines(write):
         ("a\tb\n\t\n", "pairs.tsv:2: the source is empty"),
         ("a\tb\nc\t \n", "pairs.tsv:2: the target is empty"),
         ("a\tb\tc\n", "pairs.tsv:1: 3 columns, expected 2; choose the columns: --source-column 1"),
+        (
+            "a\tb\tc;d\te\n",
+            "pairs.tsv:1: 4 columns, expected 2; choose the columns: --source-column 1 --target-column 2, or",
+        ),
+        ("a\tb\tV;PST\n", "pairs.tsv:1: 3 columns, expected 2; if 'V;PST' are features: --features-column 3;"),
+        (
+            "a\tV;PST\tb\n",
+            "pairs.tsv:1: 3 columns, expected 2; if 'V;PST' are features: --target-column 3 --features-column 2;",
+        ),
         ("1+1_2\n1+2\n", "pairs.tsv:1: no tab, and not the chapter's file: line 2 is not as long"),
         ("just words\n", "pairs.tsv:1: no tab"),
         ("", "the file is empty"),

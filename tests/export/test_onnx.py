@@ -8,7 +8,7 @@ import pytest
 from exported import ARCHITECTURES, SOME, TRANSDUCERS, make_model
 
 from doldari.data.batches import pad
-from doldari.data.vocabulary import START
+from doldari.data.vocabulary import START, UNKNOWN
 from doldari.errors import ConfigError, MissingPackageError
 from doldari.export.checking import random_sources
 from doldari.export.weights import exported_weights, with_weights
@@ -123,6 +123,41 @@ def test_blank_sources_are_answered_with_nothing():
     answers, scores = opened(model).run(["answer", "score"], {"source": source})
     assert (answers[1] == 0).all() and scores[1] == 0
     assert [model.text_model.target.decode(row) for row in answers[::2].tolist()] == model.predict(["ab", "abc"])
+
+
+def test_features_alone_are_answered_with_nothing():
+    model = make_model(**ARCHITECTURES["transducer, features, right to left"])
+    source = encoded(model, ["ab\tV", "abc\tN;PST"])
+    first = len(model.text_model.source) - len(model.text_model.source.features)
+    source = np.insert(source, 1, np.where(source[0] >= first, source[0], 0), axis=0)
+    assert source[1].any()
+    answers, scores = opened(model).run(["answer", "score"], {"source": source})
+    assert (answers[1] == 0).all() and scores[1] == 0 and np.isfinite(scores).all()
+    decoded = [model.text_model.target.decode(row) for row in answers[::2].tolist()]
+    assert decoded == model.predict(["ab\tV", "abc\tN;PST"])
+
+
+@pytest.mark.parametrize("settings", [{"bidirectional": True}, *(ARCHITECTURES[name] for name in TRANSDUCERS)])
+def test_a_symbol_never_seen_is_read_and_copied_as_unknown(settings):
+    model = make_model(**settings)
+    for name, parameter in model.text_model.model.weights().items():
+        if name.endswith("moves.b"):
+            parameter.value[0] = 6  # so that it copies
+    source = encoded(model, random_sources(model, 12, seed=1))
+    source[:, 1:] = np.where(source[:, 1:] > UNKNOWN, UNKNOWN, source[:, 1:])
+    answers = opened(model).run(["answer"], {"source": source})[0]
+    asked, copied = model.text_model.searched, model.text_model.copies_unknown
+    limits = np.array([model.text_model.limit(length) for length in (source > 0).sum(axis=1)])
+    state = asked.encode(source[:, ::-1] if model.text_model.config.reads_backwards else source)
+    ids, ended = np.full(12, START, np.int32), np.zeros(12, np.bool_)
+    for t, given in enumerate(answers.T):
+        scores, state = asked.step(ids, state)
+        scores[:, [START] if copied else [START, UNKNOWN]] = -np.inf
+        ids = np.where(ended | (t >= limits), 0, scores.argmax(axis=1)).astype(np.int32)
+        assert (given == ids).all()
+        ended |= ids == 0
+    assert ended.all()
+    assert (answers == UNKNOWN).any() == copied
 
 
 def test_the_metadata_hold_vocabulary_and_settings():

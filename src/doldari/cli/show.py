@@ -30,8 +30,9 @@ def show(
 ) -> None:
     """Summarize a run: data, model size, training, scores, usage.
 
-    For a directory of runs: a table of them, sorted by accuracy, the best first.  The exit code is 1 if a run's
-    model cannot be read.
+    The exit code is 1 if its model cannot be read.
+
+    For a directory of runs: a table of them, sorted by accuracy, the best first.
     """
     from doldari.cli.usage import check_spelling
     from doldari.report.card import write_card
@@ -51,9 +52,11 @@ def show(
             print(json.dumps(as_object(run), allow_nan=False))
         elif card:
             stdout.print(f"model card written to {written}")
+            if run.problem is not None:
+                warn(run.problem)
         else:
             print_summary(run)
-        if run.problem is not None:  # said above, with all that can be read
+        if run.problem is not None:  # which is said above, with all that can be read
             raise typer.Exit(1)
         return
     if card:

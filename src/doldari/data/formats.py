@@ -208,11 +208,10 @@ def column_numbers(columns: Columns, rows: Rows, name: str) -> Places:
 
 def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -> Pair | str:
     """Return the pair in a row's cells, or what is wrong; `exact` allows no further cells."""
-    if exact and len(cells) != 2:
-        what = f"{len(cells)} columns, expected 2; choose the columns: --source-column 1 --target-column 2"
-        if len(cells) == 3 and ";" in cells[2]:  # a word, its form, and features: V;PST
-            what = f"3 columns, expected 2; if {quoted(cells[2])} are features: --features-column 3"
-        return what if len(cells) > 2 else f"no {separator}{looks_like(cells[0])}"
+    if exact and len(cells) < 2:
+        return f"no {separator}{looks_like(cells[0])}"
+    if exact and len(cells) > 2:
+        return f"{len(cells)} columns, expected 2; {columns_to_choose(cells)}"
     source_at, target_at, features_at = places
     for name, column in (("source", source_at), ("target", target_at), ("features", features_at)):
         if column > len(cells):
@@ -233,6 +232,15 @@ def pair_of(cells: Sequence[str], places: Places, exact: bool, separator: str) -
     if any(symbol in features for symbol in "\t\n") or "\t" in source:
         return "a tab in the source or its features, which a tab separates, or a line break"
     return Pair(f"{source}\t{features}", target)
+
+
+def columns_to_choose(cells: Sequence[str]) -> str:
+    """Say with which options a row of more than two cells may be read."""
+    if len(cells) == 3 and ";" in cells[2]:  # a word, its form, and features: V;PST
+        return f"if {quoted(cells[2])} are features: --features-column 3"
+    if len(cells) == 3 and ";" in cells[1]:
+        return f"if {quoted(cells[1])} are features: --target-column 3 --features-column 2"
+    return "choose the columns: --source-column 1 --target-column 2, or by their names if the first row has them"
 
 
 def chapter_lines(make: Callable[[], Iterable[Pair]]) -> Iterator[str]:

@@ -32,6 +32,11 @@ def unknown_are_copied(model: TextModel, unknown: Unknown) -> bool:
     return unknown == "copy" or (unknown == "unknown" and model.copies_unknown)
 
 
+def never_written(model: TextModel, unknown: Unknown) -> tuple[int, ...]:
+    """List the ids that stand in no answer: the start, and unknown unless it stands for a symbol of the source."""
+    return (START,) if unknown_are_copied(model, unknown) else (START, UNKNOWN)
+
+
 @dataclass(frozen=True)
 class Questions:
     """Texts to predict from: the places of those that are not blank, their ids as the model reads them, and the
@@ -56,8 +61,7 @@ class Questions:
         """Encode texts, with a warning about texts much longer than any in training.
 
         An answer has at most max_length symbols; or else twice as many as it would have in training, or as its
-        constraint, if there is one, needs.  There is no start symbol in it, and an unknown one only where a symbol of
-        the source takes its place.
+        constraint, if there is one, needs.
         """
         check_unknown(unknown)
         places = [place for place, text in enumerate(texts) if not model.source.is_blank(text)]
@@ -76,9 +80,14 @@ class Questions:
             raise ConfigError(
                 f"{{max_length}}: the shortest output that is allowed has {shortest} symbols", max_length=max_length
             )
-        never = (START,) if unknown_are_copied(model, unknown) else (START, UNKNOWN)
         ids = [ids[::-1] for ids in encoded] if model.config.reads_backwards else encoded
-        return cls(texts, places, ids, Bounds(longest, automaton, never, usual), model.model.batch_factor)
+        return cls(
+            texts,
+            places,
+            ids,
+            Bounds(longest, automaton, never_written(model, unknown), usual),
+            model.model.batch_factor,
+        )
 
     def answered(
         self,

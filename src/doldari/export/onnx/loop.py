@@ -17,7 +17,7 @@ class Search(NamedTuple):
     """
 
     V: int
-    never: list[int]
+    never: tuple[int, ...]
     temperature: float
     limits: str
     blank: str
@@ -100,6 +100,6 @@ def log_probabilities(g: Graph, taken: Sequence[Step], temperature: float) -> st
 def chosen(g: Graph, search: Search, logs: str, over: str, ended: str) -> str:
     """Choose the likeliest id that may stand in an answer; where one is over or has ended, the end."""
     never = np.zeros(search.V, np.float32)
-    never[search.never] = -np.inf
+    never[list(search.never)] = -np.inf
     ids = g.op("ArgMax", g.op("Add", logs, g.constant(never)), axis=1, keepdims=0)
     return g.op("Where", g.op("Or", over, ended), g.integer(PADDING), ids)

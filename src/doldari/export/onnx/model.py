@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from doldari.data.vocabulary import START, UNKNOWN
+from doldari.data.vocabulary import START
 from doldari.errors import ConfigError
 from doldari.export.onnx.graph import FLOAT, INT64, Dimensions, Graph, tensor
 from doldari.export.onnx.loop import Decoded, Search, decode
@@ -37,6 +37,7 @@ from doldari.export.onnx.source import Sources, limits, symbols_first
 from doldari.export.onnx.transducer import TransducerMember, lattice
 from doldari.export.refusal import refuse_unknown
 from doldari.export.weights import Quantized, Weights
+from doldari.inference.questions import never_written
 from doldari.models import Seq2seq, TransducerDecoder
 from doldari.models.ensemble import Ensemble
 from doldari.models.model_file import TextModel, describe
@@ -61,7 +62,7 @@ def onnx_model(model: TextModel, weights: Weights, title: str) -> bytes:
     state, memory, read = began(g, members, sources)
     search = Search(
         len(model.target),
-        [START] if model.copies_unknown else [START, UNKNOWN],
+        never_written(model, "unknown"),
         model.temperature,
         limits(g, sources.lengths, model),
         g.op("Equal", sources.symbols, g.integer(0)),
@@ -146,11 +147,11 @@ def unpacked(g: Graph, members: Sequence[Member], V: int, state: str) -> list[li
     first = g.op("Slice", state, g.ints(0), g.ints(usual * H), columns)
     rest = g.op("Slice", state, g.ints(usual * H), after, columns)
     rest = g.op("Reshape", rest, g.ints(0, lattices, -1, V))
-    flat = iter(g.ops("Split", lattices, rest, axis=1))
-    found = parts(g, first, [member.states for member in members], axis=1)
-    for member, own in zip(members, found, strict=True):
-        own += [g.op("Squeeze", next(flat), g.ints(1)) for _ in range(member.lattices)]
-    return found
+    layers = parts(g, first, [member.states for member in members], axis=1)
+    arrivals = parts(g, rest, [member.lattices for member in members], axis=1)
+    return [
+        own + [g.op("Squeeze", one, g.ints(1)) for one in more] for own, more in zip(layers, arrivals, strict=True)
+    ]
 
 
 def parts(g: Graph, whole: str, counts: Sequence[int], axis: int) -> list[list[str]]:

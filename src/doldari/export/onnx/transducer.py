@@ -22,14 +22,14 @@ from doldari.kernels.reference.transducer import LEAST, LEAST_REST
 class Lattice(NamedTuple):
     """What a step needs to know of the places (N, S + 1) of the sources, the same for all members.
 
-    first (S + 1,), at_end and there (N, S + 1) tell the first place, the end, and places from padding: 1 or 0.
+    first (S + 1,), at_end and symbols (N, S + 1) are 1 at the first place, the end, and those before it, or else 0.
     impossible (N, S + 1, V + 2) is 0 or -inf, of inserting each symbol, copying, deleting; copied (N, S + 1, V) is 1
     for the symbol that copying at the place before writes.
     """
 
     first: str
     at_end: str
-    there: str
+    symbols: str
     impossible: str
     copied: str
 
@@ -38,10 +38,10 @@ def lattice(g: Graph, sources: Sources, copies: Ids, V: int) -> Lattice:
     """Lay out the places of sources; copies (source's V,) is the id that copying each id writes, -1 for none."""
     size, lengths = g.op("Add", g.size(sources.ids, 1), g.ints(1)), g.op("Unsqueeze", sources.symbols, g.ints(1))
     places = g.op("Range", g.integer(0), g.op("Squeeze", size), g.integer(1))
-    at_end = g.op("Equal", places, lengths)
+    at_end, is_symbol = g.op("Equal", places, lengths), g.op("Less", places, lengths)
     written = g.op("Gather", g.constant(copies.astype(np.int64)), sources.ids, axis=0)
     column = g.op("Expand", g.integer(-1), g.op("Concat", g.size(written, 0), g.ints(1), axis=0))
-    own = g.op("Where", g.op("Less", places, lengths), g.op("Concat", written, column, axis=1), g.integer(-1))
+    own = g.op("Where", is_symbol, g.op("Concat", written, column, axis=1), g.integer(-1))
     before = g.op("Concat", column, g.op("Slice", own, g.ints(0), g.ints(-1), g.ints(1)), axis=1)
     ends = np.arange(V) == PADDING
     never = [
@@ -53,7 +53,7 @@ def lattice(g: Graph, sources: Sources, copies: Ids, V: int) -> Lattice:
     return Lattice(
         g.op("Cast", g.op("Equal", places, g.integer(0)), to=FLOAT),
         g.op("Cast", at_end, to=FLOAT),
-        g.op("Cast", g.op("LessOrEqual", places, lengths), to=FLOAT),
+        g.op("Cast", is_symbol, to=FLOAT),
         g.op("Where", g.op("Concat", *never, axis=2), g.real(-np.inf), g.real(0.0)),
         g.op("Cast", g.op("Equal", g.op("Unsqueeze", before, g.ints(2)), symbols), to=FLOAT),
     )
@@ -126,8 +126,7 @@ class TransducerMember(Member):
         moved_on = g.op("Unsqueeze", g.op("Concat", nothing, copying, axis=1), g.ints(2))
         arrivals = g.op("Add", arrivals, g.op("Mul", moved_on, self.places.copied))
         P = g.op("ReduceSum", arrivals, g.ints(1), keepdims=0)
-        written = g.op("Mul", reached, g.op("Sub", g.real(1.0), delete))
-        written = g.op("Mul", written, g.op("Sub", g.real(1.0), self.places.at_end))
+        written = g.op("Mul", g.op("Mul", reached, g.op("Sub", g.real(1.0), delete)), self.places.symbols)
         looked = g.op("Slice", written, g.ints(0), g.ints(-1), g.ints(1))
         return g.op("Log", g.op("Max", P, g.real(LEAST))), arrivals, looked
 
@@ -159,4 +158,5 @@ class TransducerMember(Member):
         once = g.op("Sub", one, end(g.op("Mul", ways, delete)))
         again = g.op("Div", end(g.op("Mul", straight, delete)), g.op("Max", once, g.constant(np.array(LEAST_REST))))
         reached = g.op("Add", straight, g.op("Mul", again, ways))
-        return g.op("Mul", g.op("Cast", reached, to=FLOAT), self.places.there)
+        there = g.op("Add", self.places.symbols, self.places.at_end)
+        return g.op("Mul", g.op("Cast", reached, to=FLOAT), there)
